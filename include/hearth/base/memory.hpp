@@ -1,0 +1,85 @@
+// Large memory: the host's allocator, a budget, and buffers that hold weights, caches and scratch.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "hearth/base/status.hpp"
+
+namespace hearth {
+
+// The host's functions for large blocks; null functions mean the system's. Both may be called from any thread.
+struct Allocator {
+    void* (*allocate)(std::size_t bytes, std::size_t alignment, void* user) = nullptr;
+    void (*release)(void* block, std::size_t bytes, void* user) = nullptr;
+    void* user = nullptr;
+};
+
+// Counts bytes against a limit. Shareable; every operation is atomic.
+class Budget {
+public:
+    explicit Budget(std::uint64_t limit = 0) : limit_(limit) {}  // 0: no limit
+    // Refuses with the figures when `bytes` for `what` would pass the limit.
+    Status take(std::uint64_t bytes, std::string_view what);
+    void give(std::uint64_t bytes) { used_.fetch_sub(bytes, std::memory_order_relaxed); }
+    // The same question without taking.
+    Status check(std::uint64_t bytes, std::string_view what) const;
+    std::uint64_t used() const { return used_.load(std::memory_order_relaxed); }
+    std::uint64_t limit() const { return limit_; }
+
+private:
+    std::uint64_t limit_;
+    std::atomic<std::uint64_t> used_{0};
+};
+
+// What every allocation of a runtime goes through; outlives all its buffers (shared ownership).
+struct Memory {
+    Allocator allocator;
+    Budget budget;
+    Memory() = default;
+    Memory(Allocator a, std::uint64_t limit) : allocator(a), budget(limit) {}
+};
+
+// A zeroed block of memory, aligned to 64 bytes, in huge pages where it is large and the system has them.
+class Buffer {
+public:
+    Buffer() = default;
+    Buffer(Buffer&& other) noexcept { swap(other); }
+    Buffer& operator=(Buffer&& other) noexcept {
+        Buffer tmp(std::move(other));
+        swap(tmp);
+        return *this;
+    }
+    Buffer(const Buffer&) = delete;
+    Buffer& operator=(const Buffer&) = delete;
+    ~Buffer();
+
+    static Result<Buffer> make(std::shared_ptr<Memory> memory, std::size_t bytes, std::string_view what);
+
+    std::byte* data() { return data_; }
+    const std::byte* data() const { return data_; }
+    std::size_t size() const { return size_; }
+    template <class T>
+    T* as() { return reinterpret_cast<T*>(data_); }
+    template <class T>
+    const T* as() const { return reinterpret_cast<const T*>(data_); }
+    std::span<std::byte> bytes() { return {data_, size_}; }
+
+private:
+    void swap(Buffer& o) noexcept {
+        std::swap(memory_, o.memory_);
+        std::swap(data_, o.data_);
+        std::swap(size_, o.size_);
+        std::swap(mapped_, o.mapped_);
+    }
+    std::shared_ptr<Memory> memory_;
+    std::byte* data_ = nullptr;
+    std::size_t size_ = 0;
+    std::size_t mapped_ = 0;  // bytes obtained from mmap, 0 when the allocator gave the block
+};
+
+}  // namespace hearth

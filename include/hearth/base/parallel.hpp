@@ -1,0 +1,53 @@
+// Work on several threads. Splitting never decides a sum: bodies write disjoint outputs, so any number of
+// workers gives the same bits (ARITHMETIC.md, rule 1).
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "hearth/base/status.hpp"
+
+namespace hearth {
+
+// A borrowed callable: no allocation, valid during the call it is passed to.
+class ChunkBody {
+public:
+    template <class F>
+    ChunkBody(F& f)  // NOLINT(google-explicit-constructor)
+        : object_(&f), call_([](void* o, std::size_t chunk, std::size_t worker) { (*static_cast<F*>(o))(chunk, worker); }) {}
+    void operator()(std::size_t chunk, std::size_t worker) const { call_(object_, chunk, worker); }
+
+private:
+    void* object_;
+    void (*call_)(void*, std::size_t, std::size_t);
+};
+
+// The host's own thread pool: must call task(data, worker) for some or all workers 1 … workers-1, each at most once,
+// on any threads, and return only when those calls have ended. The caller does not rely on concurrency:
+// calling none of them is allowed and merely slow.
+struct HostRunner {
+    void (*run)(void (*task)(void* data, std::size_t worker), void* data, std::size_t workers, void* user) = nullptr;
+    void* user = nullptr;
+};
+
+// Thread class: one run at a time for each Executor; create one per concurrent caller or serialise.
+class Executor {
+public:
+    virtual ~Executor() = default;
+    virtual std::size_t workers() const = 0;
+    // Calls body(chunk, worker) once for each chunk in [0, chunks), worker in [0, workers()); returns when all ended.
+    // Bodies must not throw and must not call run.
+    virtual void run(std::size_t chunks, ChunkBody body) = 0;
+};
+
+// threads = 0 means the number of cores this process may use. Runs on oneTBB, or on the host's runner.
+Result<std::unique_ptr<Executor>> make_executor(std::size_t threads, HostRunner host = {});
+std::size_t available_cores();
+
+// parallel_for(executor, n, f): f(index, worker).
+template <class F>
+void parallel_for(Executor& executor, std::size_t chunks, F&& body) {
+    executor.run(chunks, ChunkBody(body));
+}
+
+}  // namespace hearth

@@ -1,0 +1,49 @@
+// GGUF versions 2 and 3, little-endian, single or split (https://github.com/ggml-org/ggml/blob/master/docs/gguf.md).
+// Every length and offset is checked against the file before it is used; a hostile file costs an error sentence.
+// Thread class: immutable after open, shareable.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "hearth/base/file.hpp"
+#include "hearth/base/metadata.hpp"
+#include "hearth/base/status.hpp"
+#include "hearth/base/tensor.hpp"
+
+namespace hearth {
+
+class Gguf final : public TensorSource {
+public:
+    // `first` is the file, or part 1 of a split model, whose other parts `open_part` opens by number (0-based) and
+    // count. Null open_part: a split model is refused with a sentence that says how many parts it has.
+    using OpenPart = std::function<Result<std::unique_ptr<ByteSource>>(std::size_t part, std::size_t count)>;
+    static Result<std::unique_ptr<Gguf>> open(std::unique_ptr<ByteSource> first, OpenPart open_part = nullptr);
+    // Parts of "name-00001-of-00003.gguf" are found beside it; any part may be named.
+    static Result<std::unique_ptr<Gguf>> open_path(const std::string& path);
+
+    std::uint32_t version() const { return version_; }
+    const Metadata& metadata() const { return metadata_; }
+    const std::string& name() const;       // of the first source, for messages
+    std::uint64_t file_bytes() const;      // all parts
+
+    std::span<const TensorInfo> tensors() const override { return tensors_; }
+    const TensorInfo* find(std::string_view name) const override;
+    std::span<const std::byte> view(const TensorInfo& info) const override;
+    Status read(const TensorInfo& info, std::uint64_t offset, std::span<std::byte> dst) const override;
+    void release(const TensorInfo& info) const override;
+
+private:
+    Gguf() = default;
+    std::uint32_t version_ = 0;
+    Metadata metadata_;
+    std::vector<std::unique_ptr<ByteSource>> parts_;
+    std::vector<TensorInfo> tensors_;
+    std::unordered_map<std::string_view, std::size_t> by_name_;  // keys point into tensors_
+};
+
+}  // namespace hearth

@@ -1,0 +1,127 @@
+// The arithmetic of hearth, one table of functions per instruction set, all equal to the bit (ARITHMETIC.md).
+// Kernels take plain pointers and sizes, allocate nothing, throw nothing, keep no state: callable from any thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "hearth/base/cpu.hpp"
+
+namespace hearth {
+
+inline constexpr std::size_t kLanes = 16;     // virtual lanes of every float reduction, and rows of a weight panel
+inline constexpr std::size_t kSpan = 256;     // keys in an attention span, aligned to absolute positions
+
+// How a weight format wants its inputs.
+enum class Activation : int {
+    f32,     // float[k]
+    q8_32,   // ActQ8x32[k / 32]
+    q8_256,  // ActQ8x256[k / 256]
+};
+
+// Blocks of int8 activations. scale = amax / 127; q = round to nearest even of x * (127 / amax), 0 when amax is 0.
+// The quotients are computed as stated, in float. Sums serve weights with an offset.
+struct ActQ8x32 {
+    float scale;
+    std::int32_t sum;  // of q
+    std::int8_t q[32];
+};
+struct ActQ8x256 {
+    float scale;
+    std::int16_t sum32[8];   // of q over each 32
+    std::int16_t sum16[16];  // of q over each 16
+    std::int8_t q[256];
+};
+inline constexpr std::size_t activation_bytes(Activation a, std::size_t k) {
+    return a == Activation::f32 ? k * sizeof(float) : a == Activation::q8_32 ? k / 32 * sizeof(ActQ8x32) : k / 256 * sizeof(ActQ8x256);
+}
+
+// y[t, r] = sum over k of w[r, k] * x[t, k]. One accumulator per output, starting at 0, over K in ascending order:
+//   F32/F16/BF16   acc = fma(w[k], x[k], acc)                                             for each k
+//   Q8_0, Q4_0     acc = fma(d * sx, float(sum over 32 of q * qx), acc)                   for each block of 32
+//   Q6_K           acc = fma(d * sx, float(sum_j sc_j * dot_j), acc)                      for each block of 256
+//   Q4_K, Q5_K     the same, then acc = fma(-(dmin * sx), float(sum_j m_j * sum_j), acc)
+// (d, dmin converted exactly to float; the product d * sx rounds once; int32 sums are exact.)
+struct GemmArgs {
+    const void* panels;       // [ceil(rows / 16), panel_bytes] packed weights, 64-byte aligned
+    std::size_t panel_bytes;
+    std::size_t rows;         // outputs to write
+    std::size_t k;            // inputs
+    const void* x;            // [tokens, x_stride bytes], each row as the format's Activation says, 4-byte aligned
+    std::size_t x_stride;     // bytes
+    std::size_t tokens;
+    float* y;                 // [tokens, y_stride]; exactly `rows` floats of each row are written
+    std::size_t y_stride;     // floats
+};
+using GemmFn = void (*)(const GemmArgs&);
+
+// One token's queries against the keys of one span of one K/V head.
+//   s_j = scale * (one fma chain over ascending channels of k[j, c] * q[c]); if softcap > 0: s_j = softcap * tanh(s_j / softcap)
+//   max = max_j s_j;  p_j = exp(s_j - max);  sum = sum over j in 16 virtual lanes (lane j mod 16)
+//   out[c] = one fma chain over ascending keys of p_j * v[j, c]
+// with j over [first, last). Nothing outside of [first, last) influences a result, whatever memory holds there.
+struct AttentionSpanArgs {
+    const float* q;            // [heads, q_stride]
+    std::size_t q_stride;
+    std::size_t heads;         // query heads that share this K/V head
+    const void* keys;          // [kSpan / 16][key_dim][16]: 16 keys in lanes
+    const void* values;        // [kSpan][value_dim]
+    std::size_t key_dim;
+    std::size_t value_dim;
+    std::size_t first, last;   // 0 <= first < last <= kSpan
+    float scale;
+    float softcap;             // 0: none
+    float* scratch;            // [heads, kSpan], 64-byte aligned
+    float* out;                // [heads, out_stride]
+    std::size_t out_stride;
+    float* max;                // [heads]
+    float* sum;                // [heads]
+};
+using AttentionSpanFn = void (*)(const AttentionSpanArgs&);
+
+// Spans of one head in ascending order, merged one by one into (m, l, o), starting from the first:
+//   m' = max(m, m_s); a = exp(m - m'); b = exp(m_s - m'); l = fma(l, a, l_s * b); o = fma(o, a, o_s * b)
+// and at last y[c] = o[c] / l. With has_sink a span of one key of score `sink` and no value comes last.
+struct AttentionMergeArgs {
+    const float* out;          // [spans, out_stride]
+    std::size_t out_stride;
+    const float* max;          // [spans, stat_stride]
+    const float* sum;          // [spans, stat_stride]
+    std::size_t stat_stride;
+    std::size_t spans;         // at least 1
+    std::size_t dim;
+    bool has_sink;
+    float sink;
+    float* y;                  // [dim]; may not overlap out
+};
+using AttentionMergeFn = void (*)(const AttentionMergeArgs&);
+
+using QuantizeFn = void (*)(const float* x, std::size_t k, void* blocks);
+// y = x / sqrt(mean(x^2) + eps) * weight (weight null: ones). Sum of squares by fma in 16 virtual lanes, folded
+// l+8, l+4, l+2, l+1; r = 1 / sqrt(sum / n + eps); y = (x * r) * weight. y may be x.
+using RmsNormFn = void (*)(const float* x, const float* weight, float eps, std::size_t n, float* y);
+// y = silu(gate) * up, silu(x) = x / (1 + exp(-x)). y may be gate or up.
+using GluFn = void (*)(const float* gate, const float* up, std::size_t n, float* y);
+// y = fma(s, x, y).
+using AddScaledFn = void (*)(const float* x, float s, std::size_t n, float* y);
+// x = x * s.
+using ScaleFn = void (*)(float* x, float s, std::size_t n);
+// Rotates `pairs` pairs of x in place: (a, b) -> (fma(a, cos, -(b * sin)), fma(a, sin, b * cos)).
+using RopeFn = void (*)(float* x, const float* cos, const float* sin, std::size_t pairs);
+// y = exp(x - max(x)), returns the sum (16 virtual lanes). y may be x.
+using ExpSumFn = float (*)(const float* x, std::size_t n, float* y);
+// Elementwise float -> binary16, round to nearest even.
+using ToF16Fn = void (*)(const float* x, std::size_t n, std::uint16_t* y);
+
+struct KernelTable {
+#define HEARTH_OP(name, type) type name;
+#include "hearth/kernels/ops.inc"
+#undef HEARTH_OP
+};
+
+// The functions that `isa` runs: its own where it has them, else those of the sets below it.
+const KernelTable& kernel_table(Isa isa);
+// The set whose code stands behind op number `op` (in the order of ops.inc) of isa's table.
+Isa kernel_origin(Isa isa, std::size_t op);
+
+}  // namespace hearth

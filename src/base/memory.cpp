@@ -1,0 +1,89 @@
+#include "hearth/base/memory.hpp"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <cstring>
+
+#include "hearth/base/cat.hpp"
+
+namespace hearth {
+
+namespace {
+constexpr std::size_t kAlignment = 64;
+constexpr std::size_t kHugePage = std::size_t{2} << 20;
+
+std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
+
+Status refusal(std::uint64_t bytes, std::string_view what, std::uint64_t used, std::uint64_t limit) {
+    return {Code::over_budget, cat(what, " needs ", bytes, " bytes; the memory budget is ", limit, " bytes, of which ", used,
+                                   " are in use")};
+}
+}  // namespace
+
+Status Budget::take(std::uint64_t bytes, std::string_view what) {
+    std::uint64_t used = used_.load(std::memory_order_relaxed);
+    do {
+        if (limit_ != 0 && (bytes > limit_ || used > limit_ - bytes)) return refusal(bytes, what, used, limit_);
+    } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
+    return {};
+}
+
+Status Budget::check(std::uint64_t bytes, std::string_view what) const {
+    const std::uint64_t now = used();
+    if (limit_ != 0 && (bytes > limit_ || now > limit_ - bytes)) return refusal(bytes, what, now, limit_);
+    return {};
+}
+
+Result<Buffer> Buffer::make(std::shared_ptr<Memory> memory, std::size_t bytes, std::string_view what) {
+    Buffer b;
+    if (bytes == 0) return b;
+    if (bytes > SIZE_MAX / 2) return Status(Code::out_of_memory, cat(what, " needs ", bytes, " bytes, more than can be addressed"));
+    HEARTH_TRY(memory->budget.take(bytes, what));
+    const std::size_t rounded = round_up(bytes, kAlignment);
+    void* block = nullptr;
+    std::size_t mapped = 0;
+    const Allocator& host = memory->allocator;
+    if (host.allocate != nullptr) {
+        block = host.allocate(rounded, kAlignment, host.user);
+        if (block != nullptr) std::memset(block, 0, rounded);
+    } else if (rounded >= kHugePage) {
+        // Straight from the system, already zero; huge pages spare the TLB when weights stream through once per token.
+        mapped = round_up(rounded, kHugePage);
+        block = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (block == MAP_FAILED) {
+            block = nullptr;
+            mapped = 0;
+        }
+#ifdef MADV_HUGEPAGE
+        else
+            madvise(block, mapped, MADV_HUGEPAGE);
+#endif
+    } else {
+        block = std::aligned_alloc(kAlignment, rounded);
+        if (block != nullptr) std::memset(block, 0, rounded);
+    }
+    if (block == nullptr) {
+        memory->budget.give(bytes);
+        return Status(Code::out_of_memory, cat(what, " needs ", bytes, " bytes, which the system did not give"));
+    }
+    b.memory_ = std::move(memory);
+    b.data_ = static_cast<std::byte*>(block);
+    b.size_ = bytes;
+    b.mapped_ = mapped;
+    return b;
+}
+
+Buffer::~Buffer() {
+    if (data_ == nullptr) return;
+    const Allocator& host = memory_->allocator;
+    if (mapped_ != 0)
+        munmap(data_, mapped_);
+    else if (host.allocate != nullptr)
+        host.release(data_, round_up(size_, kAlignment), host.user);
+    else
+        std::free(data_);
+    memory_->budget.give(size_);
+}
+
+}  // namespace hearth

@@ -1,0 +1,38 @@
+# A floor is an object library: it sees the public headers, its own private ones, and links the floors it may use.
+# Sources are found by their folder, so that a new codec, family or sampler is one file and its line in an .inc.
+set_property(GLOBAL PROPERTY HEARTH_FLOORS "")
+
+function(hearth_floor name)
+  cmake_parse_arguments(F "" "" "SOURCES;USES;LINK" ${ARGN})
+  add_library(hearth_${name} OBJECT ${F_SOURCES})
+  target_include_directories(hearth_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR}/src)
+  foreach(floor IN LISTS F_USES)
+    target_link_libraries(hearth_${name} PUBLIC hearth_${floor})
+  endforeach()
+  target_link_libraries(hearth_${name} PRIVATE ${F_LINK})
+  set_property(GLOBAL APPEND PROPERTY HEARTH_FLOORS hearth_${name})
+endfunction()
+
+# hearth_add_isa(avx512 PROCESSOR x86 DIR x86_avx512 FLAGS … CPU feature …): one instruction set. Its folder is
+# compiled with FLAGS; CPU names the features as __builtin_cpu_supports does (x86) or HWCAP does (arm).
+# Lines stand in the order in which kernels override each other.
+set_property(GLOBAL PROPERTY HEARTH_ISA_INC "")
+function(hearth_add_isa name)
+  cmake_parse_arguments(I "" "PROCESSOR;DIR" "FLAGS;CPU" ${ARGN})
+  string(JOIN " " features ${I_CPU})
+  set(built 0)
+  if(I_PROCESSOR STREQUAL "any" OR I_PROCESSOR STREQUAL HEARTH_PROCESSOR)
+    set(built 1)
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/kernels/${I_DIR}/*.cpp)
+    add_library(hearth_kernels_${name} OBJECT ${sources})
+    target_include_directories(hearth_kernels_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+    # Kernels take no part in exceptions or RTTI and are optimised in every build: -O0 would leave weak copies of
+    # intrinsics' wrappers behind and make the sanitizer builds unusably slow.
+    target_compile_options(hearth_kernels_${name} PRIVATE ${I_FLAGS} -O3 -fno-exceptions -fno-rtti -fno-math-errno
+                           -fno-trapping-math)
+    set_property(GLOBAL APPEND PROPERTY HEARTH_FLOORS hearth_kernels_${name})
+    set_property(GLOBAL APPEND PROPERTY HEARTH_KERNEL_OBJECTS hearth_kernels_${name})
+  endif()
+  set_property(GLOBAL APPEND_STRING PROPERTY HEARTH_ISA_INC
+               "HEARTH_ISA(${name}, \"${features}\", ${I_PROCESSOR}, ${built})\n")
+endfunction()
