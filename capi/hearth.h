@@ -1,0 +1,363 @@
+/* hearth.h: the C interface of hearth, which runs language models on the device that its user owns.
+ *
+ * Rules that hold for every function:
+ * - Returns a hearth_status; HEARTH_OK is 0. Functions that return anything else cannot fail. A sentence about the last
+ *   failure on this thread: hearth_last_error().
+ * - Nothing leaves the library but the return value: no exception, signal, exit, abort or output.
+ * - Out-parameters come first and are set to null or 0 on failure. Null where a pointer is required gives
+ *   HEARTH_EINVAL. *_free(NULL) does nothing.
+ * - Objects that are made from another (a session from a model) keep it alive: free them in any order.
+ * - Text is UTF-8, a pointer and a length in bytes; it need not end with a zero byte. const char * without a length is a
+ *   zero-terminated name or path.
+ * - Buffers are the caller's: pointer, capacity, and `needed`, which is always set to the full size. HEARTH_EBUFS when
+ *   the capacity is smaller (then nothing is written; pointer may be null with capacity 0).
+ * - Option structs begin with their size. Call the _init function with sizeof, then change fields. Fields are only ever
+ *   added at the end; a struct from a newer header is accepted as long as the unknown tail is zero.
+ *
+ * Thread classes: [any] callable from any thread at any time. [object] one thread at a time for each object.
+ *
+ * The ABI of version 1 (symbols HEARTH_1) grows; it does not change.
+ */
+#ifndef HEARTH_H
+#define HEARTH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(_WIN32)
+#define HEARTH_API
+#elif defined(__GNUC__)
+#define HEARTH_API __attribute__((visibility("default")))
+#else
+#define HEARTH_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- status ------------------------------------------------------------------------------------------------ */
+
+typedef int32_t hearth_status;
+
+#define HEARTH_OK 0
+#define HEARTH_EINVAL 1        /* an argument is wrong: null, out of bounds, an unknown key */
+#define HEARTH_ENOMEM 2        /* memory was refused */
+#define HEARTH_EBUDGET 3       /* would exceed the runtime's memory budget; the sentence has the figures */
+#define HEARTH_EIO 4           /* a file or reader did not deliver its bytes */
+#define HEARTH_EFORMAT 5       /* a file contradicts its own format */
+#define HEARTH_EUNSUPPORTED 6  /* a sound file of a kind that this version does not know */
+#define HEARTH_ERANGE 7        /* beyond the context, the vocabulary or another limit */
+#define HEARTH_EBUFS 8         /* the caller's buffer is too small; *needed says how much */
+#define HEARTH_EAGAIN 9        /* nothing to report at the moment */
+#define HEARTH_ECANCELLED 10   /* the host asked to stop */
+#define HEARTH_EISA 11         /* an instruction set that this CPU or build lacks */
+#define HEARTH_ESTATE 12       /* the object is busy with something that does not allow this call */
+#define HEARTH_ENOTFOUND 13    /* no such file */
+#define HEARTH_EUTF8 14        /* text is not UTF-8; the sentence has the byte offset */
+#define HEARTH_EINTERNAL 15    /* a defect of hearth */
+
+/* "HEARTH_EFORMAT" for a status; never null. [any] @since 0.1 */
+HEARTH_API const char *hearth_status_name(hearth_status status);
+/* One sentence about the last call on this thread that failed; "" when there was none. Borrowed until this thread's
+ * next call into hearth. Never null. [any] @since 0.1 */
+HEARTH_API const char *hearth_last_error(void);
+/* "0.1.0". [any] @since 0.1 */
+HEARTH_API const char *hearth_version(void);
+
+/* ---- text that hearth owns ---------------------------------------------------------------------------------- */
+
+/* A string made by hearth, the caller's to free. [object] */
+typedef struct hearth_text hearth_text;
+/* Zero-terminated; *length (may be null) without the zero. Borrowed from `text`. "" for null. @since 0.1 */
+HEARTH_API const char *hearth_text_data(const hearth_text *text, size_t *length);
+HEARTH_API void hearth_text_free(hearth_text *text);
+
+/* ---- instruction sets ----------------------------------------------------------------------------------------- */
+
+/* Number of instruction sets that this library knows (built in or not). [any] @since 0.1 */
+HEARTH_API size_t hearth_isa_count(void);
+/* Name ("scalar", "avx2", "avx512", "neon"…) of set i, null beyond the last; *available (may be null): can run here.
+ * [any] @since 0.1 */
+HEARTH_API const char *hearth_isa_name(size_t i, bool *available);
+
+/* ---- runtime --------------------------------------------------------------------------------------------------- */
+
+/* What a host decides once: threads, memory, instruction set, log. Any number of runtimes may live in a process;
+ * hearth has no globals. [any] for making models from it. */
+typedef struct hearth_runtime hearth_runtime;
+
+typedef enum hearth_log_level { HEARTH_LOG_ERROR, HEARTH_LOG_WARNING, HEARTH_LOG_INFO, HEARTH_LOG_DEBUG } hearth_log_level;
+
+typedef struct hearth_runtime_options {
+    size_t struct_size;
+    uint32_t threads;        /* 0: as many as this process may use cores */
+    uint32_t flags;          /* must be 0 */
+    uint64_t memory_budget;  /* bytes for weights, caches and scratch together; 0: no limit */
+    const char *isa;         /* null, "" or "auto": the environment variable HEARTH_ISA, else the best that this CPU runs */
+    /* Large blocks (weights, caches, scratch); null: the system. Callable from any thread; null result = refused. */
+    void *(*allocate)(size_t bytes, size_t alignment, void *user);
+    void (*release)(void *block, size_t bytes, void *user);
+    void *memory_user;
+    /* Messages, level as hearth_log_level; null: none. Called from any thread. */
+    void (*log)(int32_t level, const char *text, size_t length, void *user);
+    void *log_user;
+    /* The host's own threads: call task(data, worker) for some or all workers 1 … workers-1, each at most once, and
+     * return when those calls have ended. Null: hearth's own pool. */
+    void (*run)(void (*task)(void *data, size_t worker), void *data, size_t workers, void *user);
+    void *run_user;
+} hearth_runtime_options;
+
+/* Fills in the defaults. [any] @since 0.1 */
+HEARTH_API hearth_status hearth_runtime_options_init(hearth_runtime_options *options, size_t struct_size);
+/* options may be null. HEARTH_EISA for an instruction set that cannot run here. @since 0.1 */
+HEARTH_API hearth_status hearth_runtime_new(hearth_runtime **out, const hearth_runtime_options *options);
+HEARTH_API void hearth_runtime_free(hearth_runtime *runtime);
+/* The name of the instruction set in use. [any] @since 0.1 */
+HEARTH_API const char *hearth_runtime_isa(const hearth_runtime *runtime);
+HEARTH_API uint32_t hearth_runtime_threads(const hearth_runtime *runtime);
+/* Bytes that the runtime's objects hold now (weights, caches, scratch). [any] @since 0.1 */
+HEARTH_API uint64_t hearth_runtime_memory(const hearth_runtime *runtime);
+/* Reads `bytes` of memory with all threads `rounds` times; *bytes_per_second is the median round: the bound of
+ * decoding. [any] @since 0.1 */
+HEARTH_API hearth_status hearth_runtime_measure_stream(double *bytes_per_second, hearth_runtime *runtime, uint64_t bytes,
+                                                       uint32_t rounds);
+
+/* ---- model ------------------------------------------------------------------------------------------------------- */
+
+/* A loaded model: weights and tokenizer, immutable. [any] */
+typedef struct hearth_model hearth_model;
+
+typedef struct hearth_model_options {
+    size_t struct_size;
+    uint32_t flags; /* must be 0 */
+    uint32_t reserved;
+    /* Called while loading with done and total bytes of weights; non-zero stops with HEARTH_ECANCELLED. May be null. */
+    int32_t (*progress)(uint64_t done, uint64_t total, void *user);
+    void *progress_user;
+} hearth_model_options;
+
+/* The host's reader; `read` fills dst completely and returns 0, or fails with non-zero. Called from any thread, only
+ * during the call it is passed to. */
+typedef struct hearth_reader {
+    size_t struct_size;
+    uint64_t size; /* of the whole file in bytes */
+    int32_t (*read)(uint64_t offset, void *dst, size_t bytes, void *user);
+    void *user;
+} hearth_reader;
+
+HEARTH_API hearth_status hearth_model_options_init(hearth_model_options *options, size_t struct_size);
+/* Opens a GGUF file; of a split model any part (the others lie beside it). options may be null. @since 0.1 */
+HEARTH_API hearth_status hearth_model_open_path(hearth_model **out, hearth_runtime *runtime, const char *path,
+                                                const hearth_model_options *options);
+/* The descriptor is not kept and not closed. @since 0.1 */
+HEARTH_API hearth_status hearth_model_open_fd(hearth_model **out, hearth_runtime *runtime, int fd,
+                                              const hearth_model_options *options);
+/* The bytes may be freed after the call. @since 0.1 */
+HEARTH_API hearth_status hearth_model_open_memory(hearth_model **out, hearth_runtime *runtime, const void *data,
+                                                  size_t bytes, const hearth_model_options *options);
+HEARTH_API hearth_status hearth_model_open_reader(hearth_model **out, hearth_runtime *runtime, const hearth_reader *reader,
+                                                  const hearth_model_options *options);
+HEARTH_API void hearth_model_free(hearth_model *model);
+
+/* Tells about a model file without loading weights, as a JSON object:
+ *   "supported": bool, and when false "why": {"part": "architecture"|"tensor"|"tokenizer"|"key", "message": sentence}
+ *   "file", "format", "format_version", "file_bytes", "architecture", "name", "parameters", "tensors",
+ *   "context_length", "embedding_length", "layers", "heads", "kv_heads", "feed_forward_length",
+ *   "vocabulary": {"model", "size", "bos", "eos", …},
+ *   "quantization": [{"type", "tensors", "bytes", "parameters"}…] by bytes, descending; "bits_per_weight",
+ *   "memory": {"weights", "kv_bytes_per_token", "kv_page_tokens", "scratch", "kv_at_context": […]} in bytes.
+ * Fails only when the file cannot be read as a model at all. [any] @since 0.1 */
+HEARTH_API hearth_status hearth_inspect_path(hearth_text **out, hearth_runtime *runtime, const char *path);
+HEARTH_API hearth_status hearth_inspect_fd(hearth_text **out, hearth_runtime *runtime, int fd);
+HEARTH_API hearth_status hearth_inspect_memory(hearth_text **out, hearth_runtime *runtime, const void *data, size_t bytes);
+HEARTH_API hearth_status hearth_inspect_reader(hearth_text **out, hearth_runtime *runtime, const hearth_reader *reader);
+/* The same for a loaded model. */
+HEARTH_API hearth_status hearth_model_inspect(hearth_text **out, const hearth_model *model);
+
+/* Numbers of a model; 0 for null. [any] @since 0.1 */
+HEARTH_API uint32_t hearth_model_vocab_size(const hearth_model *model);
+HEARTH_API uint32_t hearth_model_context_length(const hearth_model *model); /* as trained, or as the file says */
+HEARTH_API uint64_t hearth_model_weight_bytes(const hearth_model *model);   /* held in memory */
+HEARTH_API uint64_t hearth_model_decode_bytes(const hearth_model *model);   /* of weights read for one decoded token */
+/* The value of a metadata key as text; strings as they are, other values as JSON. HEARTH_ENOTFOUND. */
+HEARTH_API hearth_status hearth_model_metadata(hearth_text **out, const hearth_model *model, const char *key);
+
+/* ---- tokenizer of a model -------------------------------------------------------------------------------------------- */
+
+typedef int32_t hearth_token;
+
+#define HEARTH_TOKENIZE_NO_SPECIAL 1u    /* add no BOS, EOS, CLS, SEP */
+#define HEARTH_TOKENIZE_PARSE_SPECIAL 2u /* "<|im_end|>" in the text becomes that token */
+
+#define HEARTH_TOKEN_BOS 0
+#define HEARTH_TOKEN_EOS 1
+#define HEARTH_TOKEN_EOT 2
+#define HEARTH_TOKEN_EOM 3
+#define HEARTH_TOKEN_UNKNOWN 4
+#define HEARTH_TOKEN_SEPARATOR 5
+#define HEARTH_TOKEN_PADDING 6
+#define HEARTH_TOKEN_MASK 7
+
+/* A tokenizer alone, from a model file without its weights. [any] for all functions that take it const. */
+typedef struct hearth_tokenizer hearth_tokenizer;
+HEARTH_API hearth_status hearth_tokenizer_open_path(hearth_tokenizer **out, const char *path);
+/* That of a loaded model; keeps the model alive. @since 0.1 */
+HEARTH_API hearth_status hearth_tokenizer_of_model(hearth_tokenizer **out, hearth_model *model);
+HEARTH_API void hearth_tokenizer_free(hearth_tokenizer *tokenizer);
+HEARTH_API uint32_t hearth_tokenizer_size(const hearth_tokenizer *tokenizer);
+/* @since 0.1 */
+HEARTH_API hearth_status hearth_tokenizer_encode(hearth_token *tokens, size_t capacity, size_t *needed,
+                                                 const hearth_tokenizer *tokenizer, const char *text, size_t length,
+                                                 uint32_t flags);
+/* All at once; broken UTF-8 becomes U+FFFD. special: control tokens are written out. Not zero-terminated. */
+HEARTH_API hearth_status hearth_tokenizer_decode(char *text, size_t capacity, size_t *needed,
+                                                 const hearth_tokenizer *tokenizer, const hearth_token *tokens,
+                                                 size_t count, bool special);
+/* The bytes of one token, which need not be whole characters. HEARTH_ERANGE for an id outside the vocabulary. */
+HEARTH_API hearth_status hearth_tokenizer_piece(char *bytes, size_t capacity, size_t *needed,
+                                                const hearth_tokenizer *tokenizer, hearth_token token, bool special);
+/* The id of HEARTH_TOKEN_…, -1 where the vocabulary has none. */
+HEARTH_API hearth_token hearth_tokenizer_special(const hearth_tokenizer *tokenizer, uint32_t which);
+HEARTH_API hearth_token hearth_tokenizer_find(const hearth_tokenizer *tokenizer, const char *text, size_t length);
+HEARTH_API bool hearth_tokenizer_ends_generation(const hearth_tokenizer *tokenizer, hearth_token token);
+
+/* Tokens to text as they arrive; never half a character. [object] */
+typedef struct hearth_decoder hearth_decoder;
+HEARTH_API hearth_status hearth_decoder_new(hearth_decoder **out, hearth_tokenizer *tokenizer, bool special);
+HEARTH_API void hearth_decoder_free(hearth_decoder *decoder);
+/* *text is borrowed until the decoder's next call; *length may be 0. @since 0.1 */
+HEARTH_API hearth_status hearth_decoder_push(const char **text, size_t *length, hearth_decoder *decoder, hearth_token token);
+HEARTH_API hearth_status hearth_decoder_flush(const char **text, size_t *length, hearth_decoder *decoder);
+
+/* ---- session ------------------------------------------------------------------------------------------------------------ */
+
+/* One conversation: its tokens and its cache. [object]; while a generator works on it, only through that generator. */
+typedef struct hearth_session hearth_session;
+
+#define HEARTH_KV_F16 1u
+#define HEARTH_KV_F32 2u
+
+typedef struct hearth_session_options {
+    size_t struct_size;
+    uint32_t context; /* tokens it can hold; 0: the model's context length */
+    uint32_t kv;      /* HEARTH_KV_F16 (default) or HEARTH_KV_F32 */
+    uint32_t chunk;   /* prompt tokens per step; 0: 512. Never changes a result. */
+    uint32_t flags;   /* must be 0 */
+} hearth_session_options;
+
+HEARTH_API hearth_status hearth_session_options_init(hearth_session_options *options, size_t struct_size);
+/* Refused with HEARTH_EBUDGET where the cache at full context would not fit the budget. @since 0.1 */
+HEARTH_API hearth_status hearth_session_new(hearth_session **out, hearth_model *model, const hearth_session_options *options);
+HEARTH_API void hearth_session_free(hearth_session *session);
+/* Appends to the tokens; they are evaluated with the next eval or generation. HEARTH_ERANGE beyond the context or
+ * outside the vocabulary: then nothing is appended. @since 0.1 */
+HEARTH_API hearth_status hearth_session_append_tokens(hearth_session *session, const hearth_token *tokens, size_t count);
+/* Special tokens (BOS) are added only when the session is empty. flags: HEARTH_TOKENIZE_…. @since 0.1 */
+HEARTH_API hearth_status hearth_session_append_text(hearth_session *session, const char *text, size_t length,
+                                                    uint32_t flags);
+HEARTH_API size_t hearth_session_length(const hearth_session *session);
+HEARTH_API uint32_t hearth_session_context(const hearth_session *session);
+HEARTH_API hearth_status hearth_session_tokens(hearth_token *tokens, size_t capacity, size_t *needed,
+                                               const hearth_session *session);
+/* Evaluates what is pending. logits (may be null with capacity 0): of the last token [vocab], or with
+ * HEARTH_EVAL_ALL of every token evaluated by this call [pending, vocab]. With nothing pending: the last logits again,
+ * or HEARTH_ESTATE when there are none. Capacity and needed count floats. @since 0.1 */
+#define HEARTH_EVAL_ALL 1u
+HEARTH_API hearth_status hearth_session_eval(float *logits, size_t capacity, size_t *needed, hearth_session *session,
+                                             uint32_t flags);
+/* Keeps the first `length` tokens. @since 0.1 */
+HEARTH_API hearth_status hearth_session_truncate(hearth_session *session, size_t length);
+/* A second conversation with the same past; memory is shared until the two differ. @since 0.1 */
+HEARTH_API hearth_status hearth_session_fork(hearth_session **out, const hearth_session *session);
+/* Bytes of its cache (pages shared with forks count for each). @since 0.1 */
+HEARTH_API uint64_t hearth_session_memory(const hearth_session *session);
+
+/* ---- sampling ------------------------------------------------------------------------------------------------------------ */
+
+/* How to choose tokens: string keys with bounds. [object]; copied by submit. */
+typedef struct hearth_sampling hearth_sampling;
+HEARTH_API hearth_status hearth_sampling_new(hearth_sampling **out);
+HEARTH_API void hearth_sampling_free(hearth_sampling *sampling);
+/* HEARTH_EINVAL, with the known keys or the bounds in the sentence. @since 0.1 */
+HEARTH_API hearth_status hearth_sampling_set(hearth_sampling *sampling, const char *key, double value);
+HEARTH_API hearth_status hearth_sampling_get(double *value, const hearth_sampling *sampling, const char *key);
+/* Key number i: null beyond the last. Each out-parameter may be null. [any] @since 0.1 */
+HEARTH_API const char *hearth_sampling_key(size_t i, double *minimum, double *maximum, double *initial, const char **doc);
+
+/* ---- generation ------------------------------------------------------------------------------------------------------------ */
+
+/* Runs one or many sessions of a model together: submit, then step and drain events until HEARTH_EAGAIN says that
+ * nothing is left. What a session gets never depends on the others. [object], but cancel is [any]. */
+typedef struct hearth_generator hearth_generator;
+
+#define HEARTH_EVENT_TOKEN 1u   /* token, and text when characters became whole */
+#define HEARTH_EVENT_FINISH 2u  /* reason, last text, counts and times; the session is free again */
+#define HEARTH_EVENT_PREFILL 3u /* prompt progress: done of total tokens */
+
+#define HEARTH_FINISH_STOP 1u      /* the model ended its turn */
+#define HEARTH_FINISH_LENGTH 2u    /* max_tokens */
+#define HEARTH_FINISH_CONTEXT 3u   /* the session is full */
+#define HEARTH_FINISH_CANCELLED 4u
+#define HEARTH_FINISH_ERROR 5u     /* status and message say which */
+
+#define HEARTH_GENERATE_IGNORE_EOS 1u /* do not stop at end-of-generation tokens */
+#define HEARTH_GENERATE_SPECIAL 2u    /* write control tokens out in text */
+#define HEARTH_GENERATE_LOGITS 4u     /* token events carry the logits that the token was chosen from */
+#define HEARTH_GENERATE_PREFILL 8u    /* send HEARTH_EVENT_PREFILL */
+
+typedef struct hearth_generate_options {
+    size_t struct_size;
+    uint32_t max_tokens; /* 0: until the model ends or the context is full */
+    uint32_t flags;      /* HEARTH_GENERATE_… */
+    void *tag;           /* comes back in the events */
+} hearth_generate_options;
+
+/* Pointers are borrowed until the generator's next call. */
+typedef struct hearth_event {
+    size_t struct_size;
+    uint32_t kind;
+    uint32_t reason;          /* of FINISH */
+    hearth_session *session;  /* not a new reference */
+    void *tag;
+    hearth_token token;
+    hearth_status status;     /* of FINISH with HEARTH_FINISH_ERROR */
+    const char *text;         /* not null */
+    size_t text_length;
+    const char *message;      /* not null; the sentence of an error */
+    const float *logits;      /* [vocab] or null */
+    uint32_t prompt_tokens;   /* evaluated for this generation (FINISH), done so far (PREFILL) */
+    uint32_t prompt_total;
+    uint32_t generated_tokens;
+    uint32_t reserved;
+    double prompt_seconds;
+    double generate_seconds;
+} hearth_event;
+
+HEARTH_API hearth_status hearth_generate_options_init(hearth_generate_options *options, size_t struct_size);
+HEARTH_API hearth_status hearth_generator_new(hearth_generator **out, hearth_model *model);
+/* Running sessions are released as if cancelled. */
+HEARTH_API void hearth_generator_free(hearth_generator *generator);
+/* The session must have at least one token and belong to the generator's model; the caller does not touch it until its
+ * FINISH event. sampling null: greedy. HEARTH_ESTATE when the session is already running. @since 0.1 */
+HEARTH_API hearth_status hearth_generator_submit(hearth_generator *generator, hearth_session *session,
+                                                 const hearth_sampling *sampling, const hearth_generate_options *options);
+/* One forward pass over all running sessions. HEARTH_EAGAIN when none is running. @since 0.1 */
+HEARTH_API hearth_status hearth_generator_step(hearth_generator *generator);
+/* HEARTH_EAGAIN when there is no event left. event->struct_size must be set. @since 0.1 */
+HEARTH_API hearth_status hearth_generator_next_event(hearth_event *event, hearth_generator *generator);
+/* Stops a session (null: all) at the next step, with a FINISH event. [any] @since 0.1 */
+HEARTH_API hearth_status hearth_generator_cancel(hearth_generator *generator, hearth_session *session);
+
+/* Sugar: submits one session, steps, and calls `on_event` for each event; non-zero from it cancels. *finish may be null.
+ * @since 0.1 */
+HEARTH_API hearth_status hearth_session_generate(uint32_t *finish, hearth_session *session, const hearth_sampling *sampling,
+                                                 const hearth_generate_options *options,
+                                                 int32_t (*on_event)(const hearth_event *event, void *user), void *user);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* HEARTH_H */
