@@ -88,7 +88,10 @@ HEARTH_API const char *hearth_isa_name(size_t i, bool *available);
  * hearth has no globals. [any] for making models from it. */
 typedef struct hearth_runtime hearth_runtime;
 
-typedef enum hearth_log_level { HEARTH_LOG_ERROR, HEARTH_LOG_WARNING, HEARTH_LOG_INFO, HEARTH_LOG_DEBUG } hearth_log_level;
+#define HEARTH_LOG_ERROR 0
+#define HEARTH_LOG_WARNING 1
+#define HEARTH_LOG_INFO 2
+#define HEARTH_LOG_DEBUG 3
 
 typedef struct hearth_runtime_options {
     size_t struct_size;
@@ -100,7 +103,7 @@ typedef struct hearth_runtime_options {
     void *(*allocate)(size_t bytes, size_t alignment, void *user);
     void (*release)(void *block, size_t bytes, void *user);
     void *memory_user;
-    /* Messages, level as hearth_log_level; null: none. Called from any thread. */
+    /* Messages, level as HEARTH_LOG_…; null: none. Called from any thread. */
     void (*log)(int32_t level, const char *text, size_t length, void *user);
     void *log_user;
     /* The host's own threads: call task(data, worker) for some or all workers 1 … workers-1, each at most once, and
