@@ -7,7 +7,6 @@
 #include <memory>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "hearth/base/file.hpp"
@@ -43,7 +42,7 @@ private:
     Metadata metadata_;
     std::vector<std::unique_ptr<ByteSource>> parts_;
     std::vector<TensorInfo> tensors_;
-    std::unordered_map<std::string_view, std::size_t> by_name_;  // keys point into tensors_
+    std::vector<std::size_t> by_name_;  // indices into tensors_ in the order of their names: no hash for a file to attack
 };
 
 }  // namespace hearth
