@@ -64,6 +64,7 @@ private:
     const Tokenizer* tokenizer_;
     bool special_;
     bool strip_;
+    bool at_start_ = true;
     std::string pending_;
 };
 

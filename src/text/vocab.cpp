@@ -1,0 +1,340 @@
+#include "text/vocab.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <limits>
+
+#include "hearth/base/cat.hpp"
+#include "hearth/base/utf8.hpp"
+#include "text/flat_map.hpp"
+
+namespace hearth::text {
+
+namespace {
+
+constexpr std::string_view tokens_key = "tokenizer.ggml.tokens";
+
+struct SpecialKey {
+    SpecialToken which;
+    const char* key;
+};
+// "seperator" is the spelling of the format.
+constexpr SpecialKey special_keys[] = {
+    {SpecialToken::bos, "tokenizer.ggml.bos_token_id"},
+    {SpecialToken::eos, "tokenizer.ggml.eos_token_id"},
+    {SpecialToken::eot, "tokenizer.ggml.eot_token_id"},
+    {SpecialToken::eom, "tokenizer.ggml.eom_token_id"},
+    {SpecialToken::unknown, "tokenizer.ggml.unknown_token_id"},
+    {SpecialToken::separator, "tokenizer.ggml.seperator_token_id"},
+    {SpecialToken::padding, "tokenizer.ggml.padding_token_id"},
+    {SpecialToken::mask, "tokenizer.ggml.mask_token_id"},
+    {SpecialToken::fim_prefix, "tokenizer.ggml.fim_pre_token_id"},
+    {SpecialToken::fim_suffix, "tokenizer.ggml.fim_suf_token_id"},
+    {SpecialToken::fim_middle, "tokenizer.ggml.fim_mid_token_id"},
+};
+
+// Spellings by which a special token is known where the file has no key for it; the first that exists counts.
+struct SpecialSpelling {
+    SpecialToken which;
+    const char* spelling;
+};
+constexpr SpecialSpelling special_spellings[] = {
+    {SpecialToken::eot, "<|eot_id|>"},
+    {SpecialToken::eot, "<|im_end|>"},
+    {SpecialToken::eot, "<|end|>"},
+    {SpecialToken::eot, "<end_of_turn>"},
+    {SpecialToken::eot, "<turn|>"},
+    {SpecialToken::eot, "<end_of_utterance>"},
+    {SpecialToken::eot, "<EOT>"},
+    {SpecialToken::eot, "_<EOT>"},
+    {SpecialToken::eot, "[EOT]"},
+    {SpecialToken::eot, "<|endoftext|>"},
+    {SpecialToken::eot, "<|end_of_text|>"},
+    {SpecialToken::eot, "<｜end▁of▁sentence｜>"},
+    {SpecialToken::eom, "<|eom_id|>"},
+    {SpecialToken::fim_prefix, "<|fim_prefix|>"},
+    {SpecialToken::fim_prefix, "<fim-prefix>"},
+    {SpecialToken::fim_prefix, "<fim_prefix>"},
+    {SpecialToken::fim_prefix, "<PRE>"},
+    {SpecialToken::fim_prefix, "▁<PRE>"},
+    {SpecialToken::fim_prefix, "<｜fim▁begin｜>"},
+    {SpecialToken::fim_suffix, "<|fim_suffix|>"},
+    {SpecialToken::fim_suffix, "<fim-suffix>"},
+    {SpecialToken::fim_suffix, "<fim_suffix>"},
+    {SpecialToken::fim_suffix, "<SUF>"},
+    {SpecialToken::fim_suffix, "▁<SUF>"},
+    {SpecialToken::fim_suffix, "<｜fim▁hole｜>"},
+    {SpecialToken::fim_middle, "<|fim_middle|>"},
+    {SpecialToken::fim_middle, "<fim-middle>"},
+    {SpecialToken::fim_middle, "<fim_middle>"},
+    {SpecialToken::fim_middle, "<MID>"},
+    {SpecialToken::fim_middle, "▁<MID>"},
+    {SpecialToken::fim_middle, "<｜fim▁end｜>"},
+};
+
+// A token of one of these spellings ends generation, whatever its kind in the file.
+constexpr const char* ending_spellings[] = {
+    "<|eot_id|>",
+    "<|im_end|>",
+    "<|end|>",
+    "<|return|>",
+    "<|call|>",
+    "<|flush|>",
+    "<|calls|>",
+    "<end_of_turn>",
+    "<|endoftext|>",
+    "</s>",
+    "<|eom_id|>",
+    "<EOT>",
+    "_<EOT>",
+    "[EOT]",
+    "[EOS]",
+    "<|end_of_text|>",
+    "<end_of_utterance>",
+    "<eos>",
+    "<turn|>",
+    "<|tool_response>",
+    "<｜end▁of▁sentence｜>",
+    "[e~[",
+};
+// The same for the tokens around files in fill-in-the-middle training: a model that emits one has left its hole.
+constexpr const char* fim_ending_spellings[] = {"<|fim_pad|>",   "<fim-pad>",  "<fim_pad>",  "<|fim_repo|>",
+                                                "<|repo_name|>", "<fim-repo>", "<reponame>", "<|file_sep|>"};
+constexpr const char* fim_ending_keys[] = {"tokenizer.ggml.fim_pad_token_id", "tokenizer.ggml.fim_rep_token_id",
+                                           "tokenizer.ggml.fim_sep_token_id"};
+
+std::string lower_ascii(std::string s) {
+    for (char& c : s)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return s;
+}
+
+// nullopt when absent or explicitly none (all ones, as converters write it).
+Result<std::optional<Token>> read_id(const Metadata& metadata, const char* key, std::size_t size) {
+    HEARTH_ASSIGN(const auto id, metadata.get_int(key));
+    std::optional<Token> out;
+    if (!id || *id == -1 || *id == std::int64_t(0xffffffff)) return out;
+    if (*id < 0 || static_cast<std::uint64_t>(*id) >= size)
+        return Status(Code::malformed,
+                      cat("metadata key '", key, "' is ", *id, ", expected the id of one of the ", size, " tokens"));
+    out = static_cast<Token>(*id);
+    return out;
+}
+
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+    return -1;
+}
+
+int byte_spelled(std::string_view s) {
+    if (s.size() != 6 || !s.starts_with("<0x") || s[5] != '>') return -1;
+    const int high = hex_digit(s[3]);
+    const int low = hex_digit(s[4]);
+    return high < 0 || low < 0 ? -1 : high * 16 + low;
+}
+
+}  // namespace
+
+Result<Vocab> Vocab::load(const Metadata& metadata, const VocabDefaults& defaults) {
+    Vocab v;
+    HEARTH_TRY(v.load_tokens(metadata, defaults.need_scores));
+    v.index_texts();
+    HEARTH_TRY(v.load_special(metadata, defaults));
+    HEARTH_TRY(v.find_end_of_generation(metadata));
+    HEARTH_TRY(v.set_strips(metadata));
+    HEARTH_TRY(v.load_flags(metadata, defaults));
+    return v;
+}
+
+Status Vocab::load_tokens(const Metadata& metadata, bool need_scores) {
+    HEARTH_ASSIGN(const auto* tokens, metadata.get_strings(tokens_key));
+    if (tokens == nullptr)
+        return {Code::malformed, cat("metadata key '", tokens_key, "' is missing, expected the vocabulary")};
+    const std::size_t n = tokens->size();
+    if (n == 0) return {Code::malformed, cat("metadata key '", tokens_key, "' is empty, expected at least one token")};
+    if (n > std::size_t(std::numeric_limits<Token>::max()))
+        return {Code::malformed, cat("metadata key '", tokens_key, "' has ", n, " entries, more than ids can number")};
+    std::size_t bytes = 0;
+    for (const std::string& t : *tokens) bytes += t.size();
+    texts_.reserve(bytes);
+    offsets_.reserve(n + 1);
+    for (const std::string& t : *tokens) {
+        texts_ += t;
+        offsets_.push_back(texts_.size());
+    }
+
+    HEARTH_ASSIGN(const auto scores, metadata.get_floats("tokenizer.ggml.scores"));
+    if (scores) {
+        if (scores->size() != n)
+            return {Code::malformed, cat("metadata key 'tokenizer.ggml.scores' has ", scores->size(),
+                                         " entries, expected ", n, ", one for each of '", tokens_key, "'")};
+        scores_.reserve(n);
+        constexpr double limit = std::numeric_limits<float>::max();
+        for (std::size_t i = 0; i < n; ++i) {
+            double score = (*scores)[i];
+            if (std::isnan(score)) {
+                if (need_scores)
+                    return {Code::malformed,
+                            cat("metadata key 'tokenizer.ggml.scores' has NaN at entry ", i, ", expected a number")};
+                score = 0;
+            }
+            scores_.push_back(static_cast<float>(std::clamp(score, -limit, limit)));
+        }
+    }
+
+    kinds_.assign(n, TokenKind::normal);
+    const MetaValue* types = metadata.find("tokenizer.ggml.token_type");
+    if (types == nullptr) return {};
+    HEARTH_ASSIGN(const auto kinds, metadata.get_uints("tokenizer.ggml.token_type"));
+    if (kinds->size() != n)
+        return {Code::malformed, cat("metadata key 'tokenizer.ggml.token_type' has ", kinds->size(),
+                                     " entries, expected ", n, ", one for each of '", tokens_key, "'")};
+    for (std::size_t i = 0; i < n; ++i) {
+        if ((*kinds)[i] > std::uint64_t(TokenKind::byte))
+            return {Code::malformed, cat("metadata key 'tokenizer.ggml.token_type' has ", (*kinds)[i], " at entry ", i,
+                                         ", expected 0 to 6")};
+        kinds_[i] = static_cast<TokenKind>((*kinds)[i]);
+    }
+    return {};
+}
+
+void Vocab::index_texts() {
+    table_.assign(std::bit_ceil(2 * size() + 2), Slot{});
+    const std::size_t mask = table_.size() - 1;
+    for (std::size_t i = 0; i < size(); ++i) {
+        const auto id = static_cast<Token>(i);
+        const std::string_view spelling = text(id);
+        if (spelling.empty()) continue;
+        const std::uint64_t h = hash_bytes(spelling);
+        const auto tag = static_cast<std::uint32_t>(h >> 32);
+        std::size_t at = h & mask;
+        while (table_[at].id >= 0 && !(table_[at].hash == tag && text(table_[at].id) == spelling)) at = (at + 1) & mask;
+        table_[at] = {tag, id};
+    }
+
+    byte_tokens_.fill(-1);
+    for (int b = 0; b < 256; ++b) {
+        const char raw = static_cast<char>(b);
+        byte_tokens_[static_cast<std::size_t>(b)] = find(std::string_view(&raw, 1));
+    }
+    for (std::size_t i = 0; i < size(); ++i)
+        if (const int value = byte_spelled(text(static_cast<Token>(i))); value >= 0)
+            byte_tokens_[static_cast<std::size_t>(value)] = static_cast<Token>(i);
+}
+
+Token Vocab::find(std::string_view spelling) const {
+    if (spelling.empty() || table_.empty()) return -1;
+    const std::size_t mask = table_.size() - 1;
+    const std::uint64_t h = hash_bytes(spelling);
+    const auto tag = static_cast<std::uint32_t>(h >> 32);
+    for (std::size_t at = h & mask; table_[at].id >= 0; at = (at + 1) & mask)
+        if (table_[at].hash == tag && text(table_[at].id) == spelling) return table_[at].id;
+    return -1;
+}
+
+int Vocab::byte_value(Token id) const { return byte_spelled(text(id)); }
+
+Status Vocab::load_special(const Metadata& metadata, const VocabDefaults& defaults) {
+    const auto set_default = [&](SpecialToken which, std::optional<Token> id) {
+        if (id && contains(*id)) special_[static_cast<std::size_t>(which)] = id;
+    };
+    set_default(SpecialToken::bos, defaults.bos);
+    set_default(SpecialToken::eos, defaults.eos);
+    set_default(SpecialToken::unknown, defaults.unknown);
+    set_default(SpecialToken::separator, defaults.separator);
+    set_default(SpecialToken::padding, defaults.padding);
+    set_default(SpecialToken::mask, defaults.mask);
+    for (const SpecialKey& k : special_keys) {
+        if (metadata.find(k.key) == nullptr) continue;
+        HEARTH_ASSIGN(special_[static_cast<std::size_t>(k.which)], read_id(metadata, k.key, size()));
+    }
+    for (const SpecialSpelling& s : special_spellings) {
+        auto& id = special_[static_cast<std::size_t>(s.which)];
+        if (id) continue;
+        // gpt-oss: <|end|> closes a message within the turn.
+        if (std::string_view(s.spelling) == "<|end|>" && find("<|return|>") >= 0 && find("<|call|>") >= 0) continue;
+        if (const Token found = find(s.spelling); found >= 0) id = found;
+    }
+    return {};
+}
+
+Status Vocab::find_end_of_generation(const Metadata& metadata) {
+    ends_.assign(size(), 0);
+    const auto mark = [&](Token id) { ends_[static_cast<std::size_t>(id)] = 1; };
+    const auto mark_spelling = [&](const char* spelling) {
+        const Token id = find(spelling);
+        if (id < 0) return;
+        mark(id);
+        set_kind(id, TokenKind::control);  // some converters leave such a token normal or user-defined
+    };
+    for (const char* spelling : ending_spellings) mark_spelling(spelling);
+    for (const char* spelling : fim_ending_spellings) mark_spelling(spelling);
+    for (const char* key : fim_ending_keys) {
+        HEARTH_ASSIGN(const auto id, read_id(metadata, key, size()));
+        if (id) mark(*id);
+    }
+    for (const SpecialToken which : {SpecialToken::eos, SpecialToken::eot, SpecialToken::eom})
+        if (const auto id = special(which)) mark(*id);
+
+    // gpt-oss: <|end|> closes a message but not the turn, and the tokens that structure messages must reach the reader.
+    if (find("<|return|>") >= 0 && find("<|call|>") >= 0) {
+        for (const char* spelling : {"<|end|>", "<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"}) {
+            const Token id = find(spelling);
+            if (id < 0) continue;
+            set_kind(id, TokenKind::user_defined);
+            ends_[static_cast<std::size_t>(id)] = 0;
+        }
+    }
+    // gemma4: </s> is an HTML tag there.
+    if (find("<|tool_response>") >= 0) {
+        if (const Token id = find("</s>"); id >= 0) ends_[static_cast<std::size_t>(id)] = 0;
+    }
+    return {};
+}
+
+Status Vocab::set_strips(const Metadata& metadata) {
+    strips_.assign(size(), 0);
+    HEARTH_ASSIGN(auto pre, metadata.get_string("tokenizer.ggml.pre"));
+    HEARTH_ASSIGN(auto architecture, metadata.get_string("general.architecture"));
+    HEARTH_ASSIGN(auto name, metadata.get_string("general.name"));
+    const auto strip_left = [&](const char* spelling) {
+        if (const Token id = find(spelling); id >= 0) strips_[static_cast<std::size_t>(id)] |= 1;
+    };
+    if (pre && (*pre == "jina-v2-de" || *pre == "jina-v2-es" || *pre == "jina-v2-code")) strip_left("<mask>");
+    if (architecture && (*architecture == "nomic-bert-moe" || *architecture == "jina-bert-v3")) strip_left("<mask>");
+    const std::string lower = lower_ascii(name.value_or(""));
+    if (lower.find("phi-3") == std::string::npos && lower.find("phi3") == std::string::npos) return {};
+    for (std::size_t i = 0; i < size(); ++i) {
+        const std::string_view spelling = text(static_cast<Token>(i));
+        const bool plain = spelling == "<unk>" || spelling == "<s>" || spelling == "<|endoftext|>";
+        const TokenKind k = kinds_[i];
+        if (!plain && (k == TokenKind::control || k == TokenKind::user_defined || k == TokenKind::unknown))
+            strips_[i] |= 2;
+    }
+    return {};
+}
+
+Status Vocab::load_flags(const Metadata& metadata, const VocabDefaults& defaults) {
+    const auto flag = [&](const char* key, bool fallback, bool& out) -> Status {
+        HEARTH_ASSIGN(const auto value, metadata.get_bool(key));
+        out = value.value_or(fallback);
+        return {};
+    };
+    HEARTH_TRY(flag("tokenizer.ggml.add_bos_token", defaults.add_bos, add_bos));
+    HEARTH_TRY(flag("tokenizer.ggml.add_eos_token", defaults.add_eos, add_eos));
+    HEARTH_TRY(flag("tokenizer.ggml.add_sep_token", defaults.add_separator, add_separator));
+    HEARTH_TRY(flag("tokenizer.ggml.add_space_prefix", defaults.add_space_prefix, add_space_prefix));
+    HEARTH_TRY(
+        flag("tokenizer.ggml.remove_extra_whitespaces", defaults.remove_extra_whitespaces, remove_extra_whitespaces));
+    // Without such a token there is nothing to add.
+    add_bos = add_bos && special(SpecialToken::bos);
+    add_eos = add_eos && special(SpecialToken::eos);
+    if (add_bos) prefix.push_back(*special(SpecialToken::bos));
+    if (add_eos) suffix.push_back(*special(SpecialToken::eos));
+    return {};
+}
+
+}  // namespace hearth::text

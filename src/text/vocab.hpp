@@ -1,0 +1,90 @@
+// The vocabulary that a model file carries (tokenizer.ggml.* keys), checked once so that encoders can trust it.
+// Thread class: immutable after load, shareable.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hearth/base/metadata.hpp"
+#include "hearth/base/status.hpp"
+#include "hearth/text/tokenizer.hpp"
+
+namespace hearth::text {
+
+inline constexpr std::string_view space_mark = "\xe2\x96\x81";  // U+2581, a space inside SentencePiece vocabularies
+
+// What a tokenizer model assumes where the file has no key.
+struct VocabDefaults {
+    std::optional<Token> bos, eos, unknown, separator, padding, mask;  // ignored when outside the vocabulary
+    bool add_bos = false;
+    bool add_eos = false;
+    bool add_separator = false;
+    bool add_space_prefix = false;
+    bool remove_extra_whitespaces = false;
+    bool need_scores = false;  // scores decide the encoding: one that is not a number is an error
+};
+
+class Vocab {
+public:
+    static Result<Vocab> load(const Metadata& metadata, const VocabDefaults& defaults);
+
+    std::size_t size() const { return offsets_.size() - 1; }
+    bool contains(Token id) const { return id >= 0 && static_cast<std::size_t>(id) < size(); }
+    // The following three require contains(id).
+    std::string_view text(Token id) const {
+        const auto i = static_cast<std::size_t>(id);
+        return {texts_.data() + offsets_[i], offsets_[i + 1] - offsets_[i]};
+    }
+    float score(Token id) const { return scores_.empty() ? 0.0f : scores_[static_cast<std::size_t>(id)]; }
+    TokenKind kind(Token id) const { return kinds_[static_cast<std::size_t>(id)]; }
+
+    // By exact spelling; of equal ones the last (an added token replaces the one that it repeats). -1: none.
+    Token find(std::string_view spelling) const;
+    // The token "<0xXX>" of a byte, else the one spelled as that byte itself; -1: none.
+    Token byte_token(unsigned char byte) const { return byte_tokens_[byte]; }
+    // The byte that a token "<0xXX>" stands for, -1 when it is spelled otherwise.
+    int byte_value(Token id) const;
+
+    std::optional<Token> special(SpecialToken which) const { return special_[static_cast<std::size_t>(which)]; }
+    bool ends_generation(Token id) const { return contains(id) && ends_[static_cast<std::size_t>(id)]; }
+    // White space before (after) this token in raw text belongs to it and vanishes.
+    bool strips_left(Token id) const { return strips_[static_cast<std::size_t>(id)] & 1; }
+    bool strips_right(Token id) const { return strips_[static_cast<std::size_t>(id)] & 2; }
+
+    bool add_bos = false;
+    bool add_eos = false;
+    bool add_separator = false;
+    bool add_space_prefix = false;
+    bool remove_extra_whitespaces = false;
+    // What add_special puts around a text; from add_bos and add_eos unless the tokenizer model sets its own.
+    std::vector<Token> prefix, suffix;
+
+private:
+    Status load_tokens(const Metadata& metadata, bool need_scores);
+    Status load_special(const Metadata& metadata, const VocabDefaults& defaults);
+    Status load_flags(const Metadata& metadata, const VocabDefaults& defaults);
+    void index_texts();
+    Status find_end_of_generation(const Metadata& metadata);
+    Status set_strips(const Metadata& metadata);
+    void set_kind(Token id, TokenKind kind) { kinds_[static_cast<std::size_t>(id)] = kind; }
+
+    std::string texts_;                      // all spellings, one after the other
+    std::vector<std::uint64_t> offsets_{0};  // [tokens + 1] into texts_
+    std::vector<float> scores_;              // [tokens], empty: all 0
+    std::vector<TokenKind> kinds_;           // [tokens]
+    std::vector<std::uint8_t> ends_;         // [tokens]
+    std::vector<std::uint8_t> strips_;       // [tokens], bit 0 left, bit 1 right
+    struct Slot {
+        std::uint32_t hash = 0;
+        Token id = -1;
+    };
+    std::vector<Slot> table_;  // open addressing, a power of two
+    std::array<Token, 256> byte_tokens_{};
+    std::array<std::optional<Token>, 11> special_;  // by SpecialToken
+};
+
+}  // namespace hearth::text
