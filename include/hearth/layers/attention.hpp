@@ -1,0 +1,77 @@
+// Attention over a paged key-value cache. A page holds kSpan tokens and is one attention span.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "hearth/layers/context.hpp"
+
+namespace hearth {
+
+enum class KvType : int { f16, f32 };
+
+struct KvShape {  // of one layer
+    std::uint32_t heads = 0, key_dim = 0, value_dim = 0;
+};
+
+// Where a page keeps what: for each layer and head, keys [kSpan / 16][key_dim][16] and values [kSpan][value_dim].
+struct KvLayout {
+    struct Layer {
+        KvShape shape;
+        std::size_t keys, values;  // byte offsets in a page
+    };
+    KvType type = KvType::f16;
+    std::vector<Layer> layers;
+    std::size_t page_bytes = 0;
+
+    static KvLayout make(KvType type, std::span<const KvShape> shapes);
+    std::size_t element_bytes() const { return type == KvType::f16 ? 2 : 4; }
+    std::size_t keys_offset(std::size_t layer, std::size_t head) const {
+        const Layer& l = layers[layer];
+        return l.keys + head * kSpan * l.shape.key_dim * element_bytes();
+    }
+    std::size_t values_offset(std::size_t layer, std::size_t head) const {
+        const Layer& l = layers[layer];
+        return l.values + head * kSpan * l.shape.value_dim * element_bytes();
+    }
+};
+
+// One sequence's cache as layers see it. Pages of positions that are written are not shared with others.
+struct KvView {
+    const KvLayout* layout = nullptr;
+    std::byte* const* pages = nullptr;  // [ceil(tokens / kSpan)]
+};
+
+// A token of a batch: which sequence's cache, and where in it.
+struct BatchToken {
+    const KvView* kv;
+    std::size_t position;
+};
+
+// Stores key [heads * key_dim] and value [heads * value_dim] of one token in its sequence's page.
+void kv_store(const KvView& kv, std::size_t layer, std::size_t position, const float* key, const float* value,
+              const KernelTable& kernels);
+
+struct AttentionSpec {
+    std::uint32_t heads = 0;  // query heads; a multiple of the cache's heads
+    float scale = 1;
+    float softcap = 0;            // 0: none
+    std::size_t window = 0;       // keys that a query sees, itself included; 0: all
+    const float* sinks = nullptr;  // [heads] or null
+};
+
+// y[t] = attention of q[t] over the keys up to its own position, in absolute spans merged in ascending order: neither the
+// batch nor the split over workers can be seen in the result.
+// q: [tokens, q_stride] as heads x key_dim; y: [tokens, heads * value_dim].
+// partials: room for attention_partials(...) floats.
+void attention(const RunContext& run, const AttentionSpec& spec, std::size_t layer, std::span<const BatchToken> tokens,
+               const float* q, std::size_t q_stride, float* y, float* partials);
+
+// Floats that attention needs for tokens up to `positions` deep; group: query heads for each head of the cache.
+std::size_t attention_partials(std::size_t workers, std::size_t group, std::size_t value_dim, std::size_t positions);
+// Scratch bytes per worker.
+std::size_t attention_scratch(std::size_t group);
+
+}  // namespace hearth

@@ -1,0 +1,43 @@
+// What layers need around them while loading and while running.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "hearth/base/log.hpp"
+#include "hearth/base/memory.hpp"
+#include "hearth/base/parallel.hpp"
+#include "hearth/base/status.hpp"
+#include "hearth/base/tensor.hpp"
+#include "hearth/kernels/kernels.hpp"
+
+namespace hearth {
+
+// Loading: where tensors come from and where weights go. One thread.
+struct LoadContext {
+    const TensorSource& source;
+    std::shared_ptr<Memory> memory;
+    Executor& executor;
+    Logger log;
+    // Called with loaded and total stored bytes between tensors; non-zero cancels. May be null.
+    int (*progress)(std::uint64_t done, std::uint64_t total, void* user) = nullptr;
+    void* progress_user = nullptr;
+    std::uint64_t total_bytes = 0;
+    std::uint64_t done_bytes = 0;
+
+    Status advance(const TensorInfo& info);
+};
+
+// Running: kernels, workers, and each worker's scratch. One forward pass at a time.
+struct RunContext {
+    const KernelTable& kernels;
+    Executor& executor;
+    std::span<Buffer> scratch;  // [workers], each as large as the plan asked for
+
+    std::byte* worker_scratch(std::size_t worker) const { return scratch[worker].data(); }
+};
+
+}  // namespace hearth

@@ -1,0 +1,82 @@
+// A model as the runtime sees it: it knows its sizes and turns tokens into logits. Families implement it; nothing above
+// this floor knows which family runs.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hearth/base/metadata.hpp"
+#include "hearth/base/tensor.hpp"
+#include "hearth/layers/attention.hpp"
+#include "hearth/layers/context.hpp"
+
+namespace hearth {
+
+struct ModelInfo {
+    std::string architecture;
+    std::uint64_t context = 0;  // tokens, as the file says
+    std::uint32_t vocab = 0, embedding = 0, layers = 0, heads = 0, kv_heads = 0, feed_forward = 0;
+    std::uint64_t parameters = 0;
+    std::uint64_t weight_bytes = 0;  // in memory after loading
+    std::uint64_t decode_bytes = 0;  // of them read for one decoded token
+    std::vector<KvShape> kv;         // [layers]
+};
+
+// Tokens of one sequence in a forward pass.
+struct SequenceBatch {
+    KvView kv;                              // pages reach position + tokens.size()
+    std::span<const std::int32_t> tokens;   // each within the vocabulary
+    std::size_t position = 0;               // of the first token
+    std::size_t context = 0;                // that the sequence may grow to (some rope scalings depend on it)
+    std::size_t logits_from = 0;            // rows of logits for tokens[logits_from …]
+};
+
+// How much a forward pass may be asked for; sizes the workspace.
+struct RunLimits {
+    std::size_t tokens = 0;     // of a pass, over all sequences
+    std::size_t positions = 0;  // deepest
+    std::size_t workers = 1;
+};
+
+// Memory of a forward pass, reused by the next.
+class Workspace {
+public:
+    virtual ~Workspace() = default;
+};
+
+class Model {
+public:
+    virtual ~Model() = default;
+    // Allocates for the limits (Code::over_budget when it must not).
+    virtual Result<std::unique_ptr<Workspace>> make_workspace(const RunLimits& limits, std::shared_ptr<Memory> memory) const = 0;
+    virtual std::uint64_t workspace_bytes(const RunLimits& limits) const = 0;
+    // Runs the batch within the workspace's limits; logits [rows of all sequences in order, vocab].
+    virtual Status forward(std::span<const SequenceBatch> batch, Workspace& workspace, const KernelTable& kernels,
+                           Executor& executor, float* logits) const = 0;
+};
+
+// A model file that was understood but not loaded.
+class Blueprint {
+public:
+    virtual ~Blueprint() = default;
+    const ModelInfo& info() const { return info_; }
+    virtual std::uint64_t workspace_bytes(const RunLimits& limits) const = 0;
+    virtual Result<std::unique_ptr<Model>> load(LoadContext& context) const = 0;
+
+protected:
+    ModelInfo info_;
+};
+
+// Which part of a file is beyond this build: for inspect's "why".
+enum class Trouble : int { architecture, tensor, key };
+std::string_view trouble_name(Trouble part);
+
+// Reads metadata and tensor shapes, no weights. On failure *part says what kind of thing was wrong.
+// `source` must outlive the blueprint.
+Result<std::unique_ptr<Blueprint>> describe_model(const Metadata& metadata, const TensorSource& source, Trouble* part);
+
+}  // namespace hearth

@@ -1,0 +1,48 @@
+// A conversation's state: its tokens, how many of them are in the cache, and the logits after the last.
+// Thread class: one thread at a time.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "hearth/models/model.hpp"
+#include "hearth/runtime/kv_cache.hpp"
+
+namespace hearth {
+
+class Sequence {
+public:
+    Sequence(KvCache cache, std::uint32_t vocab, std::size_t context)
+        : cache_(std::move(cache)), vocab_(vocab), context_(context) {}
+
+    // Refuses ids outside the vocabulary and more than the context holds; then nothing is appended.
+    Status append(std::span<const std::int32_t> tokens);
+    // Keeps the first `length` tokens; the last logits are gone if anything was cut.
+    Status truncate(std::size_t length);
+
+    std::span<const std::int32_t> tokens() const { return tokens_; }
+    std::size_t length() const { return tokens_.size(); }
+    std::size_t context() const { return context_; }
+    std::size_t evaluated() const { return evaluated_; }
+    std::size_t pending() const { return tokens_.size() - evaluated_; }
+    std::uint64_t cache_bytes() const { return cache_.bytes(); }
+
+    // The next `count` pending tokens as part of a batch; their pages are made writable. `logits` of them: the last
+    // ones of the batch.
+    Result<SequenceBatch> next_batch(std::size_t count, std::size_t logits);
+    // After the pass: those tokens are in the cache. `last` [vocab] follows the last of them, or is empty.
+    void done(std::size_t count, std::span<const float> last);
+    // After the last token; empty when not known.
+    std::span<const float> logits() const { return logits_; }
+
+private:
+    KvCache cache_;
+    std::uint32_t vocab_;
+    std::size_t context_;
+    std::vector<std::int32_t> tokens_;
+    std::size_t evaluated_ = 0;
+    std::vector<float> logits_;
+};
+
+}  // namespace hearth

@@ -1,0 +1,172 @@
+#include "hearth/layers/linear.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+
+#include "hearth/base/cat.hpp"
+
+namespace hearth {
+
+namespace {
+
+// Rows that are decoded on the fly go through the F32 panel.
+const PanelFormat& f32_panel() { return *find_panel_format(0); }
+
+std::size_t panels_of(std::size_t rows) { return (rows + kLanes - 1) / kLanes; }
+
+// `count` stored rows from `row`: a view where the source is mapped, else read into `room`.
+Result<const std::byte*> stored_rows(const TensorSource& source, const TensorInfo& info, std::size_t row_bytes,
+                                     std::size_t row, std::size_t count, std::byte* room) {
+    const auto view = source.view(info);
+    if (!view.empty()) return view.data() + row * row_bytes;
+    HEARTH_TRY(source.read(info, row * row_bytes, {room, count * row_bytes}));
+    return static_cast<const std::byte*>(room);
+}
+
+}  // namespace
+
+Result<std::vector<float>> load_vector(LoadContext& context, const TensorInfo* info) {
+    std::vector<float> values;
+    if (info == nullptr) return values;
+    const Codec* codec = find_codec(info->type);
+    std::vector<std::byte> stored(info->bytes);
+    HEARTH_TRY(context.source.read(*info, 0, stored));
+    values.resize(info->elements());
+    codec->decode(stored.data(), values.size() / codec->block_values, values.data());
+    HEARTH_TRY(context.advance(*info));
+    return values;
+}
+
+std::uint64_t Linear::memory_bytes(const TensorInfo* info) {
+    if (info == nullptr) return 0;
+    const PanelFormat* format = find_panel_format(info->type);
+    return format != nullptr ? panels_of(info->rows()) * format->panel_bytes(info->shape[0]) : info->bytes;
+}
+
+std::uint64_t Linear::scratch_bytes(const TensorInfo* info) {
+    if (info == nullptr || find_panel_format(info->type) != nullptr) return 0;
+    // One decoded row and one F32 panel.
+    return info->shape[0] * sizeof(float) * (kLanes + 1) + 64;
+}
+
+Result<Linear> Linear::load(LoadContext& context, const TensorInfo* info, const TensorInfo* bias) {
+    Linear w;
+    if (info == nullptr) return w;
+    w.codec_ = find_codec(info->type);
+    w.format_ = find_panel_format(info->type);
+    w.rows_ = info->rows();
+    w.k_ = info->shape[0];
+    const std::size_t row_bytes = w.codec_->row_bytes(w.k_);
+    HEARTH_ASSIGN(w.weights_, Buffer::make(context.memory, memory_bytes(info), cat("tensor '", info->name, "'")));
+    if (w.format_ == nullptr) {
+        HEARTH_TRY(context.source.read(*info, 0, w.weights_.bytes()));
+    } else {
+        w.panel_bytes_ = w.format_->panel_bytes(w.k_);
+        const std::size_t workers = context.executor.workers();
+        std::vector<std::vector<std::byte>> room(workers);
+        if (context.source.view(*info).empty())
+            for (auto& r : room) r.resize(kLanes * row_bytes);
+        std::vector<Status> failures(workers);
+        parallel_for(context.executor, panels_of(w.rows_), [&](std::size_t panel, std::size_t worker) {
+            const std::size_t first = panel * kLanes, count = std::min(kLanes, w.rows_ - first);
+            auto rows = stored_rows(context.source, *info, row_bytes, first, count, room[worker].data());
+            if (rows.ok())
+                w.format_->pack(*rows, row_bytes, count, w.k_, w.weights_.data() + panel * w.panel_bytes_);
+            else if (failures[worker].ok())
+                failures[worker] = std::move(rows).status();
+        });
+        for (Status& s : failures) HEARTH_TRY(std::move(s));
+    }
+    HEARTH_TRY(context.advance(*info));
+    HEARTH_ASSIGN(w.bias_, load_vector(context, bias));
+    return w;
+}
+
+void Linear::row(std::size_t index, float* values) const {
+    if (format_ != nullptr) {
+        format_->unpack(weights_.data() + index / kLanes * panel_bytes_, index % kLanes, k_, values);
+    } else {
+        const std::size_t row_bytes = codec_->row_bytes(k_);
+        codec_->decode(weights_.data() + index * row_bytes, k_ / codec_->block_values, values);
+    }
+}
+
+void quantize_token(const RunContext& run, const LinearInput& input, ActivationNeeds needs, std::size_t token) {
+    const float* x = input.f32 + token * input.k;
+    if (needs.q8_32)
+        run.kernels.quantize_q8_32(x, input.k, input.q8_32 + token * activation_bytes(Activation::q8_32, input.k));
+    if (needs.q8_256)
+        run.kernels.quantize_q8_256(x, input.k, input.q8_256 + token * activation_bytes(Activation::q8_256, input.k));
+}
+
+void LinearRun::add(const Linear& w, float* y, std::size_t y_stride) {
+    if (!w.empty()) parts_[count_++] = {&w, y, y_stride, 0, 0};
+}
+
+void LinearRun::run(const RunContext& run, const LinearInput& input) {
+    // Several chunks for each worker, so that a slow core does not hold up the rest, but not so many that handing them
+    // out shows; a chunk of a few panels keeps the kernels' weight streams long.
+    std::size_t panels = 0;
+    for (std::size_t i = 0; i < count_; ++i) panels += panels_of(parts_[i].w->rows());
+    const std::size_t chunk_panels = std::clamp<std::size_t>(panels / (run.executor.workers() * 8), 1, 16);
+    std::size_t chunks = 0;
+    for (std::size_t i = 0; i < count_; ++i) {
+        parts_[i].first_chunk = chunks;
+        parts_[i].chunk_panels = chunk_panels;
+        chunks += (panels_of(parts_[i].w->rows()) + chunk_panels - 1) / chunk_panels;
+    }
+    parallel_for(run.executor, chunks, [&](std::size_t chunk, std::size_t worker) {
+        std::size_t i = count_ - 1;
+        while (chunk < parts_[i].first_chunk) --i;
+        run_part(run, input, parts_[i], chunk - parts_[i].first_chunk, worker);
+    });
+}
+
+void LinearRun::run_part(const RunContext& run, const LinearInput& input, const Part& part, std::size_t chunk,
+                         std::size_t worker) {
+    const Linear& w = *part.w;
+    const std::size_t first_panel = chunk * part.chunk_panels;
+    const std::size_t first = first_panel * kLanes;
+    const std::size_t end = std::min(w.rows_, first + part.chunk_panels * kLanes);
+    const Activation activation = w.activation();
+    GemmArgs args{};
+    args.k = w.k_;
+    args.x = input.data(activation);
+    args.x_stride = activation_bytes(activation, w.k_);
+    args.tokens = input.tokens;
+    args.y_stride = part.y_stride;
+    if (w.format_ != nullptr) {
+        args.panels = w.weights_.data() + first_panel * w.panel_bytes_;
+        args.panel_bytes = w.panel_bytes_;
+        args.rows = end - first;
+        args.y = part.y + first;
+        (run.kernels.*(w.format_->gemm))(args);
+    } else {
+        const PanelFormat& f32 = f32_panel();
+        const std::size_t row_bytes = w.codec_->row_bytes(w.k_);
+        auto* panel = reinterpret_cast<float*>(run.worker_scratch(worker));  // [k][16]
+        float* row = panel + w.k_ * kLanes;                                  // [k]
+        args.panels = panel;
+        args.panel_bytes = f32.panel_bytes(w.k_);
+        for (std::size_t r0 = first; r0 < end; r0 += kLanes) {
+            const std::size_t count = std::min(kLanes, end - r0);
+            for (std::size_t r = 0; r < kLanes; ++r) {
+                if (r < count) {
+                    w.codec_->decode(w.weights_.data() + (r0 + r) * row_bytes, w.k_ / w.codec_->block_values, row);
+                    for (std::size_t i = 0; i < w.k_; ++i) panel[i * kLanes + r] = row[i];
+                } else {
+                    for (std::size_t i = 0; i < w.k_; ++i) panel[i * kLanes + r] = 0.0F;
+                }
+            }
+            args.rows = count;
+            args.y = part.y + r0;
+            run.kernels.gemm_f32(args);
+        }
+    }
+    if (!w.bias_.empty())
+        for (std::size_t t = 0; t < input.tokens; ++t)
+            run.kernels.add_scaled(w.bias_.data() + first, 1.0F, end - first, part.y + t * part.y_stride + first);
+}
+
+}  // namespace hearth

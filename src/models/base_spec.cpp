@@ -1,0 +1,117 @@
+// The keys that decoder families share (GGUF's "{architecture}.*"), checked and brought to one form.
+#include <cmath>
+
+#include "hearth/base/math.hpp"
+#include "hearth/codecs/codec.hpp"
+#include "models/family.hpp"
+
+namespace hearth {
+
+namespace {
+
+// Bounds that no real model reaches: what lies beyond would only overflow sizes further on.
+constexpr std::uint64_t kMaxLayers = 1024, kMaxWidth = 1 << 20, kMaxHeads = 4096, kMaxHeadDim = 8192, kMaxVocab = 1 << 24,
+                        kMaxContext = std::uint64_t{1} << 31;
+
+Status check_head_split(const Hparams& h, const DecoderSpec& s) {
+    if (s.heads % s.kv_heads != 0)
+        return {Code::malformed, cat("metadata key '", h.full("attention.head_count"), "' is ", s.heads,
+                                     ", not a multiple of '", h.full("attention.head_count_kv"), "', which is ", s.kv_heads)};
+    return {};
+}
+
+// Factors stored as a tensor of dims / 2 floats; small, so they are read while describing.
+Result<std::vector<float>> read_factors(TensorFinder& tensors, const TensorSource& source, const char* name,
+                                        std::uint32_t dims) {
+    std::vector<float> factors;
+    HEARTH_ASSIGN(const TensorInfo* info, tensors.want(name, {dims / 2}));
+    if (info == nullptr) return factors;
+    const Codec* codec = find_codec(info->type);
+    std::vector<std::byte> stored(info->bytes);
+    HEARTH_TRY(source.read(*info, 0, stored));
+    factors.resize(info->elements());
+    codec->decode(stored.data(), factors.size() / codec->block_values, factors.data());
+    for (std::size_t i = 0; i < factors.size(); ++i)
+        if (!(factors[i] > 0)) return Status(Code::malformed, cat("tensor '", name, "' entry ", i, " is ", factors[i], ", expected more than 0"));
+    return factors;
+}
+
+Status read_rope(const Hparams& h, TensorFinder& tensors, DecoderSpec& s) {
+    RopeSpec& r = s.rope;
+    HEARTH_ASSIGN(r.dims, h.count("rope.dimension_count", s.key_dim, s.key_dim));
+    if (r.dims % 2 != 0)
+        return {Code::malformed, cat("metadata key '", h.full("rope.dimension_count"), "' is ", r.dims, ", expected an even number")};
+    HEARTH_ASSIGN(r.base, h.number("rope.freq_base", 10000));
+    if (!(r.base > 1)) return {Code::malformed, cat("metadata key '", h.full("rope.freq_base"), "' is ", r.base, ", expected more than 1")};
+
+    HEARTH_ASSIGN(const std::string type, h.text("rope.scaling.type", "linear"));
+    HEARTH_ASSIGN(const double legacy, h.number("rope.scale_linear", 0));
+    HEARTH_ASSIGN(double factor, h.number("rope.scaling.factor", legacy));
+    if (factor == 0) factor = 1;
+    if (!(factor > 0)) return {Code::malformed, cat("metadata key '", h.full("rope.scaling.factor"), "' is ", factor, ", expected more than 0")};
+    HEARTH_ASSIGN(const double original, h.number("rope.scaling.original_context_length", static_cast<double>(s.context)));
+    if (!(original >= 1))
+        return {Code::malformed, cat("metadata key '", h.full("rope.scaling.original_context_length"), "' is ", original, ", expected at least 1")};
+    HEARTH_ASSIGN(const double attention_factor, h.number("rope.scaling.attn_factor", 1));
+    r.magnitude = attention_factor;
+    if (type == "linear") {
+        r.linear = factor;
+    } else if (type == "yarn") {
+        r.yarn.on = true;
+        r.yarn.factor = factor;
+        r.yarn.original_context = original;
+        // Attention entropy correction, section 3.4 of the YaRN paper; with a log multiplier it is taken back in part.
+        HEARTH_ASSIGN(const double multiplier, h.number("rope.scaling.yarn_log_multiplier", 0));
+        double m = 0.1 * det_log(factor) + 1;
+        if (multiplier != 0) m /= 0.1 * multiplier * det_log(factor) + 1;
+        r.magnitude *= m;
+    } else if (type != "none" && type != "longrope") {
+        return {Code::unsupported, cat("metadata key '", h.full("rope.scaling.type"), "' is '", type,
+                                       "', expected none, linear, yarn or longrope")};
+    }
+
+    const TensorSource& source = tensors.source();
+    HEARTH_ASSIGN(r.factors, read_factors(tensors, source, "rope_freqs.weight", r.dims));
+    HEARTH_ASSIGN(auto short_factors, read_factors(tensors, source, "rope_factors_short.weight", r.dims));
+    HEARTH_ASSIGN(s.rope_factors_long, read_factors(tensors, source, "rope_factors_long.weight", r.dims));
+    if (!short_factors.empty()) r.factors = std::move(short_factors);
+    s.long_context = static_cast<std::uint64_t>(original);
+    return {};
+}
+
+}  // namespace
+
+Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, RopeKind kind) {
+    DecoderSpec s;
+    HEARTH_ASSIGN(s.layers, h.count("block_count", kMaxLayers));
+    HEARTH_ASSIGN(s.embedding, h.count("embedding_length", kMaxWidth));
+    HEARTH_ASSIGN(s.feed_forward, h.count("feed_forward_length", kMaxWidth * 8));
+    HEARTH_ASSIGN(s.heads, h.count("attention.head_count", kMaxHeads));
+    HEARTH_ASSIGN(s.kv_heads, h.count("attention.head_count_kv", kMaxHeads, s.heads));
+    HEARTH_ASSIGN(const std::uint32_t context, h.count("context_length", kMaxContext));
+    s.context = context;
+    HEARTH_TRY(check_head_split(h, s));
+    if (!h.has("attention.key_length") && s.embedding % s.heads != 0)
+        return Status(Code::malformed, cat("metadata key '", h.full("embedding_length"), "' is ", s.embedding,
+                                           ", not a multiple of '", h.full("attention.head_count"), "', which is ", s.heads));
+    HEARTH_ASSIGN(s.key_dim, h.count("attention.key_length", kMaxHeadDim, s.embedding / s.heads));
+    HEARTH_ASSIGN(s.value_dim, h.count("attention.value_length", kMaxHeadDim, s.embedding / s.heads));
+
+    // The vocabulary's size is that of the embedding table; the tokenizer may know fewer entries.
+    const TensorInfo* table = tensors.source().find("token_embd.weight");
+    if (table == nullptr) return Status(Code::malformed, cat("tensor 'token_embd.weight' is missing, expected shape {", s.embedding, ", vocabulary}"));
+    if (table->dims != 2 || table->shape[1] == 0 || table->shape[1] > kMaxVocab)
+        return Status(Code::malformed, cat("tensor 'token_embd.weight' has shape ", shape_text(*table), ", expected {", s.embedding, ", vocabulary}"));
+    s.vocab = static_cast<std::uint32_t>(table->shape[1]);
+
+    HEARTH_ASSIGN(const double eps, h.number("attention.layer_norm_rms_epsilon"));
+    if (!(eps >= 0) || eps > 1) return Status(Code::malformed, cat("metadata key '", h.full("attention.layer_norm_rms_epsilon"), "' is ", eps, ", expected 0 to 1"));
+    s.norm_eps = static_cast<float>(eps);
+    HEARTH_ASSIGN(const double scale, h.number("attention.scale", 0));
+    s.attention_scale = static_cast<float>(scale != 0 ? scale : 1.0 / std::sqrt(static_cast<double>(s.key_dim)));
+    HEARTH_TRY(read_rope(h, tensors, s));
+    s.rope.kind = kind;
+    return s;
+}
+
+}  // namespace hearth

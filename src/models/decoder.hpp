@@ -1,0 +1,84 @@
+// The shared decoder: tensors of a file in their places, the loaded weights, and the one forward.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "hearth/layers/linear.hpp"
+#include "hearth/models/decoder_spec.hpp"
+#include "hearth/models/model.hpp"
+#include "models/family.hpp"
+
+namespace hearth {
+
+// A matrix and its optional bias, as the file has them; null when absent.
+struct MatrixInfo {
+    const TensorInfo* weight = nullptr;
+    const TensorInfo* bias = nullptr;
+};
+
+struct DecoderLayerTensors {
+    const TensorInfo* attn_norm = nullptr;
+    MatrixInfo q, k, v, qkv;  // either q, k and v, or qkv with rows Q, K, V
+    const TensorInfo *q_norm = nullptr, *k_norm = nullptr;
+    MatrixInfo output;
+    const TensorInfo* ffn_norm = nullptr;
+    MatrixInfo gate, up, down;  // gate empty when up holds both
+};
+
+struct DecoderTensors {
+    const TensorInfo* embedding = nullptr;
+    std::vector<DecoderLayerTensors> layers;
+    const TensorInfo* output_norm = nullptr;
+    MatrixInfo output;  // empty when tied to the embedding
+
+    // Every matrix once, in file-independent order.
+    template <class F>
+    void each_matrix(F&& f) const {
+        for (const DecoderLayerTensors& l : layers)
+            for (const MatrixInfo* m : {&l.q, &l.k, &l.v, &l.qkv, &l.output, &l.gate, &l.up, &l.down})
+                if (m->weight != nullptr) f(*m);
+        if (output.weight != nullptr) f(output);
+    }
+};
+
+struct DecoderLayer {
+    std::vector<float> attn_norm, q_norm, k_norm, ffn_norm;
+    Linear q, k, v, qkv, output, gate, up, down;
+};
+
+class DecoderModel final : public Model {
+public:
+    DecoderModel(DecoderSpec spec, ModelInfo info) : spec_(std::move(spec)), info_(std::move(info)) {}
+    Status load(LoadContext& context, const DecoderTensors& tensors, std::size_t scratch_bytes);
+
+    Result<std::unique_ptr<Workspace>> make_workspace(const RunLimits& limits, std::shared_ptr<Memory> memory) const override;
+    std::uint64_t workspace_bytes(const RunLimits& limits) const override;
+    Status forward(std::span<const SequenceBatch> batch, Workspace& workspace, const KernelTable& kernels,
+                   Executor& executor, float* logits) const override;
+
+private:
+    struct Pass;
+    void embed(Pass& pass) const;
+    void rotate_and_store(Pass& pass, std::size_t layer) const;
+    void run_layer(Pass& pass, std::size_t layer) const;
+    void write_logits(Pass& pass, float* logits) const;
+
+    DecoderSpec spec_;
+    ModelInfo info_;
+    std::vector<double> frequencies_, frequencies_long_;
+    Linear embedding_, output_;  // embedding_ doubles as output when tied
+    std::vector<DecoderLayer> layers_;
+    std::vector<float> output_norm_;
+    std::size_t scratch_bytes_ = 0;  // per worker
+    ActivationNeeds attn_needs_, o_needs_, ffn_needs_, down_needs_, output_needs_;
+};
+
+// Buffers of one pass by size; a formula both for planning and for allocating.
+struct DecoderWorkspaceSizes {
+    std::size_t tokens, hidden, normed, qkv, attended, gate_up, activated, angles, q8_32, q8_256, partials;
+    std::uint64_t total(std::size_t workers, std::size_t scratch_bytes) const;
+};
+DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& spec, const RunLimits& limits);
+
+}  // namespace hearth

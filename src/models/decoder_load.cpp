@@ -1,0 +1,156 @@
+// A decoder file's tensors: found, checked, planned for, loaded.
+#include <algorithm>
+
+#include "models/decoder.hpp"
+
+namespace hearth {
+
+namespace {
+
+class Finder {
+public:
+    Finder(TensorFinder& tensors, const DecoderSpec& spec) : t_(tensors), s_(spec) {}
+
+    Result<DecoderTensors> all() {
+        DecoderTensors out;
+        HEARTH_ASSIGN(out.embedding, t_.need("token_embd.weight", {s_.embedding, s_.vocab}));
+        for (std::uint32_t i = 0; i < s_.layers; ++i) {
+            HEARTH_ASSIGN(auto layer, one(cat("blk.", i, ".")));
+            out.layers.push_back(layer);
+        }
+        HEARTH_ASSIGN(out.output_norm, t_.need("output_norm.weight", {s_.embedding}));
+        HEARTH_ASSIGN(out.output.weight, t_.want("output.weight", {s_.embedding, s_.vocab}));
+        HEARTH_ASSIGN(out.output.bias, t_.want("output.bias", {s_.vocab}));
+        return out;
+    }
+
+private:
+    Result<MatrixInfo> matrix(const std::string& name, std::uint64_t k, std::uint64_t rows) {
+        MatrixInfo m;
+        HEARTH_ASSIGN(m.weight, t_.need(name + ".weight", {k, rows}));
+        HEARTH_ASSIGN(m.bias, t_.want(name + ".bias", {rows}));
+        return m;
+    }
+
+    Result<DecoderLayerTensors> one(const std::string& b) {
+        DecoderLayerTensors l;
+        const std::uint64_t d = s_.embedding, q = std::uint64_t{s_.heads} * s_.key_dim,
+                            k = std::uint64_t{s_.kv_heads} * s_.key_dim, v = std::uint64_t{s_.kv_heads} * s_.value_dim;
+        HEARTH_ASSIGN(l.attn_norm, t_.need(b + "attn_norm.weight", {d}));
+        if (t_.exists(b + "attn_qkv.weight")) {
+            HEARTH_ASSIGN(l.qkv, matrix(b + "attn_qkv", d, q + k + v));
+        } else {
+            HEARTH_ASSIGN(l.q, matrix(b + "attn_q", d, q));
+            HEARTH_ASSIGN(l.k, matrix(b + "attn_k", d, k));
+            HEARTH_ASSIGN(l.v, matrix(b + "attn_v", d, v));
+        }
+        if (s_.qk_norm) {
+            HEARTH_ASSIGN(l.q_norm, t_.need(b + "attn_q_norm.weight", {s_.key_dim}));
+            HEARTH_ASSIGN(l.k_norm, t_.need(b + "attn_k_norm.weight", {s_.key_dim}));
+        }
+        HEARTH_ASSIGN(l.output, matrix(b + "attn_output", std::uint64_t{s_.heads} * s_.value_dim, d));
+        HEARTH_ASSIGN(l.ffn_norm, t_.need(b + "ffn_norm.weight", {d}));
+        if (s_.gate_in_up) {
+            HEARTH_ASSIGN(l.up, matrix(b + "ffn_up", d, std::uint64_t{s_.feed_forward} * 2));
+        } else {
+            HEARTH_ASSIGN(l.gate, matrix(b + "ffn_gate", d, s_.feed_forward));
+            HEARTH_ASSIGN(l.up, matrix(b + "ffn_up", d, s_.feed_forward));
+        }
+        HEARTH_ASSIGN(l.down, matrix(b + "ffn_down", s_.feed_forward, d));
+        return l;
+    }
+
+    TensorFinder& t_;
+    const DecoderSpec& s_;
+};
+
+class DecoderBlueprint final : public Blueprint {
+public:
+    DecoderBlueprint(DecoderSpec spec, DecoderTensors tensors, std::string architecture, const TensorSource& source)
+        : spec_(std::move(spec)), tensors_(std::move(tensors)) {
+        info_.architecture = std::move(architecture);
+        info_.context = spec_.context;
+        info_.vocab = spec_.vocab;
+        info_.embedding = spec_.embedding;
+        info_.layers = spec_.layers;
+        info_.heads = spec_.heads;
+        info_.kv_heads = spec_.kv_heads;
+        info_.feed_forward = spec_.feed_forward;
+        info_.kv.assign(spec_.layers, KvShape{spec_.kv_heads, spec_.key_dim, spec_.value_dim});
+        for (const TensorInfo& t : source.tensors()) info_.parameters += t.elements();
+        scratch_bytes_ = attention_scratch(spec_.heads / spec_.kv_heads);
+        std::uint64_t matrices = 0;
+        auto count = [&](const TensorInfo* weight) {
+            matrices += Linear::memory_bytes(weight);
+            scratch_bytes_ = std::max<std::size_t>(scratch_bytes_, Linear::scratch_bytes(weight));
+        };
+        tensors_.each_matrix([&](const MatrixInfo& m) { count(m.weight); });
+        const std::uint64_t inner = matrices;
+        count(tensors_.embedding);
+        info_.weight_bytes = matrices;
+        // A token reads one row of the embedding, or all of it when it is the output too.
+        info_.decode_bytes = tensors_.output.weight == nullptr ? matrices : inner;
+    }
+
+    std::uint64_t workspace_bytes(const RunLimits& limits) const override {
+        return decoder_workspace_sizes(spec_, limits).total(limits.workers, scratch_bytes_);
+    }
+
+    Result<std::unique_ptr<Model>> load(LoadContext& context) const override {
+        auto model = std::make_unique<DecoderModel>(spec_, info_);
+        HEARTH_TRY(model->load(context, tensors_, scratch_bytes_));
+        return std::unique_ptr<Model>(std::move(model));
+    }
+
+private:
+    DecoderSpec spec_;
+    DecoderTensors tensors_;
+    std::size_t scratch_bytes_ = 0;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Blueprint>> make_decoder(const Hparams& h, TensorFinder& tensors, DecoderSpec spec) {
+    HEARTH_ASSIGN(DecoderTensors found, Finder(tensors, spec).all());
+    return std::unique_ptr<Blueprint>(
+        std::make_unique<DecoderBlueprint>(std::move(spec), std::move(found), h.architecture(), tensors.source()));
+}
+
+Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, std::size_t scratch_bytes) {
+    scratch_bytes_ = scratch_bytes;
+    frequencies_ = rope_frequencies(spec_.rope);
+    if (!spec_.rope_factors_long.empty()) {
+        RopeSpec far = spec_.rope;
+        far.factors = spec_.rope_factors_long;
+        frequencies_long_ = rope_frequencies(far);
+    }
+    auto matrix = [&](const MatrixInfo& m) { return Linear::load(context, m.weight, m.bias); };
+    HEARTH_ASSIGN(embedding_, Linear::load(context, tensors.embedding));
+    for (const DecoderLayerTensors& t : tensors.layers) {
+        DecoderLayer l;
+        HEARTH_ASSIGN(l.attn_norm, load_vector(context, t.attn_norm));
+        HEARTH_ASSIGN(l.q, matrix(t.q));
+        HEARTH_ASSIGN(l.k, matrix(t.k));
+        HEARTH_ASSIGN(l.v, matrix(t.v));
+        HEARTH_ASSIGN(l.qkv, matrix(t.qkv));
+        HEARTH_ASSIGN(l.q_norm, load_vector(context, t.q_norm));
+        HEARTH_ASSIGN(l.k_norm, load_vector(context, t.k_norm));
+        HEARTH_ASSIGN(l.output, matrix(t.output));
+        HEARTH_ASSIGN(l.ffn_norm, load_vector(context, t.ffn_norm));
+        HEARTH_ASSIGN(l.gate, matrix(t.gate));
+        HEARTH_ASSIGN(l.up, matrix(t.up));
+        HEARTH_ASSIGN(l.down, matrix(t.down));
+        for (const Linear* w : {&l.q, &l.k, &l.v, &l.qkv}) attn_needs_.add(*w);
+        o_needs_.add(l.output);
+        ffn_needs_.add(l.gate);
+        ffn_needs_.add(l.up);
+        down_needs_.add(l.down);
+        layers_.push_back(std::move(l));
+    }
+    HEARTH_ASSIGN(output_norm_, load_vector(context, tensors.output_norm));
+    HEARTH_ASSIGN(output_, matrix(tensors.output));
+    output_needs_.add(output_.empty() ? embedding_ : output_);
+    return {};
+}
+
+}  // namespace hearth

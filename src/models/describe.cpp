@@ -1,0 +1,51 @@
+// From general.architecture to the family that knows it.
+#include "models/family.hpp"
+
+namespace hearth {
+
+namespace {
+
+struct Family {
+    std::string_view name;
+    Result<std::unique_ptr<Blueprint>> (*describe)(const Hparams&, TensorFinder&);
+};
+
+constexpr Family kFamilies[] = {
+#define HEARTH_MODEL(name, function) {name, function},
+#include "models/models.inc"
+#undef HEARTH_MODEL
+};
+
+}  // namespace
+
+std::string_view trouble_name(Trouble part) {
+    switch (part) {
+        case Trouble::architecture: return "architecture";
+        case Trouble::tensor: return "tensor";
+        default: return "key";
+    }
+}
+
+Result<std::unique_ptr<Blueprint>> describe_model(const Metadata& metadata, const TensorSource& source, Trouble* part) {
+    *part = Trouble::key;
+    HEARTH_ASSIGN(auto architecture, metadata.get_string("general.architecture"));
+    if (!architecture) return Status(Code::malformed, "metadata key 'general.architecture' is missing");
+    for (const Family& family : kFamilies) {
+        if (family.name != *architecture) continue;
+        TensorFinder tensors(source);
+        auto blueprint = family.describe(Hparams(metadata, *architecture), tensors);
+        if (!blueprint.ok()) {
+            if (blueprint.status().message().starts_with("tensor ")) *part = Trouble::tensor;
+            return blueprint;
+        }
+        *part = Trouble::tensor;
+        HEARTH_TRY(tensors.all_used());
+        return blueprint;
+    }
+    *part = Trouble::architecture;
+    std::string known;
+    for (const Family& family : kFamilies) known += cat(known.empty() ? "" : ", ", family.name);
+    return Status(Code::unsupported, cat("architecture '", *architecture, "' is not supported; known are: ", known));
+}
+
+}  // namespace hearth

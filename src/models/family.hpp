@@ -1,0 +1,21 @@
+// How a family describes itself. A decoder family is a function from metadata to DecoderSpec; a family with a forward of
+// its own returns a Blueprint of its own. models.inc lists them.
+#pragma once
+
+#include "hearth/models/decoder_spec.hpp"
+#include "models/reader.hpp"
+
+namespace hearth {
+
+// What every decoder family has in common: sizes, norm, scales, rope with its scalings, all under the usual keys.
+// Sets rope.kind to `kind` and attention_scale to 1/sqrt(key_dim) unless the file says otherwise.
+Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, RopeKind kind);
+
+Result<std::unique_ptr<Blueprint>> make_decoder(const Hparams& h, TensorFinder& tensors, DecoderSpec spec);
+
+#define HEARTH_MODEL(name, function) \
+    Result<std::unique_ptr<Blueprint>> function(const Hparams& h, TensorFinder& tensors);
+#include "models/models.inc"
+#undef HEARTH_MODEL
+
+}  // namespace hearth

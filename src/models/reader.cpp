@@ -1,0 +1,86 @@
+#include "models/reader.hpp"
+
+namespace hearth {
+
+namespace {
+
+std::string shape_text(std::initializer_list<std::uint64_t> shape) {
+    std::string out = "{";
+    for (std::uint64_t n : shape) out += cat(out.size() > 1 ? ", " : "", n);
+    return out + "}";
+}
+
+Status missing(const std::string& key) { return {Code::malformed, cat("metadata key '", key, "' is missing")}; }
+
+}  // namespace
+
+Result<std::uint32_t> Hparams::count(std::string_view key, std::uint64_t limit) const {
+    if (!has(key)) return missing(full(key));
+    return count(key, limit, 0);
+}
+
+Result<std::uint32_t> Hparams::count(std::string_view key, std::uint64_t limit, std::uint32_t fallback) const {
+    // Some converters write one value per layer where all are the same.
+    HEARTH_ASSIGN(auto values, metadata_.get_uints(full(key)));
+    if (!values) return fallback;
+    for (std::uint64_t v : *values) {
+        if (v != values->front())
+            return Status(Code::unsupported, cat("metadata key '", full(key), "' differs between layers, which architecture '",
+                                                 architecture_, "' does not support here"));
+    }
+    if (values->empty() || values->front() == 0 || values->front() > limit)
+        return Status(Code::malformed, cat("metadata key '", full(key), "' is ",
+                                           values->empty() ? std::string("an empty array") : cat(values->front()),
+                                           ", expected 1 to ", limit));
+    return static_cast<std::uint32_t>(values->front());
+}
+
+Result<double> Hparams::number(std::string_view key) const {
+    if (!has(key)) return missing(full(key));
+    return number(key, 0);
+}
+
+Result<double> Hparams::number(std::string_view key, double fallback) const {
+    HEARTH_ASSIGN(auto value, metadata_.get_float(full(key)));
+    if (value && !(*value > -1e30 && *value < 1e30))
+        return Status(Code::malformed, cat("metadata key '", full(key), "' is ", *value, ", expected a finite number"));
+    return value.value_or(fallback);
+}
+
+Result<bool> Hparams::flag(std::string_view key, bool fallback) const {
+    HEARTH_ASSIGN(auto value, metadata_.get_bool(full(key)));
+    return value.value_or(fallback);
+}
+
+Result<std::string> Hparams::text(std::string_view key, std::string_view fallback) const {
+    HEARTH_ASSIGN(auto value, metadata_.get_string(full(key)));
+    return value.value_or(std::string(fallback));
+}
+
+Result<const TensorInfo*> TensorFinder::need(const std::string& name, std::initializer_list<std::uint64_t> shape) {
+    HEARTH_ASSIGN(const TensorInfo* info, want(name, shape));
+    if (info == nullptr)
+        return Status(Code::malformed, cat("tensor '", name, "' is missing, expected shape ", shape_text(shape)));
+    return info;
+}
+
+Result<const TensorInfo*> TensorFinder::want(const std::string& name, std::initializer_list<std::uint64_t> shape) {
+    const TensorInfo* info = source_.find(name);
+    if (info == nullptr) return info;
+    used_.insert(name);
+    bool same = info->dims <= 4;
+    for (std::size_t i = 0; i < 4; ++i) same = same && info->shape[i] == (i < shape.size() ? shape.begin()[i] : 1);
+    if (!same)
+        return Status(Code::malformed,
+                      cat("tensor '", name, "' has shape ", hearth::shape_text(*info), ", expected ", shape_text(shape)));
+    return info;
+}
+
+Status TensorFinder::all_used() const {
+    for (const TensorInfo& t : source_.tensors())
+        if (!used_.contains(t.name))
+            return {Code::unsupported, cat("tensor '", t.name, "' ", hearth::shape_text(t), " has no place in this architecture")};
+    return {};
+}
+
+}  // namespace hearth

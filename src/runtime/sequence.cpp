@@ -1,0 +1,49 @@
+#include "hearth/runtime/sequence.hpp"
+
+#include <algorithm>
+
+#include "hearth/base/cat.hpp"
+
+namespace hearth {
+
+Status Sequence::append(std::span<const std::int32_t> tokens) {
+    for (std::size_t i = 0; i < tokens.size(); ++i)
+        if (tokens[i] < 0 || static_cast<std::uint32_t>(tokens[i]) >= vocab_)
+            return {Code::out_of_range, cat("token ", tokens[i], " at position ", tokens_.size() + i,
+                                            " is outside the vocabulary of ", vocab_, " tokens")};
+    if (tokens.size() > context_ - tokens_.size())
+        return {Code::out_of_range, cat("the prompt of ", tokens.size(), " tokens after ", tokens_.size(),
+                                        " is longer than the context of ", context_, " tokens")};
+    tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
+    if (!tokens.empty()) logits_.clear();
+    return {};
+}
+
+Status Sequence::truncate(std::size_t length) {
+    if (length > tokens_.size())
+        return {Code::out_of_range, cat("cannot keep ", length, " tokens of ", tokens_.size())};
+    if (length == tokens_.size()) return {};
+    tokens_.resize(length);
+    evaluated_ = std::min(evaluated_, length);
+    cache_.truncate(length);
+    logits_.clear();
+    return {};
+}
+
+Result<SequenceBatch> Sequence::next_batch(std::size_t count, std::size_t logits) {
+    HEARTH_TRY(cache_.prepare(evaluated_, evaluated_ + count));
+    SequenceBatch batch;
+    batch.kv = cache_.view();
+    batch.tokens = std::span(tokens_).subspan(evaluated_, count);
+    batch.position = evaluated_;
+    batch.context = context_;
+    batch.logits_from = count - logits;
+    return batch;
+}
+
+void Sequence::done(std::size_t count, std::span<const float> last) {
+    evaluated_ += count;
+    logits_.assign(last.begin(), last.end());
+}
+
+}  // namespace hearth
