@@ -19,7 +19,8 @@ struct Codec {
     // blocks [count, block_bytes] -> values [count * block_values]. To the bit: scale products round to float first,
     // no fused multiply-add.
     void (*decode)(const std::byte* blocks, std::size_t count, float* values);
-    // values -> blocks; null where hearth only reads the type. Finite input; NaN and infinity give unspecified finite blocks.
+    // values -> blocks; null where hearth only reads the type. Finite values give finite blocks (what exceeds a type's
+    // range is cut). NaN and infinity pass through F32, F16 and BF16 and give unspecified finite blocks elsewhere.
     void (*encode)(const float* values, std::size_t count, std::byte* blocks);
 
     // Bytes of a row of n values; n must be a multiple of block_values.

@@ -1,0 +1,34 @@
+// Q4_K: 256 values d * sc * q - dmin * m in 8 sub-blocks of 32, sc and m of 6 bits, q of 4. qs[32 p + l] holds value
+// 64 p + l in its low nibble, value 64 p + 32 + l in its high one.
+#include "codecs/codec_functions.hpp"
+#include "codecs/k_affine.hpp"
+
+namespace hearth::codecs {
+
+void decode_Q4_K(const std::byte* blocks, std::size_t count, float* values) {
+    decode_blocks<codec_id::Q4_K, BlockQ4_K>(blocks, count, values, [](const BlockQ4_K& block, float* y) {
+        const float d = f16_to_f32(block.d);
+        const float dmin = f16_to_f32(block.dmin);
+        for (int j = 0; j < 8; ++j) {
+            const float scale = d * static_cast<float>(k_scale(block.scales, j));
+            const float min = dmin * static_cast<float>(k_min(block.scales, j));
+            const std::uint8_t* qs = block.qs + 32 * (j / 2);
+            const int shift = 4 * (j % 2);
+            for (int l = 0; l < 32; ++l) y[32 * j + l] = scale * static_cast<float>((qs[l] >> shift) & 15) - min;
+        }
+    });
+}
+
+void encode_Q4_K(const float* values, std::size_t count, std::byte* blocks) {
+    encode_blocks<codec_id::Q4_K, BlockQ4_K>(values, count, blocks, [](const float* x, BlockQ4_K& block) {
+        const KAffine best = fit_k_affine(x, 15);
+        block.d = best.d;
+        block.dmin = best.dmin;
+        pack_k_scales(best, block.scales);
+        for (int i = 0; i < 256; ++i) {
+            block.qs[i / 64 * 32 + i % 32] |= static_cast<std::uint8_t>(best.codes[i] << 4 * (i / 32 % 2));
+        }
+    });
+}
+
+}  // namespace hearth::codecs
