@@ -1,5 +1,7 @@
 // The arithmetic of hearth, one table of functions per instruction set, all equal to the bit (ARITHMETIC.md).
 // Kernels take plain pointers and sizes, allocate nothing, throw nothing, keep no state: callable from any thread.
+// exp and tanh are hearth's own (src/kernels/portable/math_scalar.inl); exp below the smallest normal float is 0. A
+// maximum ignores NaN. Where a result is NaN it is one on every instruction set; its sign and payload are not promised.
 #pragma once
 
 #include <cstddef>
@@ -19,8 +21,10 @@ enum class Activation : int {
     q8_256,  // ActQ8x256[k / 256]
 };
 
-// Blocks of int8 activations. scale = amax / 127; q = round to nearest even of x * (127 / amax), 0 when amax is 0.
-// The quotients are computed as stated, in float. Sums serve weights with an offset.
+// Blocks of int8 activations. scale = amax / 127; q = round to nearest even of x * (127 / amax): within -127 to 127.
+// The quotients are computed as stated, in float. Sums serve weights with an offset. Where 127 / amax would overflow
+// (amax <= 127 * 2^-128, 0 included) scale and codes are 0. A block with a NaN or an infinity has codes 0 and a NaN as
+// scale, so that every product that it enters shows it.
 struct ActQ8x32 {
     float scale;
     std::int32_t sum;  // of q
@@ -57,7 +61,7 @@ using GemmFn = void (*)(const GemmArgs&);
 
 // One token's queries against the keys of one span of one K/V head.
 //   s_j = scale * (one fma chain over ascending channels of k[j, c] * q[c]); if softcap > 0: s_j = softcap * tanh(s_j / softcap)
-//   max = max_j s_j;  p_j = exp(s_j - max);  sum = sum over j in 16 virtual lanes (lane j mod 16)
+//   max = max_j s_j, a zero as +0;  p_j = exp(s_j - max);  sum = sum over j in 16 virtual lanes (lane j mod 16)
 //   out[c] = one fma chain over ascending keys of p_j * v[j, c]
 // with j over [first, last). Nothing outside of [first, last) influences a result, whatever memory holds there.
 struct AttentionSpanArgs {
@@ -100,7 +104,10 @@ using QuantizeFn = void (*)(const float* x, std::size_t k, void* blocks);
 // y = x / sqrt(mean(x^2) + eps) * weight (weight null: ones). Sum of squares by fma in 16 virtual lanes, folded
 // l+8, l+4, l+2, l+1; r = 1 / sqrt(sum / n + eps); y = (x * r) * weight. y may be x.
 using RmsNormFn = void (*)(const float* x, const float* weight, float eps, std::size_t n, float* y);
-// y = silu(gate) * up, silu(x) = x / (1 + exp(-x)). y may be gate or up.
+// y = f(gate) * up with f(x) = max(x, -FLT_MAX) / (1 + exp(z)); y may be gate or up.
+//   silu_mul   z = -x
+//   gelu_mul   z = x * fma(c3, x * x, c1), c1 = -2 sqrt(2 / pi) and c3 = 0.044715 c1 rounded to float. It is the
+//              tanh form, 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), without the cancellation of 1 + tanh.
 using GluFn = void (*)(const float* gate, const float* up, std::size_t n, float* y);
 // y = fma(s, x, y).
 using AddScaledFn = void (*)(const float* x, float s, std::size_t n, float* y);
