@@ -264,9 +264,10 @@ HEARTH_API size_t hearth_session_length(const hearth_session *session);
 HEARTH_API uint32_t hearth_session_context(const hearth_session *session);
 HEARTH_API hearth_status hearth_session_tokens(hearth_token *tokens, size_t capacity, size_t *needed,
                                                const hearth_session *session);
-/* Evaluates what is pending. logits (may be null with capacity 0): of the last token [vocab], or with
- * HEARTH_EVAL_ALL of every token evaluated by this call [pending, vocab]. With nothing pending: the last logits again,
- * or HEARTH_ESTATE when there are none. Capacity and needed count floats. @since 0.1 */
+/* Evaluates what is pending. logits: of the last token [vocab], or with HEARTH_EVAL_ALL of every token evaluated by
+ * this call [pending, vocab]; null evaluates without copying. With nothing pending: the logits of the last token.
+ * HEARTH_ESTATE for an empty session. Capacity and needed count floats; HEARTH_EBUFS comes before any work.
+ * @since 0.1 */
 #define HEARTH_EVAL_ALL 1u
 HEARTH_API hearth_status hearth_session_eval(float *logits, size_t capacity, size_t *needed, hearth_session *session,
                                              uint32_t flags);
@@ -299,7 +300,7 @@ typedef struct hearth_generator hearth_generator;
 #define HEARTH_EVENT_FINISH 2u  /* reason, last text, counts and times; the session is free again */
 #define HEARTH_EVENT_PREFILL 3u /* prompt progress: done of total tokens */
 
-#define HEARTH_FINISH_STOP 1u      /* the model ended its turn */
+#define HEARTH_FINISH_STOP 1u      /* the model ended its turn; `token` says with which, it is not appended */
 #define HEARTH_FINISH_LENGTH 2u    /* max_tokens */
 #define HEARTH_FINISH_CONTEXT 3u   /* the session is full */
 #define HEARTH_FINISH_CANCELLED 4u

@@ -31,6 +31,8 @@ Status Sequence::truncate(std::size_t length) {
 }
 
 Result<SequenceBatch> Sequence::next_batch(std::size_t count, std::size_t logits) {
+    // Nothing pending: the last token again, for its logits. It writes the same bits to the cache.
+    if (pending() == 0 && evaluated_ > 0) --evaluated_;
     HEARTH_TRY(cache_.prepare(evaluated_, evaluated_ + count));
     SequenceBatch batch;
     batch.kv = cache_.view();

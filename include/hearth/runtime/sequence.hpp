@@ -28,8 +28,8 @@ public:
     std::size_t pending() const { return tokens_.size() - evaluated_; }
     std::uint64_t cache_bytes() const { return cache_.bytes(); }
 
-    // The next `count` pending tokens as part of a batch; their pages are made writable. `logits` of them: the last
-    // ones of the batch.
+    // The next `count` pending tokens (with none pending: the last token once more) as part of a batch; their pages are
+    // made writable. The last `logits` of them get rows of logits.
     Result<SequenceBatch> next_batch(std::size_t count, std::size_t logits);
     // After the pass: those tokens are in the cache. `last` [vocab] follows the last of them, or is empty.
     void done(std::size_t count, std::span<const float> last);

@@ -1,0 +1,133 @@
+// The engine behind the C interface: runtimes, loaded models, sessions. capi/*.cpp adds nothing but the C clothing.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "hearth/base/file.hpp"
+#include "hearth/base/log.hpp"
+#include "hearth/base/memory.hpp"
+#include "hearth/base/parallel.hpp"
+#include "hearth/formats/gguf.hpp"
+#include "hearth/kernels/kernels.hpp"
+#include "hearth/models/model.hpp"
+#include "hearth/runtime/sequence.hpp"
+#include "hearth/text/tokenizer.hpp"
+
+namespace hearth {
+
+struct RuntimeOptions {
+    std::size_t threads = 0;
+    std::uint64_t memory_budget = 0;
+    std::string isa;  // "": the environment's HEARTH_ISA, else the best
+    Allocator allocator;
+    Logger log;
+    HostRunner runner;
+};
+
+// Threads, memory, kernels. Shareable; forward passes of all its models run one at a time.
+class Runtime {
+public:
+    static Result<std::shared_ptr<Runtime>> make(const RuntimeOptions& options);
+
+    const std::shared_ptr<Memory>& memory() const { return memory_; }
+    const KernelTable& kernels() const { return kernel_table(isa_); }
+    Isa isa() const { return isa_; }
+    const Logger& log() const { return log_; }
+    Executor& executor() { return *executor_; }
+    // Held by whoever uses the executor.
+    std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
+    // Median bytes per second of reading `bytes` of memory with all workers.
+    Result<double> measure_stream(std::uint64_t bytes, std::uint32_t rounds);
+
+private:
+    std::shared_ptr<Memory> memory_;
+    std::unique_ptr<Executor> executor_;
+    Isa isa_ = Isa::scalar;
+    Logger log_;
+    std::mutex mutex_;
+};
+
+struct LoadProgress {
+    int (*report)(std::uint64_t done, std::uint64_t total, void* user) = nullptr;
+    void* user = nullptr;
+};
+
+// A file in memory, ready to run. Shareable.
+class LoadedModel {
+public:
+    static Result<std::shared_ptr<LoadedModel>> load(std::shared_ptr<Runtime> runtime, std::unique_ptr<Gguf> file,
+                                                     LoadProgress progress);
+
+    const std::shared_ptr<Runtime>& runtime() const { return runtime_; }
+    const ModelInfo& info() const { return info_; }
+    const Metadata& metadata() const { return metadata_; }
+    const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }
+    const std::string& inspection() const { return inspection_; }  // JSON
+    std::uint64_t weight_bytes() const { return info_.weight_bytes; }
+
+    // One pass; the runtime's lock must be held. Grows the workspace where needed. logits: rows of all sequences.
+    Status forward(std::span<const SequenceBatch> batch, float* logits);
+    // Room for `rows` rows of logits, reused from pass to pass; the runtime's lock must be held.
+    Result<float*> logits_room(std::size_t rows);
+
+private:
+    std::shared_ptr<Runtime> runtime_;
+    Metadata metadata_;
+    std::shared_ptr<const Tokenizer> tokenizer_;
+    std::string inspection_;
+    ModelInfo info_;
+    std::unique_ptr<Model> model_;
+    std::unique_ptr<Workspace> workspace_;
+    RunLimits limits_;
+    Buffer logits_;
+};
+
+struct SessionOptions {
+    std::size_t context = 0;  // 0: the model's
+    KvType kv = KvType::f16;
+    std::size_t chunk = 0;    // 0: 512
+};
+
+// A conversation with a model. One thread at a time.
+class Session {
+public:
+    static Result<std::shared_ptr<Session>> make(std::shared_ptr<LoadedModel> model, const SessionOptions& options);
+    Result<std::shared_ptr<Session>> fork() const;
+
+    const std::shared_ptr<LoadedModel>& model() const { return model_; }
+    Sequence& sequence() { return sequence_; }
+    const Sequence& sequence() const { return sequence_; }
+    std::size_t chunk() const { return chunk_; }
+
+    // Evaluates what is pending. With `all`, one row of logits for each evaluated token, else for the last alone;
+    // `out` (may be null) has room for rows(all) * vocab floats.
+    Status evaluate(bool all, float* out);
+    std::size_t rows(bool all) const;
+
+    // Set while a generator runs it.
+    std::atomic<bool> busy{false};
+    // Its handle is gone: whoever runs it stops without a word.
+    std::atomic<bool> abandoned{false};
+
+    Session(std::shared_ptr<LoadedModel> model, Sequence sequence, std::size_t chunk)
+        : model_(std::move(model)), sequence_(std::move(sequence)), chunk_(chunk) {}
+
+private:
+    std::shared_ptr<LoadedModel> model_;
+    Sequence sequence_;
+    std::size_t chunk_;
+};
+
+// hearth.h's description of an opened file as JSON; never loads weights.
+Result<std::string> inspect(const Gguf& file, std::size_t workers);
+// A metadata value as text: strings as they are, others as JSON.
+std::string metadata_text(const MetaValue& value);
+
+}  // namespace hearth

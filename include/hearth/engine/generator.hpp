@@ -1,0 +1,77 @@
+// Generation over one or many sessions of a model: submit, step, events. Pull only: the callback form of the C interface
+// is a loop around it. One thread at a time; cancel from any.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "hearth/engine/engine.hpp"
+#include "hearth/runtime/sampling.hpp"
+
+namespace hearth {
+
+enum class EventKind : std::uint32_t { token = 1, finish = 2, prefill = 3 };
+enum class FinishReason : std::uint32_t { none = 0, stop = 1, length = 2, context = 3, cancelled = 4, error = 5 };
+
+struct GenerateOptions {
+    std::uint32_t max_tokens = 0;  // 0: no limit of its own
+    bool ignore_eos = false;
+    bool special = false;
+    bool keep_logits = false;
+    bool report_prefill = false;
+    void* tag = nullptr;
+};
+
+struct GenerateEvent {
+    EventKind kind = EventKind::token;
+    FinishReason reason = FinishReason::none;
+    void* handle = nullptr;  // what submit was given
+    std::shared_ptr<Session> session;
+    void* tag = nullptr;
+    Token token = -1;
+    std::string text;
+    Status status;
+    std::vector<float> logits;
+    std::uint32_t prompt_tokens = 0, prompt_total = 0, generated_tokens = 0;
+    double prompt_seconds = 0, generate_seconds = 0;
+};
+
+class Generator {
+public:
+    explicit Generator(std::shared_ptr<LoadedModel> model);
+    ~Generator();
+
+    // `handle` identifies the session in events and cancel.
+    Status submit(std::shared_ptr<Session> session, void* handle, const Sampling& sampling, const GenerateOptions& options);
+    // One pass over all running sessions; Code::again when none is running.
+    Status step();
+    // False when there is none.
+    bool next_event(GenerateEvent& event);
+    // Null: all. Takes effect with the next step. Any thread.
+    void cancel(void* handle);
+    const std::shared_ptr<LoadedModel>& model() const { return model_; }
+
+private:
+    struct Running;
+    void finish(Running& r, FinishReason reason, Status status = {});
+    void choose(Running& r, std::span<const float> logits);
+    void take_cancellations();
+    std::size_t plan();
+    void sweep();
+
+    std::shared_ptr<LoadedModel> model_;
+    std::vector<std::unique_ptr<Running>> running_;
+    std::vector<Running*> planned_;
+    std::vector<SequenceBatch> batch_;
+    std::deque<GenerateEvent> events_;
+    std::mutex cancel_mutex_;
+    std::vector<void*> cancelled_;
+    bool cancel_all_ = false;
+};
+
+}  // namespace hearth

@@ -1,0 +1,196 @@
+#include "hearth/engine/generator.hpp"
+
+#include <algorithm>
+
+#include "hearth/base/cat.hpp"
+
+namespace hearth {
+
+namespace {
+// Tokens of one pass over all sessions: enough for the matrix products, short enough that nobody waits long.
+constexpr std::size_t kPassTokens = 512;
+
+using Clock = std::chrono::steady_clock;
+double seconds(Clock::time_point from, Clock::time_point to) { return std::chrono::duration<double>(to - from).count(); }
+}  // namespace
+
+struct Generator::Running {
+    std::shared_ptr<Session> session;
+    void* handle;
+    GenerateOptions options;
+    std::unique_ptr<Sampler> sampler;
+    StreamDecoder decoder;
+    std::uint32_t prompt_tokens = 0, prompt_total = 0, generated = 0;
+    std::size_t planned = 0;  // tokens in this pass
+    std::size_t row = 0;      // of logits in this pass, when it gets one
+    bool finished = false;
+    Clock::time_point start = Clock::now(), first_token = start;
+
+    bool last_of_prompt() const { return planned >= session->sequence().pending(); }
+    GenerateEvent event(EventKind kind) const {
+        GenerateEvent e;
+        e.kind = kind;
+        e.handle = handle;
+        e.session = session;
+        e.tag = options.tag;
+        e.prompt_tokens = prompt_tokens;
+        e.prompt_total = prompt_total;
+        e.generated_tokens = generated;
+        return e;
+    }
+};
+
+Generator::Generator(std::shared_ptr<LoadedModel> model) : model_(std::move(model)) {}
+
+Generator::~Generator() {
+    for (auto& r : running_) r->session->busy = false;
+}
+
+Status Generator::submit(std::shared_ptr<Session> session, void* handle, const Sampling& sampling,
+                         const GenerateOptions& options) {
+    if (session->model() != model_) return {Code::invalid_argument, "the session belongs to another model than the generator"};
+    if (session->sequence().length() == 0) return {Code::bad_state, "the session has no tokens to continue"};
+    HEARTH_ASSIGN(auto sampler, Sampler::make(sampling, model_->info().vocab, model_->runtime()->kernels()));
+    for (Token t : session->sequence().tokens()) sampler->accept(t);
+    if (session->busy.exchange(true)) return {Code::bad_state, "the session is already running"};
+    const auto pending = static_cast<std::uint32_t>(session->sequence().pending());
+    running_.push_back(std::unique_ptr<Running>(
+        new Running{std::move(session), handle, options, std::move(sampler), StreamDecoder(*model_->tokenizer(), options.special)}));
+    running_.back()->prompt_total = pending;
+    return {};
+}
+
+void Generator::cancel(void* handle) {
+    const std::lock_guard lock(cancel_mutex_);
+    if (handle == nullptr)
+        cancel_all_ = true;
+    else
+        cancelled_.push_back(handle);
+}
+
+void Generator::take_cancellations() {
+    const std::lock_guard lock(cancel_mutex_);
+    for (auto& r : running_)
+        if (cancel_all_ || r->session->abandoned || std::ranges::find(cancelled_, r->handle) != cancelled_.end())
+            finish(*r, FinishReason::cancelled);
+    cancelled_.clear();
+    cancel_all_ = false;
+}
+
+void Generator::finish(Running& r, FinishReason reason, Status status) {
+    if (r.finished) return;
+    r.finished = true;
+    GenerateEvent e = r.event(EventKind::finish);
+    e.reason = reason;
+    e.status = std::move(status);
+    e.text = r.decoder.flush();
+    const auto now = Clock::now();
+    e.prompt_seconds = seconds(r.start, r.generated != 0 ? r.first_token : now);
+    e.generate_seconds = r.generated != 0 ? seconds(r.first_token, now) : 0;
+    events_.push_back(std::move(e));
+    r.session->busy = false;
+}
+
+// Drops what has finished.
+void Generator::sweep() {
+    std::erase_if(running_, [](const auto& r) { return r->finished; });
+}
+
+void Generator::choose(Running& r, std::span<const float> logits) {
+    Sequence& sequence = r.session->sequence();
+    const Token token = r.sampler->choose(logits, sequence.length());
+    if (r.generated == 0) r.first_token = Clock::now();
+    if (!r.options.ignore_eos && model_->tokenizer()->ends_generation(token)) {
+        finish(r, FinishReason::stop);
+        events_.back().token = token;
+        return;
+    }
+    if (sequence.length() >= sequence.context()) return finish(r, FinishReason::context);
+    GenerateEvent e = r.event(EventKind::token);
+    if (r.options.keep_logits) e.logits.assign(logits.begin(), logits.end());
+    if (Status s = sequence.append({&token, 1}); !s.ok()) return finish(r, FinishReason::error, std::move(s));
+    r.sampler->accept(token);
+    e.generated_tokens = ++r.generated;
+    e.token = token;
+    e.text = r.decoder.push(token);
+    events_.push_back(std::move(e));
+    if (r.options.max_tokens != 0 && r.generated >= r.options.max_tokens)
+        finish(r, FinishReason::length);
+    else if (sequence.length() >= sequence.context())
+        finish(r, FinishReason::context);
+}
+
+// Fills planned_ and batch_; returns the rows of logits. Sessions that decode go first: a long prompt of one does not
+// make the others wait for more than a pass.
+std::size_t Generator::plan() {
+    planned_.clear();
+    batch_.clear();
+    std::size_t budget = kPassTokens, rows = 0;
+    for (auto& r : running_) r->planned = 0;
+    auto take = [&](Running& r, std::size_t count) {
+        r.planned = count;
+        const bool last = r.last_of_prompt();
+        auto batch = r.session->sequence().next_batch(count, last ? 1 : 0);
+        if (!batch.ok()) return finish(r, FinishReason::error, std::move(batch).status());
+        r.row = rows;
+        rows += last ? 1 : 0;
+        budget -= std::min(budget, count);
+        planned_.push_back(&r);
+        batch_.push_back(*batch);
+    };
+    for (auto& r : running_)
+        if (!r->finished && r->session->sequence().pending() <= 1) take(*r, 1);
+    for (auto& r : running_) {
+        const std::size_t pending = r->session->sequence().pending();
+        if (r->finished || r->planned != 0 || budget == 0) continue;
+        take(*r, std::min({pending, r->session->chunk(), budget}));
+    }
+    return rows;
+}
+
+Status Generator::step() {
+    take_cancellations();
+    sweep();
+    if (running_.empty()) return {Code::again, "no session is running"};
+    for (auto& r : running_) {
+        // Evaluated before it was submitted: its next token needs no pass.
+        const Sequence& s = r->session->sequence();
+        if (s.pending() == 0 && !s.logits().empty()) choose(*r, std::vector<float>(s.logits().begin(), s.logits().end()));
+    }
+    sweep();
+    if (running_.empty()) return {};
+    const auto guard = model_->runtime()->lock();
+    const std::size_t rows = plan();
+    if (!batch_.empty()) {
+        auto logits = model_->logits_room(std::max<std::size_t>(rows, 1));
+        Status status = logits.ok() ? model_->forward(batch_, *logits) : std::move(logits).status();
+        for (Running* r : planned_) {
+            if (!status.ok()) {
+                finish(*r, FinishReason::error, status);
+                continue;
+            }
+            const bool last = r->last_of_prompt();
+            const std::span<const float> row =
+                last ? std::span<const float>(*logits + r->row * model_->info().vocab, model_->info().vocab) : std::span<const float>();
+            r->session->sequence().done(r->planned, row);
+            if (r->prompt_tokens < r->prompt_total) {
+                r->prompt_tokens += static_cast<std::uint32_t>(r->planned);
+                if (r->options.report_prefill) events_.push_back(r->event(EventKind::prefill));
+            }
+            if (last) choose(*r, row);
+        }
+    }
+    sweep();
+    return {};
+}
+
+bool Generator::next_event(GenerateEvent& event) {
+    while (!events_.empty()) {
+        event = std::move(events_.front());
+        events_.pop_front();
+        if (!event.session->abandoned) return true;
+    }
+    return false;
+}
+
+}  // namespace hearth

@@ -1,0 +1,64 @@
+#include <algorithm>
+
+#include "hearth/base/cat.hpp"
+#include "hearth/engine/engine.hpp"
+
+namespace hearth {
+
+Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> runtime, std::unique_ptr<Gguf> file,
+                                                       LoadProgress progress) {
+    auto m = std::make_shared<LoadedModel>();
+    m->runtime_ = std::move(runtime);
+    const std::string name = file->name();
+    Trouble part{};
+    auto blueprint = describe_model(file->metadata(), *file, &part);
+    if (!blueprint.ok()) return std::move(blueprint).status().in(name);
+    m->info_ = (*blueprint)->info();
+    auto tokenizer = Tokenizer::make(file->metadata());
+    if (!tokenizer.ok()) return std::move(tokenizer).status().in(name);
+    m->tokenizer_ = *std::move(tokenizer);
+    HEARTH_ASSIGN(m->inspection_, inspect(*file, m->runtime_->executor().workers()));
+    HEARTH_TRY(m->runtime_->memory()->budget.check(m->info_.weight_bytes, cat(name, ": the weights")));
+
+    const auto guard = m->runtime_->lock();
+    LoadContext context{*file, m->runtime_->memory(), m->runtime_->executor(), m->runtime_->log()};
+    context.progress = progress.report;
+    context.progress_user = progress.user;
+    for (const TensorInfo& t : file->tensors()) context.total_bytes += t.bytes;
+    auto model = (*blueprint)->load(context);
+    if (!model.ok()) return std::move(model).status().in(name);
+    m->model_ = *std::move(model);
+    m->metadata_ = file->metadata();
+    m->runtime_->log()(LogLevel::info, cat(name, ": ", m->info_.architecture, ", ", m->info_.weight_bytes, " bytes of weights"));
+    return m;
+}
+
+Status LoadedModel::forward(std::span<const SequenceBatch> batch, float* logits) {
+    RunLimits wanted;
+    wanted.workers = runtime_->executor().workers();
+    for (const SequenceBatch& s : batch) {
+        wanted.tokens += s.tokens.size();
+        wanted.positions = std::max(wanted.positions, s.position + s.tokens.size());
+    }
+    if (workspace_ == nullptr || wanted.tokens > limits_.tokens || wanted.positions > limits_.positions) {
+        // Depth grows with a conversation: by halves, so that it is not bought anew for every page.
+        wanted.tokens = std::max(wanted.tokens, limits_.tokens);
+        wanted.positions = std::max(wanted.positions + wanted.positions / 2 + kSpan, limits_.positions);
+        workspace_.reset();
+        limits_ = {};
+        HEARTH_ASSIGN(workspace_, model_->make_workspace(wanted, runtime_->memory()));
+        limits_ = wanted;
+    }
+    return model_->forward(batch, *workspace_, runtime_->kernels(), runtime_->executor(), logits);
+}
+
+Result<float*> LoadedModel::logits_room(std::size_t rows) {
+    const std::size_t bytes = rows * info_.vocab * sizeof(float);
+    if (logits_.size() < bytes) {
+        logits_ = Buffer();
+        HEARTH_ASSIGN(logits_, Buffer::make(runtime_->memory(), bytes, "logits"));
+    }
+    return logits_.as<float>();
+}
+
+}  // namespace hearth

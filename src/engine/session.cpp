@@ -1,0 +1,52 @@
+#include <algorithm>
+
+#include "hearth/base/cat.hpp"
+#include "hearth/engine/engine.hpp"
+
+namespace hearth {
+
+namespace {
+constexpr std::size_t kDefaultChunk = 512;
+constexpr std::size_t kMaxChunk = 4096;  // beyond it a pass only costs memory
+}  // namespace
+
+Result<std::shared_ptr<Session>> Session::make(std::shared_ptr<LoadedModel> model, const SessionOptions& options) {
+    const ModelInfo& info = model->info();
+    const std::size_t context = options.context != 0 ? options.context : info.context;
+    if (context > (std::size_t{1} << 31))
+        return Status(Code::out_of_range, cat("context is ", context, " tokens, expected at most ", std::size_t{1} << 31));
+    auto layout = std::make_shared<const KvLayout>(KvLayout::make(options.kv, info.kv));
+    const auto& memory = model->runtime()->memory();
+    HEARTH_TRY(memory->budget.check(KvCache::bytes_for(*layout, context), cat("the key-value cache of ", context, " tokens")));
+    const std::size_t chunk = std::min(options.chunk != 0 ? options.chunk : kDefaultChunk, kMaxChunk);
+    return std::make_shared<Session>(model, Sequence(KvCache(layout, memory), info.vocab, context), chunk);
+}
+
+Result<std::shared_ptr<Session>> Session::fork() const { return std::make_shared<Session>(model_, sequence_, chunk_); }
+
+std::size_t Session::rows(bool all) const { return all ? std::max<std::size_t>(sequence_.pending(), 1) : 1; }
+
+Status Session::evaluate(bool all, float* out) {
+    if (sequence_.length() == 0) return {Code::bad_state, "the session has no tokens to evaluate"};
+    const std::size_t vocab = model_->info().vocab;
+    if (sequence_.pending() == 0 && !sequence_.logits().empty()) {
+        if (out != nullptr) std::ranges::copy(sequence_.logits(), out);
+        return {};
+    }
+    const auto guard = model_->runtime()->lock();
+    std::size_t left = rows(true);  // at least the last token, whose logits a cut may have lost
+    while (left > 0) {
+        const std::size_t count = std::min(left, chunk_);
+        const std::size_t logits = all ? count : (count == left ? 1 : 0);
+        HEARTH_ASSIGN(const SequenceBatch batch, sequence_.next_batch(count, logits));
+        HEARTH_ASSIGN(float* const rows, model_->logits_room(std::max<std::size_t>(logits, 1)));
+        HEARTH_TRY(model_->forward({&batch, 1}, rows));
+        const float* last = rows + (logits != 0 ? logits - 1 : 0) * vocab;
+        sequence_.done(count, logits != 0 ? std::span(last, vocab) : std::span<const float>());
+        if (out != nullptr && logits != 0) out = std::copy_n(rows, logits * vocab, out);
+        left -= count;
+    }
+    return {};
+}
+
+}  // namespace hearth
