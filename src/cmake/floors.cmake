@@ -4,6 +4,10 @@ set_property(GLOBAL PROPERTY HEARTH_FLOORS "")
 
 function(hearth_floor name)
   cmake_parse_arguments(F "" "" "SOURCES;USES;LINK" ${ARGN})
+  if(NOT F_SOURCES)
+    file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${name}_empty.cpp "")
+    set(F_SOURCES ${CMAKE_CURRENT_BINARY_DIR}/${name}_empty.cpp)
+  endif()
   add_library(hearth_${name} OBJECT ${F_SOURCES})
   target_include_directories(hearth_${name} PUBLIC ${PROJECT_SOURCE_DIR}/include PRIVATE ${PROJECT_SOURCE_DIR}/src)
   foreach(floor IN LISTS F_USES)
@@ -25,7 +29,8 @@ function(hearth_add_isa name)
     set(built 1)
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/kernels/${I_DIR}/*.cpp)
     add_library(hearth_kernels_${name} OBJECT ${sources})
-    target_include_directories(hearth_kernels_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src)
+    target_include_directories(hearth_kernels_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src
+                               ${CMAKE_CURRENT_BINARY_DIR}/generated)
     # Kernels take no part in exceptions or RTTI and are optimised in every build: -O0 would leave weak copies of
     # intrinsics' wrappers behind and make the sanitizer builds unusably slow.
     target_compile_options(hearth_kernels_${name} PRIVATE ${I_FLAGS} -O3 -fno-exceptions -fno-rtti -fno-math-errno

@@ -2,6 +2,7 @@
 // workers gives the same bits (ARITHMETIC.md, rule 1).
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <memory>
 
@@ -12,9 +13,11 @@ namespace hearth {
 // A borrowed callable: no allocation, valid during the call it is passed to.
 class ChunkBody {
 public:
+    // Not for ChunkBody itself: a copy must refer to the callable, not to the copied object.
     template <class F>
-    ChunkBody(F& f)  // NOLINT(google-explicit-constructor)
-        : object_(&f), call_([](void* o, std::size_t chunk, std::size_t worker) { (*static_cast<F*>(o))(chunk, worker); }) {}
+    requires(!std::same_as<F, ChunkBody>) ChunkBody(F& f)  // NOLINT(google-explicit-constructor)
+        : object_(const_cast<void*>(static_cast<const void*>(&f))),
+          call_([](void* o, std::size_t chunk, std::size_t worker) { (*static_cast<F*>(o))(chunk, worker); }) {}
     void operator()(std::size_t chunk, std::size_t worker) const { call_(object_, chunk, worker); }
 
 private:
