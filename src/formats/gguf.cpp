@@ -73,6 +73,7 @@ Result<std::unique_ptr<Gguf>> Gguf::open(std::unique_ptr<ByteSource> first, Open
     std::unique_ptr<Gguf> out(new Gguf);
     out->version_ = head.version;
     out->metadata_ = std::move(head.metadata);
+    out->types_ = std::move(head.types);
     out->tensors_ = std::move(head.tensors);
     out->parts_.push_back(std::move(first));
     for (std::uint64_t p = 1; p < split.count; ++p) {
@@ -140,6 +141,11 @@ Result<std::unique_ptr<Gguf>> Gguf::open_path(const std::string& path) {
         }
     }
     return open(std::move(source), open_part);
+}
+
+std::optional<GgufType> Gguf::stored_type(std::string_view key) const {
+    const auto at = types_.find(key);
+    return at == types_.end() ? std::nullopt : std::optional(at->second);
 }
 
 const std::string& Gguf::name() const { return parts_.front()->name(); }

@@ -160,9 +160,8 @@ Status read_typed(Cursor& in, GgufType type, const std::uint64_t* count, MetaVal
     return {Code::malformed, cat("the value type ", static_cast<std::uint32_t>(type), " is unknown, expected 0 to 12")};
 }
 
-Status parse_value(Cursor& in, MetaValue& out) {
-    std::uint32_t type = 0;
-    HEARTH_TRY(in.number(type, "the value type"));
+// `type` becomes that of the elements for an array.
+Status parse_value(Cursor& in, std::uint32_t& type, MetaValue& out) {
     if (GgufType(type) != GgufType::array) return read_typed(in, GgufType(type), nullptr, out);
     std::uint64_t count = 0;
     HEARTH_TRY(in.number(type, "the type of the array"));
@@ -177,29 +176,26 @@ Status parse_value(Cursor& in, MetaValue& out) {
     return read_typed(in, GgufType(type), &count, out);
 }
 
-// Names are quoted in messages on every floor, so they are held to be readable here, once.
-Status check_name(const std::string& name, const char* what, std::uint64_t index) {
-    if (name.empty()) return {Code::malformed, cat("the ", what, " of number ", index, " is empty")};
-    if (printable(name)) return {};
-    return {Code::malformed, cat("the ", what, " of number ", index, ", ", quote(name), ", is not printable UTF-8")};
-}
-
-Status parse_metadata(Cursor& in, std::uint64_t count, Metadata& out) {
+Status parse_metadata(Cursor& in, std::uint64_t count, GgufPart& out) {
     for (std::uint64_t i = 0; i < count; ++i) {
         std::string key;
         HEARTH_TRY(in.string(key, gguf_longest_key, "a metadata key"));
-        HEARTH_TRY(check_name(key, "metadata key", i));
+        HEARTH_TRY(check_name(key, cat("metadata key number ", i), Code::malformed));
+        const std::string where = cat("metadata key ", quote(key));
+        std::uint32_t type = 0;
         MetaValue value;
-        HEARTH_TRY(parse_value(in, value).in(cat("metadata key ", quote(key))));
-        if (!out.insert(key, std::move(value)))
-            return {Code::malformed, cat("metadata key ", quote(key), " occurs twice")};
+        HEARTH_TRY(in.number(type, "the value type").in(where));
+        HEARTH_TRY(parse_value(in, type, value).in(where));
+        out.types.emplace(key, GgufType(type));
+        if (!out.metadata.insert(std::move(key), std::move(value)))
+            return {Code::malformed, cat(where, " occurs twice")};
     }
     return {};
 }
 
 Status parse_tensor(Cursor& in, std::uint64_t index, TensorInfo& out) {
     HEARTH_TRY(in.string(out.name, gguf_longest_tensor_name, "a tensor name"));
-    HEARTH_TRY(check_name(out.name, "tensor name", index));
+    HEARTH_TRY(check_name(out.name, cat("tensor number ", index), Code::malformed));
     const std::string where = cat("tensor ", quote(out.name));
     HEARTH_TRY(in.number(out.dims, "the number of dimensions").in(where));
     if (out.dims < 1 || out.dims > 4) {
@@ -274,7 +270,7 @@ Status parse(const ByteSource& source, std::uint32_t part, GgufPart& out) {
         return {Code::malformed,
                 cat("truncated: ", tensor_count, " tensors cannot stand in a file of ", source.size(), " bytes")};
     }
-    HEARTH_TRY(parse_metadata(in, key_count, out.metadata));
+    HEARTH_TRY(parse_metadata(in, key_count, out));
 
     HEARTH_ASSIGN(const auto stated, out.metadata.get_uint("general.alignment"));
     const std::uint64_t alignment = stated.value_or(gguf_default_alignment);
@@ -297,6 +293,12 @@ Status parse(const ByteSource& source, std::uint32_t part, GgufPart& out) {
 
 bool good_alignment(std::uint64_t alignment) {
     return std::has_single_bit(alignment) && alignment >= gguf_least_alignment && alignment <= gguf_most_alignment;
+}
+
+Status check_name(const std::string& name, const std::string& what, Code code) {
+    if (name.empty()) return {code, cat("the name of ", what, " is empty")};
+    if (printable(name)) return {};
+    return {code, cat("the name of ", what, ", ", quote(name), ", is not printable UTF-8")};
 }
 
 Result<std::uint64_t> tensor_bytes(const TensorInfo& info) {

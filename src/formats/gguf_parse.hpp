@@ -2,31 +2,18 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "hearth/base/file.hpp"
 #include "hearth/base/metadata.hpp"
 #include "hearth/base/status.hpp"
 #include "hearth/base/tensor.hpp"
+#include "hearth/formats/gguf_type.hpp"
 
 namespace hearth::formats {
-
-// Value types of metadata; the numbers stand in the file.
-enum class GgufType : std::uint32_t {
-    u8 = 0,
-    i8 = 1,
-    u16 = 2,
-    i16 = 3,
-    u32 = 4,
-    i32 = 5,
-    f32 = 6,
-    boolean = 7,
-    string = 8,
-    array = 9,
-    u64 = 10,
-    i64 = 11,
-    f64 = 12,
-};
 
 inline constexpr std::uint64_t gguf_longest_key = 65535;
 inline constexpr std::uint64_t gguf_longest_tensor_name = 64;
@@ -38,11 +25,15 @@ inline constexpr std::uint64_t gguf_most_alignment = std::uint64_t{1} << 26;
 struct GgufPart {
     std::uint32_t version = 0;
     Metadata metadata;
-    std::vector<TensorInfo> tensors;  // in the order of the file, offsets absolute
+    std::map<std::string, GgufType, std::less<>> types;  // of each key in the file, of the elements for an array
+    std::vector<TensorInfo> tensors;                     // in the order of the file, offsets absolute
 };
 
 // Messages begin with the source's name. `part` is the number put into the tensors.
 Result<GgufPart> parse_gguf(const ByteSource& source, std::uint32_t part);
+
+// Names are quoted in messages on every floor, so they are held to be readable here, once.
+Status check_name(const std::string& name, const std::string& what, Code code);
 
 // Stored bytes of a tensor with this type and shape; messages begin with the tensor's name.
 Result<std::uint64_t> tensor_bytes(const TensorInfo& info);

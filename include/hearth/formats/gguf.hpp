@@ -4,7 +4,9 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "hearth/base/metadata.hpp"
 #include "hearth/base/status.hpp"
 #include "hearth/base/tensor.hpp"
+#include "hearth/formats/gguf_type.hpp"
 
 namespace hearth {
 
@@ -27,6 +30,8 @@ public:
 
     std::uint32_t version() const { return version_; }
     const Metadata& metadata() const { return metadata_; }
+    // The type of a key in the file, of the elements for an array; nullopt when the key is absent.
+    std::optional<GgufType> stored_type(std::string_view key) const;
     const std::string& name() const;       // of the first source, for messages
     std::uint64_t file_bytes() const;      // all parts
 
@@ -40,6 +45,7 @@ private:
     Gguf() = default;
     std::uint32_t version_ = 0;
     Metadata metadata_;
+    std::map<std::string, GgufType, std::less<>> types_;
     std::vector<std::unique_ptr<ByteSource>> parts_;
     std::vector<TensorInfo> tensors_;
     std::vector<std::size_t> by_name_;  // indices into tensors_ in the order of their names: no hash for a file to attack
