@@ -164,6 +164,14 @@ template <int Shift, int Mask>
 HEARTH_SIMD u8x64 bits_up(u8x64 a) {
     HEARTH_EACH_QUARTER(u8x64, vandq_u8(vshlq_n_u8(a.v[i], Shift), vdupq_n_u8(Mask)));
 }
+// By N bits up, or by -N down.
+template <int N, int Mask>
+HEARTH_SIMD u8x64 move_bits(u8x64 a) {
+    if constexpr (N >= 0)
+        return bits_up<N, Mask>(a);
+    else
+        return bits_down<-N, Mask>(a);
+}
 HEARTH_SIMD u8x64 or_(u8x64 a, u8x64 b) { HEARTH_EACH_QUARTER(u8x64, vorrq_u8(a.v[i], b.v[i])); }
 
 HEARTH_SIMD int32x4_t broadcast4(const void* p) {
@@ -209,6 +217,46 @@ HEARTH_SIMD i32x16 madd16(i32x16 acc, i16x32 w, const std::int16_t* x2) {
     const int16x8_t x = vreinterpretq_s16_s32(broadcast4(x2));
     HEARTH_EACH_QUARTER(i32x16, madd16_quarter(acc.v[i], w.v[i], x));
 }
+
+// Sums of products with small codes in int16, two registers a quarter: 16 products of 15 * 127 (8 of 31, 4 of 63) fit
+// into one sum of two neighbours. Scales are doubled in each pair.
+struct small_dot {
+    int16x8_t lo[4], hi[4];
+    HEARTH_SIMD static small_dot zero() {
+        small_dot d;
+        for (std::size_t i = 0; i < 4; ++i) d.lo[i] = d.hi[i] = vdupq_n_s16(0);
+        return d;
+    }
+};
+struct small_scale {
+    int16x8_t v[4];
+};
+template <int Top>
+constexpr std::size_t small_dot_steps = Top <= 15   ? 8
+                                        : Top <= 31 ? 4
+                                                    : 2;
+HEARTH_SIMD small_dot step(small_dot d, u8x64 w, const std::int8_t* x4) {
+    const int8x16_t x = vreinterpretq_s8_s32(broadcast4(x4));
+    for (std::size_t i = 0; i < 4; ++i) {
+        const int8x16_t wi = vreinterpretq_s8_u8(w.v[i]);
+        d.lo[i] = vmlal_s8(d.lo[i], vget_low_s8(wi), vget_low_s8(x));
+        d.hi[i] = vmlal_high_s8(d.hi[i], wi, x);
+    }
+    return d;
+}
+HEARTH_SIMD small_scale even(i16x32 a) { HEARTH_EACH_QUARTER(small_scale, vtrn1q_s16(a.v[i], a.v[i])); }
+HEARTH_SIMD small_scale odd(i16x32 a) { HEARTH_EACH_QUARTER(small_scale, vtrn2q_s16(a.v[i], a.v[i])); }
+HEARTH_SIMD i32x16 add_dot(i32x16 acc, small_dot d) {
+    HEARTH_EACH_QUARTER(i32x16, vpadalq_s16(acc.v[i], vpaddq_s16(d.lo[i], d.hi[i])));
+}
+HEARTH_SIMD i32x16 add_scaled_dot(i32x16 acc, small_scale s, small_dot d) {
+    HEARTH_EACH_QUARTER(i32x16, madd16_quarter(acc.v[i], vpaddq_s16(d.lo[i], d.hi[i]), s.v[i]));
+}
+
+// Sizes of the tiles that suit 32 q registers.
+constexpr std::size_t kBlockTokens = 2;
+constexpr std::size_t kFloatTokens = 6, kFloatSums = 6;
+constexpr std::size_t kPrefetchBytes = 1024;
 
 HEARTH_SIMD void prefetch(const void* p) { __builtin_prefetch(p); }
 

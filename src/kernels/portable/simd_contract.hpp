@@ -27,6 +27,13 @@
 //     dot4_start(sum of all x that the sum will meet), then dot4(acc, s8x64 w, x4).
 //   i16x32: load_u8(p) load_s8(p): 16 rows x 2 small integers stored as [row][2]
 //   madd16(acc, i16x32 w, x2)       acc[row] + w[row][0] * x2[0] + w[row][1] * x2[1], exact
+//   small_dot: a sum of products of u8x64 codes and activations. zero(); step(d, w, x4): one dot4 more, for codes up to
+//   Top
+//     at most small_dot_steps<Top> times (Top 15, 31 or 63); add_dot(acc, d) = acc + d;
+//     add_scaled_dot(acc, s, d) = acc + s * d, exact for |s| <= 128; small_scale even(i16x32), odd(i16x32): [row][0 or
+//     1]
+// kBlockTokens, kFloatTokens: tokens of a GEMM tile; kFloatSums: f32x16 accumulators that fit into registers;
+//   kPrefetchBytes: how far ahead of the weights in use those to come are fetched.
 // prefetch(p): to the first cache level; any address.
 #pragma once
 

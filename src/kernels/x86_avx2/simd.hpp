@@ -201,6 +201,14 @@ HEARTH_SIMD u8x64 bits_up(u8x64 a) {
     return {{_mm256_and_si256(_mm256_slli_epi16(a.v[0], Shift), mask),
              _mm256_and_si256(_mm256_slli_epi16(a.v[1], Shift), mask)}};
 }
+// By N bits up, or by -N down.
+template <int N, int Mask>
+HEARTH_SIMD u8x64 move_bits(u8x64 a) {
+    if constexpr (N >= 0)
+        return bits_up<N, Mask>(a);
+    else
+        return bits_down<-N, Mask>(a);
+}
 HEARTH_SIMD u8x64 or_(u8x64 a, u8x64 b) { return {{_mm256_or_si256(a.v[0], b.v[0]), _mm256_or_si256(a.v[1], b.v[1])}}; }
 
 HEARTH_SIMD __m256i broadcast4(const void* p) {
@@ -247,6 +255,48 @@ HEARTH_SIMD i32x16 madd16(i32x16 acc, i16x32 w, const std::int16_t* x2) {
     return {{_mm256_add_epi32(acc.v[0], _mm256_madd_epi16(w.v[0], x)),
              _mm256_add_epi32(acc.v[1], _mm256_madd_epi16(w.v[1], x))}};
 }
+
+// Sums of products with small codes as pairs in int16: 16 products of 15 * 127 (8 of 31, 4 of 63) fit into one. The
+// multiply-add of the scale, doubled in each pair, widens them.
+struct small_dot {
+    __m256i v[2];
+    HEARTH_SIMD static small_dot zero() { return {{_mm256_setzero_si256(), _mm256_setzero_si256()}}; }
+};
+struct small_scale {
+    __m256i v[2];
+};
+template <int Top>
+constexpr std::size_t small_dot_steps = Top <= 15   ? 8
+                                        : Top <= 31 ? 4
+                                                    : 2;
+HEARTH_SIMD small_dot step(small_dot d, u8x64 w, const std::int8_t* x4) {
+    const __m256i x = broadcast4(x4);
+    return {{_mm256_add_epi16(d.v[0], _mm256_maddubs_epi16(w.v[0], x)),
+             _mm256_add_epi16(d.v[1], _mm256_maddubs_epi16(w.v[1], x))}};
+}
+HEARTH_SIMD __m256i double_even(__m256i a) {
+    return _mm256_shuffle_epi8(
+        a, _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 1, 0, 1, 4, 5, 4, 5, 8, 9, 8, 9, 12, 13, 12, 13)));
+}
+HEARTH_SIMD __m256i double_odd(__m256i a) {
+    return _mm256_shuffle_epi8(
+        a, _mm256_broadcastsi128_si256(_mm_setr_epi8(2, 3, 2, 3, 6, 7, 6, 7, 10, 11, 10, 11, 14, 15, 14, 15)));
+}
+HEARTH_SIMD small_scale even(i16x32 a) { return {{double_even(a.v[0]), double_even(a.v[1])}}; }
+HEARTH_SIMD small_scale odd(i16x32 a) { return {{double_odd(a.v[0]), double_odd(a.v[1])}}; }
+HEARTH_SIMD i32x16 add_scaled_dot(i32x16 acc, small_scale s, small_dot d) {
+    return {{_mm256_add_epi32(acc.v[0], _mm256_madd_epi16(s.v[0], d.v[0])),
+             _mm256_add_epi32(acc.v[1], _mm256_madd_epi16(s.v[1], d.v[1]))}};
+}
+HEARTH_SIMD i32x16 add_dot(i32x16 acc, small_dot d) {
+    const __m256i one = _mm256_set1_epi16(1);
+    return add_scaled_dot(acc, {{one, one}}, d);
+}
+
+// Sizes of the tiles that suit 16 ymm registers.
+constexpr std::size_t kBlockTokens = 2;
+constexpr std::size_t kFloatTokens = 6, kFloatSums = 6;
+constexpr std::size_t kPrefetchBytes = 4096;
 
 HEARTH_SIMD void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 

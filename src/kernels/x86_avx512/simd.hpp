@@ -146,6 +146,14 @@ template <int Shift, int Mask>
 HEARTH_SIMD u8x64 bits_up(u8x64 a) {
     return {_mm512_and_si512(_mm512_slli_epi16(a.v, Shift), _mm512_set1_epi8(static_cast<char>(Mask)))};
 }
+// By N bits up, or by -N down.
+template <int N, int Mask>
+HEARTH_SIMD u8x64 move_bits(u8x64 a) {
+    if constexpr (N >= 0)
+        return bits_up<N, Mask>(a);
+    else
+        return bits_down<-N, Mask>(a);
+}
 HEARTH_SIMD u8x64 or_(u8x64 a, u8x64 b) { return {_mm512_or_si512(a.v, b.v)}; }
 
 HEARTH_SIMD __m512i broadcast4(const void* p) {
@@ -179,6 +187,31 @@ struct i16x32 {
 HEARTH_SIMD i32x16 madd16(i32x16 acc, i16x32 w, const std::int16_t* x2) {
     return {_mm512_dpwssd_epi32(acc.v, w.v, broadcast4(x2))};
 }
+
+// Sums of products with small codes, and their multiples: int32 in a lane.
+struct small_dot {
+    __m512i v;
+    HEARTH_SIMD static small_dot zero() { return {_mm512_setzero_si512()}; }
+};
+struct small_scale {
+    __m512i v;
+};
+template <int Top>
+constexpr std::size_t small_dot_steps = 64;
+HEARTH_SIMD small_dot step(small_dot d, u8x64 w, const std::int8_t* x4) {
+    return {_mm512_dpbusd_epi32(d.v, w.v, broadcast4(x4))};
+}
+HEARTH_SIMD small_scale even(i16x32 a) { return {_mm512_srai_epi32(_mm512_slli_epi32(a.v, 16), 16)}; }
+HEARTH_SIMD small_scale odd(i16x32 a) { return {_mm512_srai_epi32(a.v, 16)}; }
+HEARTH_SIMD i32x16 add_dot(i32x16 acc, small_dot d) { return {_mm512_add_epi32(acc.v, d.v)}; }
+HEARTH_SIMD i32x16 add_scaled_dot(i32x16 acc, small_scale s, small_dot d) {
+    return {_mm512_add_epi32(acc.v, _mm512_mullo_epi32(s.v, d.v))};
+}
+
+// Sizes of the tiles that suit 32 zmm registers.
+constexpr std::size_t kBlockTokens = 8;
+constexpr std::size_t kFloatTokens = 8, kFloatSums = 24;
+constexpr std::size_t kPrefetchBytes = 4096;
 
 HEARTH_SIMD void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 

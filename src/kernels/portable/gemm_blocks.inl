@@ -1,0 +1,74 @@
+// y = W x for weights in quantized blocks over the 16-lane machine. A Format adds one block of T tokens to their sums:
+//   using Activation; static constexpr std::size_t kValues;
+//   template <std::size_t T> static void block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
+//                                              const Activation* const (&x)[T], f32x16 (&acc)[T]);
+// Weights are unpacked once for T tokens.
+#include <cstddef>
+#include <cstdint>
+
+#include "hearth/kernels/kernels.hpp"
+#include "kernels/panels/layout.hpp"
+
+namespace hearth::HEARTH_SIMD_ISA {
+namespace {
+
+template <class Format, std::size_t T>
+void block_tile(const GemmArgs& a, std::size_t panel, std::size_t token) {
+    using Activation = typename Format::Activation;
+    const auto* const w = static_cast<const std::uint8_t*>(a.panels) + panel * a.panel_bytes;
+    const std::size_t blocks = a.k / Format::kValues;
+    const Activation* x[T];
+    f32x16 acc[T];
+    for (std::size_t t = 0; t < T; ++t) {
+        x[t] = reinterpret_cast<const Activation*>(static_cast<const std::byte*>(a.x) + (token + t) * a.x_stride);
+        acc[t] = f32x16::zero();
+    }
+    for (std::size_t b = 0; b < blocks; ++b) {
+        Format::template block<T>(w, blocks, b, x, acc);
+        for (std::size_t t = 0; t < T; ++t) ++x[t];
+    }
+    const std::size_t row = panel * kLanes, rows = a.rows - row;
+    for (std::size_t t = 0; t < T; ++t) {
+        float* const y = a.y + (token + t) * a.y_stride + row;
+        if (rows < kLanes)
+            store_n(y, acc[t], rows);
+        else
+            store(y, acc[t]);
+    }
+}
+
+template <class Format>
+void block_gemm(const GemmArgs& a) {
+    const std::size_t panels = (a.rows + kLanes - 1) / kLanes;
+    for (std::size_t panel = 0; panel < panels; ++panel) {
+        std::size_t t = 0;
+        for (; a.tokens - t >= kBlockTokens; t += kBlockTokens) block_tile<Format, kBlockTokens>(a, panel, t);
+        if constexpr (kBlockTokens > 4) {
+            if (a.tokens - t >= 4) {
+                block_tile<Format, 4>(a, panel, t);
+                t += 4;
+            }
+        }
+        if constexpr (kBlockTokens > 2) {
+            if (a.tokens - t >= 2) {
+                block_tile<Format, 2>(a, panel, t);
+                t += 2;
+            }
+        }
+        for (; t < a.tokens; ++t) block_tile<Format, 1>(a, panel, t);
+    }
+}
+
+// With one token the weights come from memory: fetch those of `bytes` ahead.
+template <std::size_t T>
+HEARTH_SIMD void prefetch_weights(const std::uint8_t* p, std::size_t bytes) {
+    if constexpr (T == 1)
+        for (std::size_t i = 0; i < bytes; i += 64) prefetch(p + kPrefetchBytes + i);
+}
+
+HEARTH_SIMD f32x16 load_halves(const std::uint8_t* p) {
+    return f32x16::load_f16(reinterpret_cast<const std::uint16_t*>(p));
+}
+
+}  // namespace
+}  // namespace hearth::HEARTH_SIMD_ISA

@@ -1,0 +1,195 @@
+// GEMM of every format: scalar against double, every instruction set against scalar to the bit.
+#include "kernels/weights.hpp"
+
+namespace hearth::test {
+namespace {
+
+struct Shape {
+    std::size_t rows, k, tokens;
+};
+
+// Weights and activations of one shape, with strides that no format asks for.
+struct Case {
+    Case(const PanelFormat& f, const Shape& s, Weights weights, Values values, std::uint32_t seed)
+        : format(f),
+          shape(s),
+          source(seed),
+          bytes(random_rows(source, *find_codec(f.codec), s.rows, s.k, weights)),
+          panels(pack_rows(f, bytes, s.rows, s.k)),
+          x_stride(activation_bytes(f.activation, s.k) + 4 * source.below(3)),
+          x(random_activations(source, f.activation, s.tokens, s.k, x_stride, values)),
+          y_stride(s.rows + source.below(20)) {}
+
+    // All of y with the gaps between its rows; nothing else may be written.
+    std::vector<float> run(const KernelTable& table) {
+        Guarded<float> y(std::vector<float>(shape.tokens * y_stride, kGap));
+        GemmArgs args{
+            panels.data(), format.panel_bytes(shape.k), shape.rows, shape.k, x.data(), x_stride, shape.tokens, y.data(),
+            y_stride};
+        (table.*format.gemm)(args);
+        CHECK(y.intact());
+        std::vector<float> all = y.values();
+        bool gaps = true;
+        for (std::size_t t = 0; t < shape.tokens; ++t)
+            for (std::size_t r = shape.rows; r < y_stride; ++r) gaps = gaps && all[t * y_stride + r] == kGap;
+        CHECK(gaps);
+        return all;
+    }
+
+    static constexpr float kGap = 12345.678f;
+    const PanelFormat& format;
+    Shape shape;
+    Source source;
+    std::vector<std::byte> bytes;
+    PanelBytes panels;
+    std::size_t x_stride;
+    std::vector<std::byte> x;
+    std::size_t y_stride;
+};
+
+// Block counts; float formats reach over the pieces into which k may be cut.
+std::size_t some_k(const PanelFormat& f, Source& source) {
+    static const std::size_t blocks[] = {1, 2, 3, 4, 5, 7, 8};
+    static const std::size_t values[] = {1, 2, 3, 5, 8, 15, 16, 17, 64, 100, 511, 1023, 1024, 1025, 2050};
+    return f.block_values == 1 ? values[source.below(std::size(values))]
+                               : f.block_values * blocks[source.below(std::size(blocks))];
+}
+
+// All row counts to 70 and all token counts to 40, the other sizes drawn.
+std::vector<Shape> shapes(const PanelFormat& f) {
+    Source source(f.codec + 7);
+    std::vector<Shape> list;
+    for (std::size_t rows = 1; rows <= 70; ++rows) list.push_back({rows, some_k(f, source), 1 + source.below(12)});
+    for (std::size_t tokens = 1; tokens <= 40; ++tokens)
+        list.push_back({1 + source.below(40), some_k(f, source), tokens});
+    return list;
+}
+
+void check_against_scalar(const PanelFormat& f, Weights weights, Values values) {
+    std::uint32_t seed = 0;
+    for (const Shape& shape : shapes(f)) {
+        CAPTURE(shape.rows);
+        CAPTURE(shape.k);
+        CAPTURE(shape.tokens);
+        Case c(f, shape, weights, values, ++seed);
+        const std::vector<float> want = c.run(kernel_table(Isa::scalar));
+        for (const IsaInfo& isa : isa_list()) {
+            if (isa.isa == Isa::scalar || !isa.available) continue;
+            CAPTURE(isa.name);
+            check_same(c.run(kernel_table(isa.isa)), want);
+        }
+    }
+}
+
+}  // namespace
+
+TEST_CASE("gemm: every instruction set equals scalar to the bit") {
+    std::size_t absent = 0;
+    for (const IsaInfo& isa : isa_list())
+        if (!isa.available) absent += panel_formats().size();
+    if (absent > 0) MESSAGE("SKIPPED " << absent << " kernels of instruction sets that this CPU or build lacks");
+    for (const PanelFormat& f : panel_formats()) {
+        CAPTURE(find_codec(f.codec)->name);
+        check_against_scalar(f, Weights::plain, Values::normal);
+        check_against_scalar(f, Weights::plain, Values::subnormal);
+        check_against_scalar(f, Weights::extreme, Values::wide);
+        check_against_scalar(f, Weights::extreme, Values::special);
+    }
+}
+
+TEST_CASE("gemm: the largest sums do not wrap or saturate") {
+    // All codes at one end against all activations at one end, over many blocks.
+    for (const PanelFormat& f : panel_formats()) {
+        if (f.activation == Activation::f32) continue;
+        const Codec& codec = *find_codec(f.codec);
+        CAPTURE(codec.name);
+        const std::size_t k = 4 * f.block_values;
+        for (int byte : {0x00, 0x7f, 0x80, 0xff})
+            for (int q : {-127, 127}) {
+                CAPTURE(byte);
+                CAPTURE(q);
+                Source source(1);
+                std::vector<std::byte> bytes(17 * codec.row_bytes(k), static_cast<std::byte>(byte));
+                const auto scale = [&](std::size_t offset) {
+                    for (std::size_t i = 0; i < bytes.size(); i += codec.block_bytes) {
+                        const f16 one = 0x3c00;
+                        std::memcpy(bytes.data() + i + offset, &one, 2);
+                    }
+                };
+                scale(f.codec == codec_id::Q6_K ? sizeof(BlockQ6_K) - 2 : 0);
+                if (f.codec == codec_id::Q4_K || f.codec == codec_id::Q5_K) scale(2);
+                PanelBytes panels = pack_rows(f, bytes, 17, k);
+                std::vector<std::byte> x(activation_bytes(f.activation, k));
+                const auto fill = [&]<class Block>(Block block, auto sums) {
+                    block.scale = 1.0f;
+                    std::fill(std::begin(block.q), std::end(block.q), static_cast<std::int8_t>(q));
+                    sums(block);
+                    for (std::size_t i = 0; i < x.size(); i += sizeof block)
+                        std::memcpy(x.data() + i, &block, sizeof block);
+                };
+                if (f.activation == Activation::q8_32)
+                    fill(ActQ8x32{}, [&](ActQ8x32& block) { block.sum = 32 * q; });
+                else
+                    fill(ActQ8x256{}, [&](ActQ8x256& block) {
+                        std::fill(std::begin(block.sum32), std::end(block.sum32), static_cast<std::int16_t>(32 * q));
+                        std::fill(std::begin(block.sum16), std::end(block.sum16), static_cast<std::int16_t>(16 * q));
+                    });
+                // With scales of 1 every value and sum is an integer below 2^31: double is exact, one block per fma.
+                std::vector<float> values(k);
+                codec.decode(bytes.data(), 4, values.data());
+                double want = 0;
+                for (float v : values) want += static_cast<double>(v) * q;
+                for (const IsaInfo& isa : isa_list()) {
+                    if (!isa.available) continue;
+                    CAPTURE(isa.name);
+                    std::vector<float> y(17);
+                    (kernel_table(isa.isa).*
+                     f.gemm)({panels.data(), f.panel_bytes(k), 17, k, x.data(), x.size(), 1, y.data(), 17});
+                    for (float v : y) CHECK(std::fabs(v - want) <= 1e-6 * std::fabs(want));
+                }
+            }
+    }
+}
+
+TEST_CASE("gemm: scalar is the matrix product of the decoded weights") {
+    for (const PanelFormat& f : panel_formats()) {
+        const Codec& codec = *find_codec(f.codec);
+        CAPTURE(codec.name);
+        for (const Shape& shape : shapes(f)) {
+            const auto [rows, k, tokens] = shape;
+            CAPTURE(rows);
+            CAPTURE(k);
+            CAPTURE(tokens);
+            Case c(f, shape, Weights::plain, Values::normal, static_cast<std::uint32_t>(rows * 100 + tokens));
+            const std::vector<float> y = c.run(kernel_table(Isa::scalar));
+            std::vector<float> w(rows * k), magnitude(rows * k);
+            codec.decode(c.bytes.data(), rows * k / f.block_values, w.data());
+            // |d sc q| + |dmin m| bounds what cancels inside of an affine format: decode with signs that add up.
+            std::vector<std::byte> adding = c.bytes;
+            if (f.codec == codec_id::Q4_K || f.codec == codec_id::Q5_K)
+                for (std::size_t i = 0; i < adding.size(); i += codec.block_bytes) {
+                    adding[i + 1] &= std::byte{0x7f};
+                    adding[i + 3] |= std::byte{0x80};
+                }
+            codec.decode(adding.data(), rows * k / f.block_values, magnitude.data());
+            // Roundings: at most two fma, two products and two conversions per block, four in decode.
+            const double roundings = 2.0 * static_cast<double>(k / f.block_values) + 8.0;
+            double worst = 0;
+            for (std::size_t t = 0; t < tokens; ++t) {
+                const std::vector<double> x = activation_values(f.activation, c.x.data() + t * c.x_stride, k);
+                for (std::size_t r = 0; r < rows; ++r) {
+                    double want = 0, sum = 0;
+                    for (std::size_t i = 0; i < k; ++i) {
+                        want += static_cast<double>(w[r * k + i]) * x[i];
+                        sum += std::fabs(static_cast<double>(magnitude[r * k + i]) * x[i]);
+                    }
+                    const double error = std::fabs(static_cast<double>(y[t * c.y_stride + r]) - want);
+                    if (sum > 0) worst = std::max(worst, error / (roundings * 0x1p-24 * sum));
+                }
+            }
+            CHECK(worst <= 1.0);
+        }
+    }
+}
+
+}  // namespace hearth::test
