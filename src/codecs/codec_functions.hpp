@@ -1,6 +1,7 @@
 // What the codecs share: the functions that codecs.inc names, and the loop over blocks.
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -45,6 +46,11 @@ void decode_blocks(const std::byte* blocks, std::size_t count, float* values, De
         std::memcpy(&block, blocks + i * sizeof(Block), sizeof(Block));
         decode(block, values + i * block_shape(id).values);
     }
+}
+
+// -x where `negative` is 1, x where it is 0, without a branch on random bits.
+inline float negate_if(unsigned negative, float x) {
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) ^ negative << 31);
 }
 
 // encode(values, block) for each block, which starts as zeros.

@@ -25,10 +25,9 @@ void decode_IQ3_S(const std::byte* blocks, std::size_t count, float* values) {
             const int s = (block.scales[k / 16] >> 4 * (k / 8 % 2)) & 15;
             const float scale = d * static_cast<float>(1 + 2 * s);
             const int row = iq3_s_grid[block.qs[k] | ((block.qh[k / 8] >> k % 8) & 1) << 8];
-            const int signs = block.signs[k / 2] >> 4 * (k % 2);
+            const unsigned signs = block.signs[k / 2] >> 4 * (k % 2);
             for (int i = 0; i < 4; ++i) {
-                const float magnitude = scale * static_cast<float>(2 * ((row >> 3 * i) & 7) + 1);
-                y[4 * k + i] = (signs >> i) & 1 ? -magnitude : magnitude;
+                y[4 * k + i] = negate_if((signs >> i) & 1, scale * static_cast<float>(2 * ((row >> 3 * i) & 7) + 1));
             }
         }
     });

@@ -27,8 +27,7 @@ void decode_IQ3_XXS(const std::byte* blocks, std::size_t count, float* values) {
                 const unsigned row = iq3_xxs_grid[block.qs[8 * b + 2 * j]] |
                                      static_cast<unsigned>(iq3_xxs_grid[block.qs[8 * b + 2 * j + 1]]) << 12;
                 for (int i = 0; i < 8; ++i) {
-                    const float magnitude = scale * kIq3XxsAlphabet[(row >> 3 * i) & 7];
-                    y[32 * b + 8 * j + i] = (signs >> i) & 1 ? -magnitude : magnitude;
+                    y[32 * b + 8 * j + i] = negate_if((signs >> i) & 1, scale * kIq3XxsAlphabet[(row >> 3 * i) & 7]);
                 }
             }
         }

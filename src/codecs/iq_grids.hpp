@@ -4,6 +4,8 @@
 #include <bit>
 #include <cstdint>
 
+#include "codecs/codec_functions.hpp"
+
 namespace hearth::codecs {
 
 extern const std::uint16_t iq1_grid[2048];     // 8 codes of 2 bits, value = code - 1
@@ -22,8 +24,7 @@ inline unsigned even_signs(unsigned index) { return index | (static_cast<unsigne
 // 8 values of an IQ2 grid row; bit i of `signs` makes value i negative.
 inline void put_iq2_row(unsigned row, unsigned signs, float scale, float* y) {
     for (unsigned i = 0; i < 8; ++i) {
-        const float magnitude = scale * kIq2Alphabet[(row >> 2 * i) & 3];
-        y[i] = (signs >> i) & 1 ? -magnitude : magnitude;
+        y[i] = negate_if((signs >> i) & 1, scale * kIq2Alphabet[(row >> 2 * i) & 3]);
     }
 }
 

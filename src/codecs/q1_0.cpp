@@ -16,7 +16,9 @@ struct BlockQ1_0 {
 void decode_Q1_0(const std::byte* blocks, std::size_t count, float* values) {
     decode_blocks<codec_id::Q1_0, BlockQ1_0>(blocks, count, values, [](const BlockQ1_0& block, float* y) {
         const float d = f16_to_f32(block.d);
-        for (int i = 0; i < 128; ++i) y[i] = (block.bits[i / 8] >> i % 8) & 1 ? d : -d;
+        for (int i = 0; i < 16; ++i) {
+            for (int j = 0; j < 8; ++j) y[8 * i + j] = negate_if((~block.bits[i] >> j) & 1, d);
+        }
     });
 }
 

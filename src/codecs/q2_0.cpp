@@ -16,7 +16,9 @@ struct BlockQ2_0 {
 void decode_Q2_0(const std::byte* blocks, std::size_t count, float* values) {
     decode_blocks<codec_id::Q2_0, BlockQ2_0>(blocks, count, values, [](const BlockQ2_0& block, float* y) {
         const float d = f16_to_f32(block.d);
-        for (int i = 0; i < 64; ++i) y[i] = d * static_cast<float>(((block.qs[i / 4] >> 2 * (i % 4)) & 3) - 1);
+        for (int i = 0; i < 16; ++i) {
+            for (int j = 0; j < 4; ++j) y[4 * i + j] = d * static_cast<float>(((block.qs[i] >> 2 * j) & 3) - 1);
+        }
     });
 }
 

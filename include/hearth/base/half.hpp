@@ -13,12 +13,14 @@ using f16 = std::uint16_t;   // bit pattern
 using bf16 = std::uint16_t;  // bit pattern
 
 HEARTH_INLINE float f16_to_f32(f16 h) {
-    // Shift mantissa and exponent into place, then multiply by 2^112 to rebias: exact for subnormals too.
+    // Shift mantissa and exponent into place, then multiply by 2^112 to rebias: exact for subnormals too. Infinity and
+    // NaN need as much again. Added, not branched upon, so that loops over halves become vector code.
     const std::uint32_t sign = static_cast<std::uint32_t>(h & 0x8000u) << 16;
     const std::uint32_t body = static_cast<std::uint32_t>(h & 0x7fffu) << 13;
-    if ((h & 0x7c00u) == 0x7c00u) return std::bit_cast<float>(sign | body | 0x70000000u | ((h & 0x3ffu) ? 0x00400000u : 0u));
     const float scaled = std::bit_cast<float>(body) * std::bit_cast<float>(0x77800000u);
-    return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(scaled));
+    const std::uint32_t special = body >= 0x0f800000u ? 0x38000000u : 0u;
+    const std::uint32_t quiet = body > 0x0f800000u ? 0x00400000u : 0u;
+    return std::bit_cast<float>(sign | quiet | (std::bit_cast<std::uint32_t>(scaled) + special));
 }
 
 HEARTH_INLINE f16 f32_to_f16(float f) {
