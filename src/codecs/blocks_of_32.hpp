@@ -63,7 +63,9 @@ inline f16 half_below(f16 half) {
 // d * code + m with codes 0 to top: m is the minimum, d the range / top. Where the minimum as a half is too coarse for
 // the range (values far from zero), rounding it down and covering the range from there errs less: the best is kept.
 inline MinScaleFit fit_min_scale(const float* x, int top) {
-    const auto [low, high] = std::minmax_element(x, x + 32);
+    const auto bounds = std::minmax_element(x, x + 32);
+    const float low = *bounds.first;
+    const float high = *bounds.second;
     const float codes = static_cast<float>(top);
     MinScaleFit best{};
     float best_error = -1;
@@ -86,14 +88,13 @@ inline MinScaleFit fit_min_scale(const float* x, int top) {
     };
     // In double: the range of finite floats may exceed them.
     const auto consider_range_from = [&](double base, f16 m_half) {
-        const f16 d_half =
-            finite_half(static_cast<float>(std::min((static_cast<double>(*high) - base) / top, 65504.0)));
+        const f16 d_half = finite_half(static_cast<float>(std::min((static_cast<double>(high) - base) / top, 65504.0)));
         consider(m_half, d_half);
         if (coarse_half(d_half)) consider(m_half, static_cast<f16>(d_half + 1));
     };
-    const f16 nearest = finite_half(*low);
-    consider_range_from(static_cast<double>(*low), nearest);
-    if (f16_to_f32(nearest) > *low) {
+    const f16 nearest = finite_half(low);
+    consider_range_from(static_cast<double>(low), nearest);
+    if (f16_to_f32(nearest) > low) {
         const f16 below = half_below(nearest);
         consider_range_from(static_cast<double>(f16_to_f32(below)), below);
     }
