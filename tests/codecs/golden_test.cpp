@@ -67,7 +67,9 @@ TEST_CASE("codecs: blocks decode alike at any address and one by one") {
 TEST_CASE("codecs: ids and sizes are those of the index of golden blocks") {
     const auto index = nlohmann::json::parse(test::read_text(test::golden("codecs/index.json")));
     REQUIRE(index.size() > 20);
-    for (const auto& [name, entry] : index.items()) {
+    for (const auto& item : index.items()) {
+        const std::string name = item.key();
+        const auto& entry = item.value();
         CAPTURE(name);
         const Codec* codec = find_codec(name);
         REQUIRE(codec != nullptr);

@@ -4,6 +4,7 @@
 // a weak symbol, because kernels include it under their ISA flags.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 
 #include "hearth/base/half.hpp"
