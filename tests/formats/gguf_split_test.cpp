@@ -17,9 +17,9 @@ using test::GgufBuilder;
 // Seven tensors, three in a part: parts of 3, 3 and 1.
 struct Sample {
     std::vector<std::vector<std::byte>> data;
-    GgufWriter writer{{3, 3}};
+    GgufWriter writer;
 
-    Sample() {
+    explicit Sample(std::size_t tensors_per_part = 3) : writer({3, tensors_per_part}) {
         REQUIRE(writer.set("general.architecture", std::string("llama")).ok());
         REQUIRE(writer.set("general.alignment", std::uint64_t{64}).ok());
         for (std::size_t i = 0; i < 7; ++i) {
@@ -109,8 +109,7 @@ TEST_CASE("split gguf: any part opens the model") {
         CHECK((*file)->file_bytes() == sum);
     }
     // As many tensors as fit into one part make no split model.
-    GgufWriter whole({3, 7});
-    const auto one = whole.write(dir / "whole.gguf");
+    const auto one = Sample(7).writer.write(dir / "whole.gguf");
     REQUIRE(one.ok());
     CHECK(*one == std::vector<std::string>{dir / "whole.gguf"});
 }
