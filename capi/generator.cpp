@@ -86,6 +86,8 @@ hearth_status hearth_generator_next_event(hearth_event* event, hearth_generator*
     return guard([&]() -> Status {
         HEARTH_NOT_NULL(event);
         HEARTH_NOT_NULL(generator);
+        hearth_event probe{};
+        HEARTH_TRY(read_options(probe, event, "hearth_event"));  // an event is not lost to a struct that cannot take it
         if (!generator->impl.next_event(generator->event)) return {Code::again, "no event is waiting"};
         return fill_event(event, generator->event);
     });

@@ -347,7 +347,7 @@ HEARTH_API void hearth_generator_free(hearth_generator *generator);
  * FINISH event. sampling null: greedy. HEARTH_ESTATE when the session is already running. @since 0.1 */
 HEARTH_API hearth_status hearth_generator_submit(hearth_generator *generator, hearth_session *session,
                                                  const hearth_sampling *sampling, const hearth_generate_options *options);
-/* One forward pass over all running sessions. HEARTH_EAGAIN when none is running. @since 0.1 */
+/* One forward pass over all running sessions. HEARTH_EAGAIN when none is running and no event is waiting. @since 0.1 */
 HEARTH_API hearth_status hearth_generator_step(hearth_generator *generator);
 /* HEARTH_EAGAIN when there is no event left. event->struct_size must be set. @since 0.1 */
 HEARTH_API hearth_status hearth_generator_next_event(hearth_event *event, hearth_generator *generator);

@@ -70,9 +70,12 @@ void Generator::cancel(void* handle) {
 
 void Generator::take_cancellations() {
     const std::lock_guard lock(cancel_mutex_);
-    for (auto& r : running_)
-        if (cancel_all_ || r->session->abandoned || std::ranges::find(cancelled_, r->handle) != cancelled_.end())
+    std::erase_if(events_, [](const GenerateEvent& e) { return e.session->abandoned.load(); });
+    for (auto& r : running_) {
+        if (r->session->abandoned) r->finished = true;
+        if (cancel_all_ || std::ranges::find(cancelled_, r->handle) != cancelled_.end())
             finish(*r, FinishReason::cancelled);
+    }
     cancelled_.clear();
     cancel_all_ = false;
 }
@@ -151,7 +154,8 @@ std::size_t Generator::plan() {
 Status Generator::step() {
     take_cancellations();
     sweep();
-    if (running_.empty()) return {Code::again, "no session is running"};
+    // Cancelling ends sessions without a pass, but their last events are still to be fetched.
+    if (running_.empty()) return events_.empty() ? Status(Code::again, "no session is running") : Status();
     for (auto& r : running_) {
         // Evaluated before it was submitted: its next token needs no pass.
         const Sequence& s = r->session->sequence();

@@ -1,0 +1,182 @@
+// One arithmetic: the same bytes whatever the instruction set, the threads, the chunks, the company, the history.
+#include <algorithm>
+
+#include "capi/support.hpp"
+
+using namespace hearth::test;
+
+namespace {
+
+struct Case {
+    std::string name;
+    std::filesystem::path path;
+    std::vector<std::int32_t> tokens;
+};
+
+// Long enough to cross chunks of 32 and several key blocks; one of them crosses a cache page.
+std::vector<Case> cases() {
+    std::vector<Case> list;
+    for (const std::string name : {"llama-q4_k_m", "llama-q8_0", "qwen3", "phi3"}) {
+        const auto j = read_json(shared_or_golden("families/" + name + ".json"));
+        auto tokens = j["tokens"].get<std::vector<std::int32_t>>();
+        while (tokens.size() < (name == "llama-q4_k_m" ? 300 : 70)) tokens.push_back((tokens[tokens.size() / 2] * 7 + 5) % 259 + 3);
+        list.push_back({name, shared_or_golden("families/" + name + ".gguf"), tokens});
+    }
+    if (std::filesystem::exists(shared("stories260K.gguf"))) {
+        std::vector<std::int32_t> tokens{1};
+        while (tokens.size() < 300) tokens.push_back((tokens.back() * 37 + 11) % 500 + 3);
+        list.push_back({"stories260K", shared("stories260K.gguf"), tokens});
+    } else {
+        skipped("exactness models", 1);
+    }
+    return list;
+}
+
+std::vector<const char*> available_isas() {
+    std::vector<const char*> isas;
+    std::size_t lacking = 0;
+    for (std::size_t i = 0; i < hearth_isa_count(); ++i) {
+        bool available = false;
+        const char* name = hearth_isa_name(i, &available);
+        if (available)
+            isas.push_back(name);
+        else
+            ++lacking;
+    }
+    if (lacking != 0) MESSAGE("SKIPPED " << lacking << " instruction sets that this CPU or build lacks");
+    return isas;
+}
+
+std::vector<float> all_logits(hearth_model* model, const std::vector<std::int32_t>& tokens, std::uint32_t chunk, std::uint32_t kv) {
+    const auto session = make_session(model, 512, kv, chunk);
+    append(session.get(), tokens);
+    return evaluate(session.get(), true);
+}
+
+// Generates with other sessions in the same passes, and returns the logits that the first one saw.
+std::vector<float> logits_in_company(hearth_model* model, const std::vector<std::int32_t>& tokens, std::size_t others,
+                                     std::uint32_t steps, std::uint32_t chunk) {
+    hearth_generator* g = nullptr;
+    CHECK_OK(hearth_generator_new(&g, model));
+    const GeneratorPtr generator(g);
+    std::vector<SessionPtr> sessions;
+    for (std::size_t i = 0; i <= others; ++i) {
+        sessions.push_back(make_session(model, 512, HEARTH_KV_F16, chunk));
+        // The others' prompts differ in length, so that passes mix prefill and decode.
+        std::vector<std::int32_t> prompt(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(i * 13));
+        if (i != 0) std::rotate(prompt.begin() + 1, prompt.begin() + 1 + static_cast<std::ptrdiff_t>(i), prompt.end());
+        append(sessions.back().get(), prompt);
+        hearth_generate_options o;
+        CHECK_OK(hearth_generate_options_init(&o, sizeof o));
+        o.max_tokens = steps;
+        o.flags = HEARTH_GENERATE_IGNORE_EOS | HEARTH_GENERATE_LOGITS;
+        CHECK_OK(hearth_generator_submit(generator.get(), sessions.back().get(), nullptr, &o));
+    }
+    std::vector<float> seen;
+    while (hearth_generator_step(generator.get()) == HEARTH_OK) {
+        hearth_event e{};
+        e.struct_size = sizeof e;
+        while (hearth_generator_next_event(&e, generator.get()) == HEARTH_OK) {
+            CHECK(e.status == HEARTH_OK);
+            if (e.session == sessions[0].get() && e.logits != nullptr)
+                seen.insert(seen.end(), e.logits, e.logits + hearth_model_vocab_size(model));
+            e.struct_size = sizeof e;
+        }
+    }
+    return seen;
+}
+
+}  // namespace
+
+TEST_CASE("exactness: logits are the same bytes for every instruction set, thread count and chunk") {
+    const auto isas = available_isas();
+    REQUIRE(!isas.empty());
+    for (const Case& c : cases()) {
+        CAPTURE(c.name);
+        std::vector<float> reference[2];
+        {
+            const auto runtime = make_runtime(1, "scalar");
+            const auto model = open_model(runtime.get(), c.path);
+            reference[0] = all_logits(model.get(), c.tokens, 512, HEARTH_KV_F16);
+            reference[1] = all_logits(model.get(), c.tokens, 512, HEARTH_KV_F32);
+            CHECK(!same_bits(reference[0], reference[1]));  // the cache types do differ: the comparison can fail
+        }
+        for (const char* isa : isas) {
+            for (const std::uint32_t threads : {1U, 2U, 3U, 5U}) {
+                const auto runtime = make_runtime(threads, isa);
+                CHECK(std::string(hearth_runtime_isa(runtime.get())) == isa);
+                const auto model = open_model(runtime.get(), c.path);
+                for (const std::uint32_t chunk : {1U, 7U, 32U, 512U}) {
+                    CAPTURE(std::string(isa));
+                    CAPTURE(threads);
+                    CAPTURE(chunk);
+                    CHECK(same_bits(all_logits(model.get(), c.tokens, chunk, HEARTH_KV_F16), reference[0]));
+                    if (threads == 2) CHECK(same_bits(all_logits(model.get(), c.tokens, chunk, HEARTH_KV_F32), reference[1]));
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("exactness: a session's logits do not depend on the sessions beside it") {
+    for (const Case& c : cases()) {
+        CAPTURE(c.name);
+        std::vector<float> reference;
+        for (const char* isa : available_isas()) {
+            for (const std::uint32_t threads : {1U, 3U}) {
+                const auto runtime = make_runtime(threads, isa);
+                const auto model = open_model(runtime.get(), c.path);
+                for (const std::size_t others : {std::size_t{0}, std::size_t{1}, std::size_t{4}}) {
+                    for (const std::uint32_t chunk : {7U, 512U}) {
+                        CAPTURE(std::string(isa));
+                        CAPTURE(threads);
+                        CAPTURE(others);
+                        CAPTURE(chunk);
+                        const auto logits = logits_in_company(model.get(), c.tokens, others, 12, chunk);
+                        REQUIRE(!logits.empty());
+                        if (reference.empty()) reference = logits;
+                        CHECK(same_bits(logits, reference));
+                    }
+                }
+            }
+        }
+    }
+}
+
+TEST_CASE("exactness: decode after prefill, forks and truncated sessions see the logits of a fresh run") {
+    const auto runtime = make_runtime(2);
+    for (const Case& c : cases()) {
+        CAPTURE(c.name);
+        const auto model = open_model(runtime.get(), c.path);
+        const std::size_t vocab = hearth_model_vocab_size(model.get());
+        const auto whole = all_logits(model.get(), c.tokens, 512, HEARTH_KV_F16);
+        const auto row = [&](std::size_t i) { return std::span(whole).subspan(i * vocab, vocab); };
+        const std::size_t cut = c.tokens.size() * 2 / 3;
+
+        const auto session = make_session(model.get(), 512, HEARTH_KV_F16);
+        append(session.get(), std::span(c.tokens).first(cut));
+        CHECK(same_bits(evaluate(session.get(), false), row(cut - 1)));
+        hearth_session* f = nullptr;
+        CHECK_OK(hearth_session_fork(&f, session.get()));
+        const SessionPtr fork(f);
+        CHECK(same_bits(evaluate(fork.get(), false), row(cut - 1)));  // nothing pending: the last logits
+
+        // The original goes another way, token by token; the fork must not notice.
+        for (std::size_t i = 0; i < 20; ++i) {
+            const std::int32_t other = c.tokens[(i * 3) % cut];
+            append(session.get(), {&other, 1});
+            evaluate(session.get(), false);
+        }
+        for (std::size_t i = cut; i < c.tokens.size(); ++i) {
+            append(fork.get(), {&c.tokens[i], 1});
+            CHECK(same_bits(evaluate(fork.get(), false), row(i)));
+        }
+        // Back to the cut and on along the known road; and the logits of the last kept token can be had again.
+        CHECK_OK(hearth_session_truncate(session.get(), cut));
+        CHECK(same_bits(evaluate(session.get(), false), row(cut - 1)));
+        CHECK_OK(hearth_session_truncate(session.get(), cut / 2));
+        append(session.get(), std::span(c.tokens).subspan(cut / 2));
+        evaluate(session.get(), false);
+        CHECK(same_bits(evaluate(session.get(), false), row(c.tokens.size() - 1)));
+    }
+}
