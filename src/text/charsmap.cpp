@@ -22,7 +22,7 @@ bool has_leaf(std::uint32_t unit) { return (unit >> 8) & 1; }
 std::uint32_t base(std::uint32_t unit) { return (unit >> 10) << ((unit & 0x200u) >> 6); }
 std::uint32_t value(std::uint32_t unit) { return unit & 0x7fffffffu; }
 
-Status malformed(std::string sentence) { return {Code::malformed, cat("precompiled charsmap: ", sentence)}; }
+Status malformed(std::string sentence) { return {Code::malformed, std::move(sentence)}; }
 
 }  // namespace
 

@@ -128,7 +128,9 @@ Result<std::unique_ptr<Tokenizer>> make_ugm(const Metadata& metadata) {
     HEARTH_TRY(TokenTrie::check_lengths(vocab));
     PieceNormalizer normalizer;
     HEARTH_ASSIGN(const auto blob, read_charsmap(metadata));
-    HEARTH_ASSIGN(normalizer.rules, Charsmap::parse(blob));
+    auto rules = Charsmap::parse(blob);
+    if (!rules.ok()) return std::move(rules).status().in(cat("metadata key '", charsmap_key, "'"));
+    normalizer.rules = *std::move(rules);
     normalizer.add_prefix = vocab.add_space_prefix;
     normalizer.remove_extra = vocab.remove_extra_whitespaces;
     return std::unique_ptr<Tokenizer>(std::make_unique<Ugm>(std::move(vocab), std::move(normalizer), *unknown));

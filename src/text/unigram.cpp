@@ -29,16 +29,16 @@ Unigram::Unigram(const std::vector<Entry>& entries, std::size_t ids, float unkno
 
 std::vector<Unigram::Piece> Unigram::segment(std::string_view text) const {
     struct Node {
-        float sum = 0;
+        double sum = 0;
         Piece last{0, -1};  // the best path's piece that ends here, length 0: no path yet
     };
     std::vector<Node> nodes(text.size() + 1);
-    const auto offer = [&](std::size_t end, float sum, Piece piece) {
+    const auto offer = [&](std::size_t end, double sum, Piece piece) {
         Node& node = nodes[end];
         if (node.last.length == 0 || sum > node.sum) node = {sum, piece};
     };
     for (std::size_t begin = 0; begin < text.size();) {
-        const float before = nodes[begin].sum;
+        const double before = nodes[begin].sum;
         const std::size_t one = char_length(text, begin);
         bool known = false;
         std::uint32_t node = TokenTrie::root;
@@ -49,9 +49,9 @@ std::vector<Unigram::Piece> Unigram::segment(std::string_view text) const {
             if (id < 0) continue;
             const std::size_t length = i + 1 - begin;
             known = known || length == one;
-            offer(i + 1, scores_[static_cast<std::size_t>(id)] + before, {static_cast<std::uint32_t>(length), id});
+            offer(i + 1, before + scores_[static_cast<std::size_t>(id)], {static_cast<std::uint32_t>(length), id});
         }
-        if (!known) offer(begin + one, unknown_score_ + before, {static_cast<std::uint32_t>(one), -1});
+        if (!known) offer(begin + one, before + unknown_score_, {static_cast<std::uint32_t>(one), -1});
         begin += one;
     }
     std::vector<Piece> out;

@@ -27,9 +27,11 @@ public:
     // `unknown_score`: of a character that is no entry by itself. `ids`: one more than the largest id.
     Unigram(const std::vector<Entry>& entries, std::size_t ids, float unknown_score);
 
-    // Maximises the sum of scores. Of equal sums at a place the one whose last piece is longest stays, and sums are
-    // single precision from left to right: both decide ids wherever the same pieces fit in another order ("aaa" = a aa
-    // or aa a), and both are as in SentencePiece. `text` must be valid UTF-8.
+    // Maximises the sum of scores. Where the same pieces fit in another order ("aaa" as a aa or aa a), sums are equal;
+    // then the path whose last piece is longest is taken, at every place. Sums are double: those of single precision
+    // scores are exact there in any usual text, so that rounding does not decide. (SentencePiece itself sums in single
+    // precision, and its choice among equal paths depends on what stands before; Hugging Face's tokenizers agree with
+    // the rule here.) `text` must be valid UTF-8.
     std::vector<Piece> segment(std::string_view text) const;
 
 private:
