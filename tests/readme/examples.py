@@ -1,0 +1,44 @@
+"""Compiles the C and C++ examples of README.md against the built library and runs them on a tiny model.
+
+usage: examples.py SOURCE_DIR LIBRARY TINY_MODEL CC CXX
+"""
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+source, library, tiny_model, cc, cxx = sys.argv[1:6]
+text = open(os.path.join(source, "README.md"), encoding="utf-8").read()
+blocks = {lang: re.findall(r"^```%s\n(.*?)^```$" % re.escape(lang), text, re.S | re.M) for lang in ("c", "cpp")}
+failures = []
+for lang, found in blocks.items():
+    if len(found) != 1:
+        failures.append(f"README.md has {len(found)} ```{lang} blocks, expected 1")
+
+with tempfile.TemporaryDirectory() as folder:
+    model = os.path.join(folder, "tiny.gguf")
+    subprocess.run([tiny_model, model], check=True, capture_output=True)
+    for lang, compiler, standard in (("c", cc, "-std=c99"), ("cpp", cxx, "-std=c++20")):
+        for block in blocks[lang]:
+            path = os.path.join(folder, "example." + lang)
+            program = os.path.join(folder, "example_" + lang)
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(block)
+            built = subprocess.run([compiler, standard, "-pedantic", "-Wall", "-Wextra", "-Werror", "-I", os.path.join(source, "capi"), path,
+                                    library, "-Wl,-rpath," + os.path.dirname(library), "-o", program],
+                                   capture_output=True, text=True)
+            if built.returncode:
+                failures.append(f"the {lang} example does not compile:\n{built.stderr}")
+                continue
+            ran = subprocess.run([program, model], capture_output=True)
+            if ran.returncode or not ran.stdout.strip():
+                failures.append(f"the {lang} example exits with {ran.returncode}: {ran.stderr.decode(errors='replace')}")
+            lost = subprocess.run([program, os.path.join(folder, "missing.gguf")], capture_output=True)
+            if lost.returncode != 1 or b"missing.gguf" not in lost.stderr:
+                failures.append(f"the {lang} example on a missing file exits with {lost.returncode}: {lost.stderr!r}")
+
+for failure in failures:
+    print(failure, file=sys.stderr)
+print(f"readme: {len(blocks['c']) + len(blocks['cpp'])} examples, {len(failures)} failures")
+sys.exit(1 if failures else 0)
