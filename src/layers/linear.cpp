@@ -50,7 +50,7 @@ std::uint64_t Linear::scratch_bytes(const TensorInfo* info) {
     return info->shape[0] * sizeof(float) * (kLanes + 1) + 64;
 }
 
-Result<Linear> Linear::load(LoadContext& context, const TensorInfo* info, const TensorInfo* bias) {
+Result<Linear> Linear::load(LoadContext& context, const TensorInfo* info, const TensorInfo* bias, const TensorInfo* scale) {
     Linear w;
     if (info == nullptr) return w;
     w.codec_ = find_codec(info->type);
@@ -80,6 +80,8 @@ Result<Linear> Linear::load(LoadContext& context, const TensorInfo* info, const 
     }
     HEARTH_TRY(context.advance(*info));
     HEARTH_ASSIGN(w.bias_, load_vector(context, bias));
+    HEARTH_ASSIGN(const auto factor, load_vector(context, scale));
+    if (!factor.empty()) w.scale_ = factor[0];
     return w;
 }
 
@@ -164,6 +166,9 @@ void LinearRun::run_part(const RunContext& run, const LinearInput& input, const 
             run.kernels.gemm_f32(args);
         }
     }
+    if (w.scale_ != 1)
+        for (std::size_t t = 0; t < input.tokens; ++t)
+            run.kernels.scale(part.y + t * part.y_stride + first, w.scale_, end - first);
     if (!w.bias_.empty())
         for (std::size_t t = 0; t < input.tokens; ++t)
             run.kernels.add_scaled(w.bias_.data() + first, 1.0F, end - first, part.y + t * part.y_stride + first);

@@ -11,10 +11,11 @@
 
 namespace hearth {
 
-// A matrix and its optional bias, as the file has them; null when absent.
+// A matrix with its optional bias {rows} and output scale {1} (NVFP4 files), as the file has them; null when absent.
 struct MatrixInfo {
     const TensorInfo* weight = nullptr;
     const TensorInfo* bias = nullptr;
+    const TensorInfo* scale = nullptr;
 };
 
 struct DecoderLayerTensors {

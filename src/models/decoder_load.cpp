@@ -20,7 +20,7 @@ public:
         }
         HEARTH_ASSIGN(out.output_norm, t_.need("output_norm.weight", {s_.embedding}));
         HEARTH_ASSIGN(out.output.weight, t_.want("output.weight", {s_.embedding, s_.vocab}));
-        HEARTH_ASSIGN(out.output.bias, t_.want("output.bias", {s_.vocab}));
+        HEARTH_TRY(extras(out.output, "output", s_.vocab));  // the bias may come with a tied output too
         return out;
     }
 
@@ -28,8 +28,15 @@ private:
     Result<MatrixInfo> matrix(const std::string& name, std::uint64_t k, std::uint64_t rows) {
         MatrixInfo m;
         HEARTH_ASSIGN(m.weight, t_.need(name + ".weight", {k, rows}));
-        HEARTH_ASSIGN(m.bias, t_.want(name + ".bias", {rows}));
+        HEARTH_TRY(extras(m, name, rows));
         return m;
+    }
+
+    Status extras(MatrixInfo& m, const std::string& name, std::uint64_t rows) {
+        HEARTH_ASSIGN(m.bias, t_.want(name + ".bias", {rows}));
+        HEARTH_ASSIGN(m.scale, t_.want(name + ".scale", {1}));
+        t_.ignore(name + ".input_scale");  // for engines that quantise inputs with a fixed scale
+        return {};
     }
 
     Result<DecoderLayerTensors> one(const std::string& b) {
@@ -124,8 +131,10 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
         far.factors = spec_.rope_factors_long;
         frequencies_long_ = rope_frequencies(far);
     }
-    auto matrix = [&](const MatrixInfo& m) { return Linear::load(context, m.weight, m.bias); };
-    HEARTH_ASSIGN(embedding_, Linear::load(context, tensors.embedding));
+    auto matrix = [&](const MatrixInfo& m) { return Linear::load(context, m.weight, m.bias, m.scale); };
+    const bool tied = tensors.output.weight == nullptr;
+    HEARTH_ASSIGN(embedding_, Linear::load(context, tensors.embedding, tied ? tensors.output.bias : nullptr,
+                                           tied ? tensors.output.scale : nullptr));
     for (const DecoderLayerTensors& t : tensors.layers) {
         DecoderLayer l;
         HEARTH_ASSIGN(l.attn_norm, load_vector(context, t.attn_norm));

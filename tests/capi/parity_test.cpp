@@ -115,10 +115,11 @@ TEST_CASE("parity: a real trained model tells its stories") {
         append(session.get(), j["tokens"].get<std::vector<std::int32_t>>());
         check_logits(j, "stories260K", evaluate(session.get(), true));
     }
-    for (const auto& c : j["cases"]) {
+    for (const std::uint32_t kv : {HEARTH_KV_F16, HEARTH_KV_F32}) for (const auto& c : j["cases"]) {
         const std::string prompt = c["prompt"];
         CAPTURE(prompt);
-        const auto session = make_session(model.get());
+        CAPTURE(kv);
+        const auto session = make_session(model.get(), 512, kv);
         CHECK_OK(hearth_session_append_text(session.get(), prompt.data(), prompt.size(), 0));
         std::vector<std::int32_t> ids(c["tokens"].size());
         std::size_t needed = 0;

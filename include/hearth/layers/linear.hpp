@@ -20,8 +20,9 @@ Result<std::vector<float>> load_vector(LoadContext& context, const TensorInfo* i
 // panel by panel into F32 while they are used. Immutable after load; shareable.
 class Linear {
 public:
-    // Null info gives an empty Linear. `bias` may be null.
-    static Result<Linear> load(LoadContext& context, const TensorInfo* info, const TensorInfo* bias = nullptr);
+    // Null info gives an empty Linear. `bias` {rows} and `scale` {1}, a factor of the output before the bias, may be null.
+    static Result<Linear> load(LoadContext& context, const TensorInfo* info, const TensorInfo* bias = nullptr,
+                               const TensorInfo* scale = nullptr);
     // Bytes that load would hold, and scratch bytes that one worker needs to run it.
     static std::uint64_t memory_bytes(const TensorInfo* info);
     static std::uint64_t scratch_bytes(const TensorInfo* info);
@@ -41,6 +42,7 @@ private:
     std::size_t rows_ = 0, k_ = 0, panel_bytes_ = 0;
     Buffer weights_;                       // [ceil(rows / 16), panel_bytes] or [rows, row_bytes]
     std::vector<float> bias_;              // [rows] or empty
+    float scale_ = 1;
 };
 
 // Inputs of a group of Linears in every form that they ask for. Buffers belong to the workspace.
