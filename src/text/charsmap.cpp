@@ -12,7 +12,7 @@ namespace hearth::text {
 namespace {
 
 // The largest rule set in use (NMT NFKC with case folding) has 0.3 MB, its longest replacement 33 bytes.
-constexpr std::size_t max_trie_bytes = std::size_t(16) << 20;
+constexpr std::size_t max_trie_bytes = std::size_t(4) << 20;
 constexpr std::size_t max_replacement_bytes = 256;
 constexpr std::uint32_t max_key_bytes = 256;
 

@@ -1,6 +1,5 @@
 // Unigram language models of SentencePiece ("t5": T5, XLM-RoBERTa and their kin).
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <utility>
 

@@ -149,6 +149,7 @@ TEST_CASE("charsmap: tries that cannot be walked are refused") {
         test::mentions(refused({6, 0, 0, 0, 1, 2, 3, 4, 5, 6}), "6 bytes");
         test::mentions(refused({8, 0, 0, 0, 1, 2, 3, 4}), "only 4 follow");
         test::mentions(refused({0xfc, 0xff, 0xff, 0xff, 1, 2, 3, 4}), "4294967292");
+        test::mentions(refused(blob_of(std::vector<std::uint32_t>((1 << 20) + 1, value_bit), text)), "at most 4194304");
     }
     SUBCASE("a base outside the array") {
         test::mentions(refused(blob_of({unit(0, 300, false)}, text)), "unit 0 points to unit 300 of 1");
