@@ -30,11 +30,5 @@ HEARTH_INLINE void unpack_k_block(const std::uint8_t* from, std::size_t row, Cod
     }
 }
 
-// Code of value i in the nibble units of Q4_K and Q5_K.
-template <class Layout>
-HEARTH_INLINE unsigned k_nibble(const std::uint8_t* from, std::size_t row, std::size_t i) {
-    return unit_byte(from + Layout::kQuants, row, i / 64 * 32 + i % 32) >> 4 * (i / 32 % 2) & 15;
-}
-
 }  // namespace
 }  // namespace hearth::panel

@@ -1,7 +1,7 @@
 // Where everything stands in a panel: 16 output rows in lanes, bytes of quantized weights in units of 64 = 16 rows x 4
 // consecutive k, [row][4]. That unit is the operand of vpdpbusd and a row of an AMX B tile. Byte planes keep the bit
 // packing of the file's blocks, so that packing is a transposition of 4-byte groups. Units are 64-byte aligned
-// where the panel is.
+// where the panel is. What a kernel needs first comes first: memory streams fastest when it is touched in order.
 #pragma once
 
 #include <cstddef>
@@ -13,14 +13,25 @@ inline constexpr std::size_t kUnit = 64;
 
 // F32, F16, BF16: [k][row].
 
-// Q8_0: [k / 32][8 units] of q ^ 0x80 (so unsigned), then [k / 32][row] f16 d.
-struct Q8_0 {
-    static constexpr std::size_t kValues = 32, kQuants = 8 * kUnit, kScales = 2 * kRows, kBytes = kQuants + kScales;
+// Formats with one half scale per row and block put the 32 bytes of scales of two neighbouring blocks together, in
+// front of both, which keeps units aligned: [2][row] f16 d, block, block. An odd last block has its own before it.
+struct BlockPlace {
+    std::size_t d, block;  // bytes from the start of the panel
 };
-// Q4_0: [k / 32][4 units]: unit g holds k = 4 g + i in the low nibbles, 16 + 4 g + i in the high ones, offset 8; then
-// [k / 32][row] f16 d.
+template <std::size_t BlockBytes>
+[[gnu::always_inline]] constexpr BlockPlace in_twos(std::size_t b, std::size_t blocks) {
+    const std::size_t pair = b / 2 * 2 * (BlockBytes + 2 * kRows);
+    if (b + 1 == blocks && b % 2 == 0) return {pair, pair + 2 * kRows};
+    return {pair + b % 2 * 2 * kRows, pair + 4 * kRows + b % 2 * BlockBytes};
+}
+
+// Q8_0, in twos: 8 units of q ^ 0x80, so unsigned.
+struct Q8_0 {
+    static constexpr std::size_t kValues = 32, kBlock = 8 * kUnit, kBytes = kBlock + 2 * kRows;
+};
+// Q4_0, in twos: 4 units: unit g holds k = 4 g + i in the low nibbles, 16 + 4 g + i in the high ones, offset 8.
 struct Q4_0 {
-    static constexpr std::size_t kValues = 32, kQuants = 4 * kUnit, kScales = 2 * kRows, kBytes = kQuants + kScales;
+    static constexpr std::size_t kValues = 32, kBlock = 4 * kUnit, kBytes = kBlock + 2 * kRows;
 };
 // Q4_K: per 256: [row] f16 d, [row] f16 dmin, u8 scales and u8 mins as [sub-block / 2][row][2], 32 units of nibbles:
 // unit 8 p + g holds k = 64 p + 4 g + i in the low nibbles (sub-block 2 p), 64 p + 32 + 4 g + i in the high ones.
@@ -29,19 +40,18 @@ struct Q4_K {
     static constexpr std::size_t kD = 0, kDmin = 32, kScales = 64, kMins = 192, kQuants = 320,
                                  kBytes = 320 + 32 * kUnit;
 };
-// Q5_K: as Q4_K, then 8 units of fifth bits: bit s of unit g belongs to k = 32 s + 4 g + i.
+// Q5_K: as Q4_K, with a unit of fifth bits in front of every four of nibbles: bit s of unit 5 g belongs to
+// k = 32 s + 4 g + i, unit 5 g + 1 + p holds the nibbles of Q4_K's unit 8 p + g.
 struct Q5_K {
     static constexpr std::size_t kValues = 256;
-    static constexpr std::size_t kD = 0, kDmin = 32, kScales = 64, kMins = 192, kQuants = 320;
-    static constexpr std::size_t kHigh = kQuants + 32 * kUnit, kBytes = kHigh + 8 * kUnit;
+    static constexpr std::size_t kD = 0, kDmin = 32, kScales = 64, kMins = 192, kUnits = 320, kBytes = 320 + 40 * kUnit;
 };
-// Q6_K: per 256: i8 scales as [sub-block of 16 / 2][row][2]; 32 units of nibbles: unit 16 h + 8 e + g holds
-// k = 128 h + 32 e + 4 g + i in the low nibbles, 64 further in the high ones; 16 units of upper bits: bits 2 s of unit
-// 8 h + g belong to k = 128 h + 32 s + 4 g + i. Values are offset by 32. After all blocks [k / 256][row] f16 d.
+// Q6_K, in twos: i8 scales as [sub-block of 16 / 2][row][2], then 48 units. Bits 2 s of unit 24 h + 3 g are the upper
+// bits of k = 128 h + 32 s + 4 g + i; unit 24 h + 3 g + 1 + e holds k = 128 h + 32 e + 4 g + i in the low nibbles, 64
+// further in the high ones. Values are offset by 32.
 struct Q6_K {
     static constexpr std::size_t kValues = 256;
-    static constexpr std::size_t kScales = 0, kLow = 256, kHigh = kLow + 32 * kUnit, kBlock = kHigh + 16 * kUnit;
-    static constexpr std::size_t kD = 2 * kRows, kBytes = kBlock + kD;  // kD: bytes of d of a block
+    static constexpr std::size_t kScales = 0, kUnits = 256, kBlock = kUnits + 48 * kUnit, kBytes = kBlock + 2 * kRows;
 };
 
 }  // namespace hearth::panel

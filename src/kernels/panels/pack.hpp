@@ -18,14 +18,14 @@ HEARTH_INLINE Block load_block(const std::byte* rows, std::size_t row_bytes, std
     return block;
 }
 
-// bytes[units * 4] of one row to its places in `units` units.
-template <std::size_t Units>
+// bytes[Units * 4] of one row to its places in Units units, each Step units after the one before.
+template <std::size_t Units, std::size_t Step = 1>
 HEARTH_INLINE void scatter(const void* bytes, std::size_t row, std::uint8_t* units) {
     for (std::size_t u = 0; u < Units; ++u)
-        __builtin_memcpy(units + u * kUnit + 4 * row, static_cast<const std::uint8_t*>(bytes) + 4 * u, 4);
+        __builtin_memcpy(units + u * Step * kUnit + 4 * row, static_cast<const std::uint8_t*>(bytes) + 4 * u, 4);
 }
 
-// Byte `i` of a row's sequence in units.
+// Byte `i` of a row's sequence in neighbouring units.
 HEARTH_INLINE unsigned unit_byte(const std::uint8_t* units, std::size_t row, std::size_t i) {
     return units[i / 4 * kUnit + 4 * row + i % 4];
 }

@@ -19,8 +19,10 @@ void pack_q4_k(const std::byte* rows, std::size_t row_bytes, std::size_t row_cou
 void unpack_q4_k(const std::byte* panel, std::size_t row, std::size_t k, float* values) {
     for (std::size_t b = 0; b < k / Q4_K::kValues; ++b) {
         const std::uint8_t* const from = bytes_of(panel) + b * Q4_K::kBytes;
-        unpack_k_block<Q4_K>(
-            from, row, [=](std::size_t i) { return k_nibble<Q4_K>(from, row, i); }, values + 256 * b);
+        const auto code = [=](std::size_t i) {
+            return unit_byte(from + Q4_K::kQuants, row, i / 64 * 32 + i % 32) >> 4 * (i / 32 % 2) & 15;
+        };
+        unpack_k_block<Q4_K>(from, row, code, values + 256 * b);
     }
 }
 

@@ -11,8 +11,9 @@ void pack_q5_k(const std::byte* rows, std::size_t row_bytes, std::size_t row_cou
         for (std::size_t r = 0; r < row_count; ++r) {
             const auto block = load_block<BlockQ5_K>(rows, row_bytes, r, b);
             put_k_scales<Q5_K>(block, r, to);
-            scatter<32>(block.qs, r, to + Q5_K::kQuants);
-            scatter<8>(block.qh, r, to + Q5_K::kHigh);
+            scatter<8, 5>(block.qh, r, to + Q5_K::kUnits);
+            for (std::size_t p = 0; p < 4; ++p)
+                scatter<8, 5>(block.qs + 32 * p, r, to + Q5_K::kUnits + (1 + p) * kUnit);
         }
     }
 }
@@ -21,7 +22,9 @@ void unpack_q5_k(const std::byte* panel, std::size_t row, std::size_t k, float* 
     for (std::size_t b = 0; b < k / Q5_K::kValues; ++b) {
         const std::uint8_t* const from = bytes_of(panel) + b * Q5_K::kBytes;
         const auto code = [=](std::size_t i) {
-            return k_nibble<Q5_K>(from, row, i) | (unit_byte(from + Q5_K::kHigh, row, i % 32) >> i / 32 & 1) << 4;
+            const std::uint8_t* const units = from + Q5_K::kUnits + 5 * (i % 32 / 4) * kUnit;
+            const unsigned low = unit_byte(units + (1 + i / 64) * kUnit, row, i % 4) >> 4 * (i / 32 % 2) & 15;
+            return low | (unit_byte(units, row, i % 4) >> i / 32 & 1) << 4;
         };
         unpack_k_block<Q5_K>(from, row, code, values + 256 * b);
     }

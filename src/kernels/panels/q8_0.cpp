@@ -6,24 +6,24 @@ namespace hearth::panel {
 void pack_q8_0(const std::byte* rows, std::size_t row_bytes, std::size_t row_count, std::size_t k, std::byte* panel) {
     const std::size_t blocks = k / Q8_0::kValues;
     clear_if_partial(panel, row_count, blocks * Q8_0::kBytes);
-    std::uint8_t* const scales = bytes_of(panel) + blocks * Q8_0::kQuants;
     for (std::size_t b = 0; b < blocks; ++b) {
+        const BlockPlace at = in_twos<Q8_0::kBlock>(b, blocks);
         for (std::size_t r = 0; r < row_count; ++r) {
             auto block = load_block<BlockQ8_0>(rows, row_bytes, r, b);
             for (std::int8_t& q : block.qs) q = static_cast<std::int8_t>(q ^ -128);
-            scatter<8>(block.qs, r, bytes_of(panel) + b * Q8_0::kQuants);
-            put_half(scales + b * Q8_0::kScales, r, block.d);
+            scatter<8>(block.qs, r, bytes_of(panel) + at.block);
+            put_half(bytes_of(panel) + at.d, r, block.d);
         }
     }
 }
 
 void unpack_q8_0(const std::byte* panel, std::size_t row, std::size_t k, float* values) {
     const std::size_t blocks = k / Q8_0::kValues;
-    const std::uint8_t* const scales = bytes_of(panel) + blocks * Q8_0::kQuants;
     for (std::size_t b = 0; b < blocks; ++b) {
-        const float d = get_half(scales + b * Q8_0::kScales, row);
+        const BlockPlace at = in_twos<Q8_0::kBlock>(b, blocks);
+        const float d = get_half(bytes_of(panel) + at.d, row);
         for (std::size_t i = 0; i < 32; ++i) {
-            const int q = static_cast<int>(unit_byte(bytes_of(panel) + b * Q8_0::kQuants, row, i)) - 128;
+            const int q = static_cast<int>(unit_byte(bytes_of(panel) + at.block, row, i)) - 128;
             values[32 * b + i] = d * static_cast<float>(q);
         }
     }

@@ -5,6 +5,7 @@
 // Weights are unpacked once for T tokens.
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 
 #include "hearth/kernels/kernels.hpp"
 #include "kernels/panels/layout.hpp"
@@ -59,12 +60,12 @@ void block_gemm(const GemmArgs& a) {
     }
 }
 
-// With one token the weights come from memory: fetch those of `bytes` ahead.
-template <std::size_t T>
-HEARTH_SIMD void prefetch_weights(const std::uint8_t* p, std::size_t bytes) {
-    if constexpr (T == 1)
-        for (std::size_t i = 0; i < bytes; i += 64) prefetch(p + kPrefetchBytes + i);
-}
+// How many sub-blocks of T tokens have room for their sums in registers at once; a power of two, at most `Most`.
+template <std::size_t T, int Most>
+constexpr int sub_blocks_together = kDots / T >= Most ? Most
+                                    : kDots / T >= 4  ? 4
+                                    : kDots / T >= 2  ? 2
+                                                      : 1;
 
 HEARTH_SIMD f32x16 load_halves(const std::uint8_t* p) {
     return f32x16::load_f16(reinterpret_cast<const std::uint16_t*>(p));

@@ -1,7 +1,7 @@
 // What the Q4_K and Q5_K kernels share: 8 sub-blocks of 32 codes with integer scales and mins, all of a super-block
 // summed in int32. A Format of gemm_blocks.inl made from Codes, which has
-//   using Layout; static constexpr int kTop (the largest code);
-//   template <int S> static u8x64 codes(const std::uint8_t* block, std::size_t g): k = 32 S + 4 g to + 3.
+//   using Layout; static constexpr int kTop (the largest code), kTogether (sub-blocks of which the units stand
+//   together); template <int S> static u8x64 codes(const std::uint8_t* block, std::size_t g): k = 32 S + 4 g to + 3.
 #include "kernels/portable/gemm_blocks.inl"
 
 namespace hearth::HEARTH_SIMD_ISA {
@@ -14,39 +14,47 @@ struct KAffine {
     static constexpr std::size_t kValues = Layout::kValues;
     static constexpr std::size_t kSteps = small_dot_steps<Codes::kTop> < 8 ? small_dot_steps<Codes::kTop> : 8;
 
-    // sum += scale of sub-block S * its dot products.
     template <int S, std::size_t T>
-    HEARTH_SIMD static void sub_block(const std::uint8_t* block, small_scale scale, const ActQ8x256* const (&x)[T],
-                                      i32x16 (&sum)[T]) {
-        for (std::size_t first = 0; first < 8; first += kSteps) {
-            small_dot dot[T];
-            for (std::size_t t = 0; t < T; ++t) dot[t] = small_dot::zero();
-            for (std::size_t g = first; g < first + kSteps; ++g) {
-                const u8x64 w = Codes::template codes<S>(block, g);
-                for (std::size_t t = 0; t < T; ++t) dot[t] = step(dot[t], w, x[t]->q + 32 * S + 4 * g);
-            }
-            for (std::size_t t = 0; t < T; ++t) sum[t] = add_scaled_dot(sum[t], scale, dot[t]);
+    HEARTH_SIMD static void add_codes(const std::uint8_t* block, std::size_t g, const ActQ8x256* const (&x)[T],
+                                      small_dot (&dot)[T]) {
+        const u8x64 w = Codes::template codes<S>(block, g);
+        for (std::size_t t = 0; t < T; ++t) dot[t] = step(dot[t], w, x[t]->q + 32 * S + 4 * g);
+    }
+
+    template <int S, std::size_t T>
+    HEARTH_SIMD static void add_sub_block(const std::uint8_t* block, const small_dot (&dot)[T], i32x16 (&sum)[T]) {
+        const i16x32 pair = i16x32::load_u8(block + Layout::kScales + 32 * (S / 2));
+        const small_scale scale = S % 2 ? odd(pair) : even(pair);
+        for (std::size_t t = 0; t < T; ++t) sum[t] = add_scaled_dot(sum[t], scale, dot[t]);
+    }
+
+    // Sub-blocks First + I side by side.
+    template <int First, std::size_t T, int... I>
+    HEARTH_SIMD static void sub_blocks(const std::uint8_t* block, const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
+                                       std::integer_sequence<int, I...>) {
+        for (std::size_t start = 0; start < 8; start += kSteps) {
+            small_dot dot[sizeof...(I)][T];
+            for (auto& of_tokens : dot)
+                for (small_dot& d : of_tokens) d = small_dot::zero();
+            for (std::size_t g = start; g < start + kSteps; ++g) (add_codes<First + I, T>(block, g, x, dot[I]), ...);
+            (add_sub_block<First + I, T>(block, dot[I], sum), ...);
         }
     }
 
-    template <int P, std::size_t T>
-    HEARTH_SIMD static void pair(const std::uint8_t* block, const ActQ8x256* const (&x)[T], i32x16 (&sum)[T]) {
-        const i16x32 scales = i16x32::load_u8(block + Layout::kScales + 32 * P);
-        sub_block<2 * P, T>(block, even(scales), x, sum);
-        sub_block<2 * P + 1, T>(block, odd(scales), x, sum);
+    template <std::size_t T, int N, int... I>
+    HEARTH_SIMD static void all_sub_blocks(const std::uint8_t* block, const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
+                                           std::integer_sequence<int, I...>) {
+        (sub_blocks<N * I, T>(block, x, sum, std::make_integer_sequence<int, N>()), ...);
     }
 
     template <std::size_t T>
     HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t, std::size_t b, const ActQ8x256* const (&x)[T],
                                   f32x16 (&acc)[T]) {
         const std::uint8_t* const block = panel + b * Layout::kBytes;
-        prefetch_weights<T>(block, Layout::kBytes);
+        constexpr int N = sub_blocks_together<T, Codes::kTogether>;
         i32x16 sum[T], min_sum[T];
         for (std::size_t t = 0; t < T; ++t) sum[t] = i32x16::zero();
-        pair<0, T>(block, x, sum);
-        pair<1, T>(block, x, sum);
-        pair<2, T>(block, x, sum);
-        pair<3, T>(block, x, sum);
+        all_sub_blocks<T, N>(block, x, sum, std::make_integer_sequence<int, 8 / N>());
         const f32x16 d = load_halves(block + Layout::kD), dmin = load_halves(block + Layout::kDmin);
         for (std::size_t t = 0; t < T; ++t) {
             acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(sum[t]), acc[t]);

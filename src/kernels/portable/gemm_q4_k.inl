@@ -6,7 +6,7 @@ namespace {
 
 struct CodesQ4_K {
     using Layout = panel::Q4_K;
-    static constexpr int kTop = 15;
+    static constexpr int kTop = 15, kTogether = 2;
     template <int S>
     HEARTH_SIMD static u8x64 codes(const std::uint8_t* block, std::size_t g) {
         return bits_down<4 * (S % 2), 15>(u8x64::load(block + Layout::kQuants + (S / 2 * 8 + g) * panel::kUnit));

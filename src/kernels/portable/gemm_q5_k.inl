@@ -6,12 +6,12 @@ namespace {
 
 struct CodesQ5_K {
     using Layout = panel::Q5_K;
-    static constexpr int kTop = 31;
+    static constexpr int kTop = 31, kTogether = 8;
     template <int S>
     HEARTH_SIMD static u8x64 codes(const std::uint8_t* block, std::size_t g) {
-        const u8x64 low =
-            bits_down<4 * (S % 2), 15>(u8x64::load(block + Layout::kQuants + (S / 2 * 8 + g) * panel::kUnit));
-        return or_(low, move_bits<4 - S, 16>(u8x64::load(block + Layout::kHigh + g * panel::kUnit)));
+        const std::uint8_t* const units = block + Layout::kUnits + 5 * g * panel::kUnit;
+        const u8x64 low = bits_down<4 * (S % 2), 15>(u8x64::load(units + (1 + S / 2) * panel::kUnit));
+        return or_(low, move_bits<4 - S, 16>(u8x64::load(units)));
     }
 };
 

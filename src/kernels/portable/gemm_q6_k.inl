@@ -10,61 +10,69 @@ struct FormatQ6_K {
     static constexpr std::size_t kValues = Layout::kValues;
     static constexpr std::size_t kSteps = small_dot_steps<63> < 4 ? small_dot_steps<63> : 4;
 
-    // k = 128 H + 32 S + 4 g to + 3
-    template <int H, int S>
-    HEARTH_SIMD static u8x64 codes(const std::uint8_t* block, std::size_t g) {
-        const u8x64 low =
-            bits_down<4 * (S / 2), 15>(u8x64::load(block + Layout::kLow + (16 * H + 8 * (S % 2) + g) * panel::kUnit));
-        return or_(low, move_bits<4 - 2 * S, 48>(u8x64::load(block + Layout::kHigh + (8 * H + g) * panel::kUnit)));
+    // Scales of sub-blocks 2 p and 2 p + 1.
+    HEARTH_SIMD static i16x32 scales(const std::uint8_t* block, std::size_t p) {
+        return i16x32::load_s8(reinterpret_cast<const std::int8_t*>(block + Layout::kScales + 32 * p));
     }
 
-    // sum += scale * dot products of the sub-block of 16 in groups [first, first + 4) of 32.
-    template <int H, int S, std::size_t T>
-    HEARTH_SIMD static void sub_block(const std::uint8_t* block, std::size_t first, small_scale scale,
-                                      const ActQ8x256* const (&x)[T], i32x16 (&sum)[T]) {
-        for (std::size_t start = first; start < first + 4; start += kSteps) {
-            small_dot dot[T];
-            for (std::size_t t = 0; t < T; ++t) dot[t] = small_dot::zero();
-            for (std::size_t g = start; g < start + kSteps; ++g) {
-                const u8x64 w = codes<H, S>(block, g);
-                for (std::size_t t = 0; t < T; ++t) dot[t] = step(dot[t], w, x[t]->q + 128 * H + 32 * S + 4 * g);
-            }
-            for (std::size_t t = 0; t < T; ++t) sum[t] = add_scaled_dot(sum[t], scale, dot[t]);
+    // k = 128 H + 32 S + 4 g to + 3.
+    template <std::size_t H, int S, std::size_t T>
+    HEARTH_SIMD static void add_codes(const std::uint8_t* block, std::size_t g, const ActQ8x256* const (&x)[T],
+                                      small_dot (&dot)[T]) {
+        const std::uint8_t* const units = block + Layout::kUnits + (24 * H + 3 * g) * panel::kUnit;
+        const u8x64 low = bits_down<4 * (S / 2), 15>(u8x64::load(units + (1 + S % 2) * panel::kUnit));
+        const u8x64 w = or_(low, move_bits<4 - 2 * S, 48>(u8x64::load(units)));
+        for (std::size_t t = 0; t < T; ++t) dot[t] = step(dot[t], w, x[t]->q + 128 * H + 32 * S + 4 * g);
+    }
+
+    template <std::size_t H, int S, std::size_t T>
+    HEARTH_SIMD static void add_sub_block(const std::uint8_t* block, bool second, const small_dot (&dot)[T],
+                                          i32x16 (&sum)[T]) {
+        const i16x32 pair = scales(block, 4 * H + S);
+        const small_scale scale = second ? odd(pair) : even(pair);
+        for (std::size_t t = 0; t < T; ++t) sum[t] = add_scaled_dot(sum[t], scale, dot[t]);
+    }
+
+    // Of 128 k those of the quarters First, First + Step ... side by side: 4 groups make a sub-block of 16.
+    template <std::size_t H, int First, int Step, std::size_t T, int... I>
+    HEARTH_SIMD static void quarters(const std::uint8_t* block, const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
+                                     std::integer_sequence<int, I...>) {
+        for (std::size_t start = 0; start < 8; start += kSteps) {
+            small_dot dot[sizeof...(I)][T];
+            for (auto& of_tokens : dot)
+                for (small_dot& d : of_tokens) d = small_dot::zero();
+            for (std::size_t g = start; g < start + kSteps; ++g)
+                (add_codes<H, First + I * Step, T>(block, g, x, dot[I]), ...);
+            (add_sub_block<H, First + I * Step, T>(block, start >= 4, dot[I], sum), ...);
         }
     }
 
-    template <int H, int S, std::size_t T>
-    HEARTH_SIMD static void pair(const std::uint8_t* block, const ActQ8x256* const (&x)[T], i32x16 (&sum)[T]) {
-        const i16x32 scales = i16x32::load_s8(
-            reinterpret_cast<const std::int8_t*>(block + Layout::kScales + 32 * static_cast<std::size_t>(4 * H + S)));
-        sub_block<H, S, T>(block, 0, even(scales), x, sum);
-        sub_block<H, S, T>(block, 4, odd(scales), x, sum);
-    }
-
-    template <int H, std::size_t T>
+    // Quarters S and S + 2 share their nibbles, all four their upper bits.
+    template <std::size_t H, std::size_t T>
     HEARTH_SIMD static void half(const std::uint8_t* block, const ActQ8x256* const (&x)[T], i32x16 (&sum)[T]) {
-        pair<H, 0, T>(block, x, sum);
-        pair<H, 1, T>(block, x, sum);
-        pair<H, 2, T>(block, x, sum);
-        pair<H, 3, T>(block, x, sum);
+        constexpr int N = sub_blocks_together<T, 4>;
+        constexpr std::make_integer_sequence<int, N> together;
+        quarters<H, 0, 4 / N, T>(block, x, sum, together);
+        if constexpr (N < 4) quarters<H, 1, 4 / N, T>(block, x, sum, together);
+        if constexpr (N < 2) quarters<H, 2, 4 / N, T>(block, x, sum, together);
+        if constexpr (N < 2) quarters<H, 3, 4 / N, T>(block, x, sum, together);
     }
 
     template <std::size_t T>
     HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
                                   const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
-        const std::uint8_t* const block = panel + b * Layout::kBlock;
-        prefetch_weights<T>(block, Layout::kBlock);
+        const panel::BlockPlace at = panel::in_twos<Layout::kBlock>(b, blocks);
+        const std::uint8_t* const block = panel + at.block;
         i32x16 sum[T];
         for (std::size_t t = 0; t < T; ++t) sum[t] = i32x16::zero();
         for (std::size_t p = 0; p < 8; ++p) {
-            const i16x32 scales =
-                i16x32::load_s8(reinterpret_cast<const std::int8_t*>(block + Layout::kScales + 32 * p));
-            for (std::size_t t = 0; t < T; ++t) sum[t] = madd16(sum[t], scales, x[t]->sum16 + 2 * p);
+            const i16x32 pair = scales(block, p);
+            for (std::size_t t = 0; t < T; ++t) sum[t] = madd16(sum[t], pair, x[t]->sum16 + 2 * p);
         }
         for (std::size_t t = 0; t < T; ++t) sum[t] = sub(i32x16::zero(), shl<5>(sum[t]));
         half<0, T>(block, x, sum);
         half<1, T>(block, x, sum);
-        const f32x16 d = load_halves(panel + blocks * Layout::kBlock + b * Layout::kD);
+        const f32x16 d = load_halves(panel + at.d);
         for (std::size_t t = 0; t < T; ++t) acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(sum[t]), acc[t]);
     }
 };

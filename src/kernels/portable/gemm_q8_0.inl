@@ -12,15 +12,14 @@ struct FormatQ8_0 {
     template <std::size_t T>
     HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
                                   const ActQ8x32* const (&x)[T], f32x16 (&acc)[T]) {
-        const std::uint8_t* const quants = panel + b * Layout::kQuants;
-        prefetch_weights<T>(quants, Layout::kQuants);
+        const panel::BlockPlace at = panel::in_twos<Layout::kBlock>(b, blocks);
         i32x16 dot[T];
         for (std::size_t t = 0; t < T; ++t) dot[t] = dot4_start(x[t]->sum);
         for (std::size_t g = 0; g < 8; ++g) {
-            const s8x64 w = s8x64::load_offset(quants + g * panel::kUnit);
+            const s8x64 w = s8x64::load_offset(panel + at.block + g * panel::kUnit);
             for (std::size_t t = 0; t < T; ++t) dot[t] = dot4(dot[t], w, x[t]->q + 4 * g);
         }
-        const f32x16 d = load_halves(panel + blocks * Layout::kQuants + b * Layout::kScales);
+        const f32x16 d = load_halves(panel + at.d);
         for (std::size_t t = 0; t < T; ++t) acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(dot[t]), acc[t]);
     }
 };

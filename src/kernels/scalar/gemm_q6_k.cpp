@@ -7,14 +7,15 @@ void gemm_q6_k(const GemmArgs& a) {
     const std::size_t blocks = a.k / Layout::kValues;
     for_outputs<ActQ8x256>(a, [&](const std::uint8_t* panel, const ActQ8x256* x, float(&acc)[kLanes]) {
         for (std::size_t b = 0; b < blocks; ++b) {
-            const std::uint8_t* const block = panel + b * Layout::kBlock;
+            const panel::BlockPlace at = panel::in_twos<Layout::kBlock>(b, blocks);
+            const std::uint8_t* const block = panel + at.block;
             std::int32_t sum[kLanes] = {};
             for (std::size_t j = 0; j < 16; ++j) {
                 std::int32_t dot[kLanes] = {};
                 for (std::size_t k = 16 * j; k < 16 * j + 16; k += 4) {
                     const std::size_t h = k / 128, s = k / 32 % 4, g = k / 4 % 8;
-                    const std::uint8_t* const low = block + Layout::kLow + (16 * h + 8 * (s % 2) + g) * panel::kUnit;
-                    const std::uint8_t* const high = block + Layout::kHigh + (8 * h + g) * panel::kUnit;
+                    const std::uint8_t* const high = block + Layout::kUnits + (24 * h + 3 * g) * panel::kUnit;
+                    const std::uint8_t* const low = high + (1 + s % 2) * panel::kUnit;
                     std::uint8_t codes[panel::kUnit];
                     for (std::size_t i = 0; i < panel::kUnit; ++i)
                         codes[i] =
@@ -23,7 +24,7 @@ void gemm_q6_k(const GemmArgs& a) {
                 }
                 add_scaled(reinterpret_cast<const std::int8_t*>(block + Layout::kScales), j, dot, sum);
             }
-            add_block(panel + blocks * Layout::kBlock + b * Layout::kD, x[b].scale, sum, acc);
+            add_block(panel + at.d, x[b].scale, sum, acc);
         }
     });
 }
