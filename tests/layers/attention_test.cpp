@@ -1,0 +1,246 @@
+// Attention over a paged cache against a plain softmax in double: borders of spans, windows, sinks, batches; and both
+// ways of splitting the work to the same bytes.
+#include "hearth/layers/attention.hpp"
+
+#include <algorithm>
+
+#include "hearth/base/half.hpp"
+#include "kernels/values.hpp"
+#include "layers/support.hpp"
+
+namespace hearth::test {
+namespace {
+
+// A sequence with `length` random keys and values in its pages.
+struct Cached {
+    KvLayout layout;
+    std::vector<std::vector<float>> keys, values;  // [length] of [heads * dim], as the cache rounds them
+    std::vector<Buffer> pages;
+    std::vector<std::byte*> pointers;
+    KvView view;
+    std::shared_ptr<Memory> memory = std::make_shared<Memory>();
+
+    Cached(Draws& draws, KvType type, const KvShape& shape, std::size_t length, std::size_t layer = 1) {
+        const KvShape other{3, 8, 24};
+        const KvShape shapes[] = {other, shape, other};
+        layout = KvLayout::make(type, shapes);
+        for (std::size_t p = 0; p < (length + kSpan - 1) / kSpan; ++p) {
+            auto b = Buffer::make(memory, layout.page_bytes, "page");
+            REQUIRE(b.ok());
+            // What was never stored must not be looked at.
+            std::memset(b->data(), 0xff, b->size());
+            pages.push_back(*std::move(b));
+        }
+        for (Buffer& b : pages) pointers.push_back(b.data());
+        view = {&layout, pointers.data()};
+        for (std::size_t i = 0; i < length; ++i) {
+            keys.push_back(draws.many(shape.heads * shape.key_dim));
+            values.push_back(draws.many(shape.heads * shape.value_dim));
+            kv_store(view, layer, i, keys.back().data(), values.back().data(), kernel_table(best_isa()));
+            if (type == KvType::f16) {
+                for (float& x : keys.back()) x = f16_to_f32(f32_to_f16(x));
+                for (float& x : values.back()) x = f16_to_f32(f32_to_f16(x));
+            }
+        }
+    }
+};
+
+struct Setup {
+    KvShape shape{2, 16, 24};
+    std::uint32_t heads = 6;
+    float scale = 0.3F;
+    float softcap = 0;
+    std::size_t window = 0;
+    std::vector<float> sinks;
+    AttentionSpec spec() const { return {heads, scale, softcap, window, sinks.empty() ? nullptr : sinks.data()}; }
+};
+
+struct Query {
+    const Cached* sequence;
+    std::size_t position;
+};
+
+std::vector<double> plain(const Setup& s, const Query& query, const float* q) {
+    std::vector<double> y(s.heads * s.shape.value_dim);
+    const std::size_t group = s.heads / s.shape.heads;
+    const std::size_t first = s.window != 0 && query.position + 1 > s.window ? query.position + 1 - s.window : 0;
+    for (std::size_t h = 0; h < s.heads; ++h) {
+        const std::size_t kv = h / group;
+        std::vector<double> scores;
+        for (std::size_t j = first; j <= query.position; ++j) {
+            double dot = 0;
+            for (std::size_t c = 0; c < s.shape.key_dim; ++c)
+                dot += static_cast<double>(q[h * s.shape.key_dim + c]) *
+                       static_cast<double>(query.sequence->keys[j][kv * s.shape.key_dim + c]);
+            dot *= static_cast<double>(s.scale);
+            if (s.softcap != 0) dot = static_cast<double>(s.softcap) * std::tanh(dot / static_cast<double>(s.softcap));
+            scores.push_back(dot);
+        }
+        double sum = 0;
+        if (!s.sinks.empty()) sum += std::exp(static_cast<double>(s.sinks[h]));
+        for (double v : scores) sum += std::exp(v);
+        for (std::size_t j = first; j <= query.position; ++j)
+            for (std::size_t c = 0; c < s.shape.value_dim; ++c)
+                y[h * s.shape.value_dim + c] +=
+                    std::exp(scores[j - first]) / sum *
+                    static_cast<double>(query.sequence->values[j][kv * s.shape.value_dim + c]);
+    }
+    return y;
+}
+
+std::vector<float> attend(const Setup& s, const std::vector<Query>& queries, const std::vector<float>& q,
+                          std::size_t q_stride, std::size_t workers, Isa isa) {
+    const std::size_t group = s.heads / s.shape.heads;
+    Workers crew(workers, attention_scratch(group));
+    std::size_t deepest = 0;
+    std::vector<BatchToken> tokens;
+    for (const Query& query : queries) {
+        tokens.push_back({&query.sequence->view, query.position});
+        deepest = std::max(deepest, query.position + 1);
+    }
+    // Exactly what was promised to be enough, and a guard behind it.
+    std::vector<float> partials(attention_partials(workers, group, s.shape.value_dim, deepest) + 64, 5.0F);
+    std::vector<float> y(queries.size() * s.heads * s.shape.value_dim + 8, 7.0F);
+    const RunContext run = crew.run(kernel_table(isa));
+    attention(run, s.spec(), 1, tokens, q.data(), q_stride, y.data(), partials.data());
+    for (std::size_t i = 0; i < 64; ++i) CHECK(partials[partials.size() - 1 - i] == 5.0F);
+    for (std::size_t i = 0; i < 8; ++i) CHECK(y[y.size() - 1 - i] == 7.0F);
+    y.resize(y.size() - 8);
+    return y;
+}
+
+void check(const Setup& s, const std::vector<Query>& queries, Draws& draws) {
+    const std::size_t width = s.heads * s.shape.key_dim, q_stride = width + 5, out = s.heads * s.shape.value_dim;
+    const auto q = draws.many(queries.size() * q_stride);
+    const auto reference = attend(s, queries, q, q_stride, 1, Isa::scalar);
+    double worst = 0;
+    for (std::size_t t = 0; t < queries.size(); ++t) {
+        const auto want = plain(s, queries[t], q.data() + t * q_stride);
+        for (std::size_t i = 0; i < out; ++i)
+            worst = std::max(worst, std::fabs(static_cast<double>(reference[t * out + i]) - want[i]));
+    }
+    CHECK_MESSAGE(worst < 3e-6, worst);
+    for (const Isa isa : available_isas())
+        for (const std::size_t workers : {1U, 2U, 3U, 5U, 16U})
+            check_same(attend(s, queries, q, q_stride, workers, isa), reference);
+    // Each alone, split over few and many workers: both walks are taken, and nothing shows.
+    for (std::size_t t = 0; t < queries.size(); ++t) {
+        const std::vector<float> own(q.begin() + static_cast<std::ptrdiff_t>(t * q_stride),
+                                     q.begin() + static_cast<std::ptrdiff_t>((t + 1) * q_stride));
+        const std::vector<float> part(reference.begin() + static_cast<std::ptrdiff_t>(t * out),
+                                      reference.begin() + static_cast<std::ptrdiff_t>((t + 1) * out));
+        for (const std::size_t workers : {1U, 4U})
+            check_same(attend(s, {queries[t]}, own, q_stride, workers, best_isa()), part);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("attention: equals a plain softmax at the borders of spans, in batches and alone, for both cache types") {
+    for (const KvType type : {KvType::f16, KvType::f32}) {
+        Draws draws(1);
+        Setup s;
+        const Cached c(draws, type, s.shape, 770);
+        std::vector<Query> queries;
+        for (const std::size_t p : {0U, 1U, 15U, 16U, 17U, 254U, 255U, 256U, 257U, 511U, 512U, 513U, 768U, 769U})
+            queries.push_back({&c, p});
+        check(s, queries, draws);
+    }
+}
+
+TEST_CASE("attention: a prompt in one batch sees each token's own past only") {
+    Draws draws(2);
+    Setup s;
+    s.heads = 2;  // one query head for each of the cache's
+    const Cached c(draws, KvType::f16, s.shape, 300);
+    std::vector<Query> queries;
+    for (std::size_t p = 230; p < 300; ++p) queries.push_back({&c, p});
+    check(s, queries, draws);
+}
+
+TEST_CASE("attention: windows cut keys off at the far end") {
+    for (const std::size_t window : {1U, 2U, 100U, 255U, 256U, 257U, 300U, 5000U}) {
+        CAPTURE(window);
+        Draws draws(3);
+        Setup s;
+        s.window = window;
+        const Cached c(draws, KvType::f32, s.shape, 600);
+        check(s, {{&c, 0}, {&c, 99}, {&c, 255}, {&c, 256}, {&c, 299}, {&c, 511}, {&c, 512}, {&c, 599}}, draws);
+    }
+}
+
+TEST_CASE("attention: sinks take their share of the softmax; soft caps bend scores") {
+    Draws draws(4);
+    Setup s;
+    s.shape = {3, 32, 8};
+    s.heads = 12;
+    s.sinks = draws.many(12, 3);
+    const Cached c(draws, KvType::f16, s.shape, 520);
+    check(s, {{&c, 0}, {&c, 255}, {&c, 256}, {&c, 519}}, draws);
+    s.softcap = 2;
+    s.scale = 4;
+    check(s, {{&c, 3}, {&c, 511}, {&c, 519}}, draws);
+    s.sinks.clear();
+    check(s, {{&c, 3}, {&c, 511}, {&c, 519}}, draws);
+}
+
+TEST_CASE("attention: sequences of a batch do not see each other") {
+    Draws draws(5);
+    Setup s;
+    s.shape = {1, 48, 40};
+    s.heads = 5;
+    const Cached a(draws, KvType::f16, s.shape, 700), b(draws, KvType::f16, s.shape, 3),
+        c(draws, KvType::f16, s.shape, 257);
+    check(s, {{&a, 699}, {&b, 0}, {&b, 1}, {&b, 2}, {&c, 256}, {&a, 10}, {&c, 255}}, draws);
+}
+
+TEST_CASE("attention: an empty batch asks for nothing") {
+    Setup s;
+    CHECK(attend(s, {}, {}, 0, 2, best_isa()).empty());
+}
+
+TEST_CASE("kv layout: heads and layers lie apart, aligned, within the page") {
+    for (const KvType type : {KvType::f16, KvType::f32}) {
+        const std::vector<KvShape> shapes{{2, 64, 64}, {1, 3, 5}, {8, 128, 96}, {3, 1, 1}};
+        const KvLayout layout = KvLayout::make(type, shapes);
+        CHECK(layout.element_bytes() == (type == KvType::f16 ? 2 : 4));
+        std::vector<std::pair<std::size_t, std::size_t>> ranges;
+        for (std::size_t l = 0; l < shapes.size(); ++l)
+            for (std::size_t h = 0; h < shapes[l].heads; ++h) {
+                const std::size_t keys = layout.keys_offset(l, h), values = layout.values_offset(l, h);
+                CHECK(keys % 64 == 0);
+                CHECK(values % 64 == 0);
+                ranges.emplace_back(keys, keys + kSpan * shapes[l].key_dim * layout.element_bytes());
+                ranges.emplace_back(values, values + kSpan * shapes[l].value_dim * layout.element_bytes());
+            }
+        std::sort(ranges.begin(), ranges.end());
+        std::size_t bytes = 0;
+        for (std::size_t i = 0; i < ranges.size(); ++i) {
+            if (i != 0) CHECK(ranges[i - 1].second <= ranges[i].first);
+            bytes += ranges[i].second - ranges[i].first;
+        }
+        CHECK(ranges.back().second <= layout.page_bytes);
+        CHECK(layout.page_bytes < bytes + 64 * ranges.size());
+    }
+}
+
+TEST_CASE("kv store: keys go 16 to a lane group, values in rows; neighbours stay as they are") {
+    Draws draws(6);
+    const KvShape shape{2, 5, 7};
+    const KvLayout layout = KvLayout::make(KvType::f32, std::span(&shape, 1));
+    std::vector<float> first(layout.page_bytes / 4, 9.0F), second = first;
+    std::byte* pages[] = {reinterpret_cast<std::byte*>(first.data()), reinterpret_cast<std::byte*>(second.data())};
+    const auto key = draws.many(10), value = draws.many(14);
+    const std::size_t position = kSpan + 37;
+    kv_store({&layout, pages}, 0, position, key.data(), value.data(), kernel_table(best_isa()));
+    std::vector<float> want(first.size(), 9.0F);
+    CHECK(first == want);
+    for (std::size_t h = 0; h < 2; ++h) {
+        for (std::size_t c = 0; c < 5; ++c)
+            want[layout.keys_offset(0, h) / 4 + (37 / 16 * 5 + c) * 16 + 37 % 16] = key[h * 5 + c];
+        for (std::size_t c = 0; c < 7; ++c) want[layout.values_offset(0, h) / 4 + 37 * 7 + c] = value[h * 7 + c];
+    }
+    CHECK(second == want);
+}
+
+}  // namespace hearth::test
