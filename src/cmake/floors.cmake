@@ -35,6 +35,8 @@ function(hearth_add_isa name)
     # intrinsics' wrappers behind and make the sanitizer builds unusably slow.
     target_compile_options(hearth_kernels_${name} PRIVATE ${I_FLAGS} -O3 -fno-exceptions -fno-rtti -fno-math-errno
                            -fno-trapping-math)
+    # GCC turns a chain of integer additions into a tree whose leaves it then spills.
+    target_compile_options(hearth_kernels_${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-tree-ter -fno-tree-reassoc>)
     set_property(GLOBAL APPEND PROPERTY HEARTH_FLOORS hearth_kernels_${name})
     set_property(GLOBAL APPEND PROPERTY HEARTH_KERNEL_OBJECTS hearth_kernels_${name})
   endif()

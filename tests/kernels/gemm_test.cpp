@@ -151,6 +151,73 @@ TEST_CASE("gemm: the largest sums do not wrap or saturate") {
     }
 }
 
+TEST_CASE("gemm: the same bits on every processor") {
+    // Inputs made from integers only, so that they are the same everywhere; the sums of the outputs are from x86-64.
+    const auto hash_of = [](const PanelFormat& f) {
+        const Codec& codec = *find_codec(f.codec);
+        std::mt19937 random(20);
+        const auto small = [&] { return (static_cast<float>(random() % 4001u) - 2000.0f) / 1024.0f; };
+        const std::size_t rows = 37, k = 3 * 256, tokens = 7;
+        std::vector<std::byte> bytes(rows * codec.row_bytes(k));
+        for (std::byte& b : bytes) b = static_cast<std::byte>(random() & 255u);
+        for (std::size_t i = 0; i < bytes.size(); i += codec.block_bytes) {
+            const f16 half[2] = {f32_to_f16(small()), f32_to_f16(small())};
+            const bf16 brain = f32_to_bf16(small());
+            const float single = small();
+            std::byte* const block = bytes.data() + i;
+            switch (f.codec) {
+                case codec_id::F32:
+                    std::memcpy(block, &single, 4);
+                    break;
+                case codec_id::BF16:
+                    std::memcpy(block, &brain, 2);
+                    break;
+                case codec_id::Q6_K:
+                    std::memcpy(block + sizeof(BlockQ6_K) - 2, half, 2);
+                    break;
+                case codec_id::Q4_K:
+                case codec_id::Q5_K:
+                    std::memcpy(block, half, 4);
+                    break;
+                default:
+                    std::memcpy(block, half, 2);
+            }
+        }
+        PanelBytes panels = pack_rows(f, bytes, rows, k);
+        std::vector<float> values(tokens * k), y(tokens * rows);
+        for (float& v : values) v = small();
+        const std::size_t stride = activation_bytes(f.activation, k);
+        std::vector<std::byte> x(tokens * stride);
+        const KernelTable& table = kernel_table(Isa::scalar);
+        for (std::size_t t = 0; t < tokens; ++t) {
+            const float* const from = values.data() + t * k;
+            if (f.activation == Activation::f32)
+                std::memcpy(x.data() + t * stride, from, stride);
+            else
+                (f.activation == Activation::q8_32 ? table.quantize_q8_32 : table.quantize_q8_256)(
+                    from, k, x.data() + t * stride);
+        }
+        (table.*f.gemm)({panels.data(), f.panel_bytes(k), rows, k, x.data(), stride, tokens, y.data(), rows});
+        std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a over words
+        for (float v : y) hash = (hash ^ std::bit_cast<std::uint32_t>(v)) * 0x100000001b3u;
+        return hash;
+    };
+    const struct {
+        std::uint32_t codec;
+        std::uint64_t hash;
+    } known[] = {
+        {codec_id::F32, 0x4d41ea9d67a36aacu},  {codec_id::F16, 0x135207af5ff3c791u},
+        {codec_id::BF16, 0x822b55e47919c49cu}, {codec_id::Q8_0, 0xb3807b1f526374f9u},
+        {codec_id::Q4_0, 0xb8bd4f21f0496d48u}, {codec_id::Q4_K, 0x160009b6de934aabu},
+        {codec_id::Q5_K, 0x2bc45991646a0d98u}, {codec_id::Q6_K, 0x9c7147952fbb6b52u},
+    };
+    CHECK(std::size(known) == panel_formats().size());
+    for (const auto& want : known) {
+        CAPTURE(find_codec(want.codec)->name);
+        CHECK(hash_of(*find_panel_format(want.codec)) == want.hash);
+    }
+}
+
 TEST_CASE("gemm: scalar is the matrix product of the decoded weights") {
     for (const PanelFormat& f : panel_formats()) {
         const Codec& codec = *find_codec(f.codec);

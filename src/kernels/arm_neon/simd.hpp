@@ -256,9 +256,6 @@ HEARTH_SIMD i32x16 add_scaled_dot(i32x16 acc, small_scale s, small_dot d) {
 // Sizes of the tiles that suit 32 q registers.
 constexpr std::size_t kBlockTokens = 2, kDots = 2;
 constexpr std::size_t kFloatTokens = 6, kFloatSums = 6;
-constexpr std::size_t kPrefetchBytes = 1024;
-
-HEARTH_SIMD void prefetch(const void* p) { __builtin_prefetch(p); }
 
 }  // namespace
 }  // namespace hearth::neon

@@ -44,12 +44,11 @@ void float_tile(const GemmArgs& a, std::size_t panel, std::size_t token, std::si
         }
     }
     for (std::size_t k = first; k < last; ++k) {
-        f32x16 xk[T];
-        for (std::size_t t = 0; t < T; ++t) xk[t] = f32x16::splat(x[t][k]);
-        for (std::size_t p = 0; p < P; ++p) {
-            if constexpr (T == 1) prefetch(w[p] + k * kLanes + kPrefetchBytes / sizeof(Element));
-            const f32x16 wk = Format::load(w[p] + k * kLanes);
-            for (std::size_t t = 0; t < T; ++t) acc[p][t] = fma(wk, xk[t], acc[p][t]);
+        f32x16 wk[P];
+        for (std::size_t p = 0; p < P; ++p) wk[p] = Format::load(w[p] + k * kLanes);
+        for (std::size_t t = 0; t < T; ++t) {
+            const f32x16 xk = f32x16::splat(x[t][k]);
+            for (std::size_t p = 0; p < P; ++p) acc[p][t] = fma(wk[p], xk, acc[p][t]);
         }
     }
     for (std::size_t p = 0; p < P; ++p) {

@@ -32,9 +32,7 @@
 //     at most small_dot_steps<Top> times (Top 15, 31 or 63); add_dot(acc, d) = acc + d;
 //     add_scaled_dot(acc, s, d) = acc + s * d, exact for |s| <= 128; small_scale even(i16x32), odd(i16x32): [row][0 or
 //     1]
-// kBlockTokens, kFloatTokens: tokens of a GEMM tile; kFloatSums: f32x16 accumulators that fit into registers;
-//   kPrefetchBytes: how far ahead of the weights in use those to come are fetched.
-// prefetch(p): to the first cache level; any address.
+// kBlockTokens, kFloatTokens: tokens of a GEMM tile; kDots, kFloatSums: small_dot and f32x16 sums that registers hold.
 #pragma once
 
 #define HEARTH_SIMD [[gnu::always_inline]] inline

@@ -294,11 +294,8 @@ HEARTH_SIMD i32x16 add_dot(i32x16 acc, small_dot d) {
 }
 
 // Sizes of the tiles that suit 16 ymm registers.
-constexpr std::size_t kBlockTokens = 2, kDots = 4;
+constexpr std::size_t kBlockTokens = 4, kDots = 4;
 constexpr std::size_t kFloatTokens = 6, kFloatSums = 6;
-constexpr std::size_t kPrefetchBytes = 4096;
-
-HEARTH_SIMD void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
 }  // namespace
 }  // namespace hearth::avx2

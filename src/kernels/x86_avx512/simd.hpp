@@ -209,11 +209,8 @@ HEARTH_SIMD i32x16 add_scaled_dot(i32x16 acc, small_scale s, small_dot d) {
 }
 
 // Sizes of the tiles that suit 32 zmm registers.
-constexpr std::size_t kBlockTokens = 8, kDots = 16;
+constexpr std::size_t kBlockTokens = 8, kDots = 8;
 constexpr std::size_t kFloatTokens = 8, kFloatSums = 24;
-constexpr std::size_t kPrefetchBytes = 2048;
-
-HEARTH_SIMD void prefetch(const void* p) { _mm_prefetch(static_cast<const char*>(p), _MM_HINT_T0); }
 
 }  // namespace
 }  // namespace hearth::avx512
