@@ -1,7 +1,9 @@
 // y = W x for weights in quantized blocks over the 16-lane machine. A Format adds one block of T tokens to their sums:
-//   using Activation; static constexpr std::size_t kValues;
+//   using Activation, Layout; static constexpr std::size_t kValues;
 //   template <std::size_t T> static void block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
-//                                              const Activation* const (&x)[T], f32x16 (&acc)[T]);
+//                                              const std::uint8_t* ahead, const Activation* const (&x)[T],
+//                                              f32x16 (&acc)[T]);
+// and fetches the next Layout::kBytes from `ahead` where that is not null.
 // Weights are unpacked once for T tokens.
 #include <cstddef>
 #include <cstdint>
@@ -12,6 +14,16 @@
 
 namespace hearth::HEARTH_SIMD_ISA {
 namespace {
+
+constexpr std::size_t kBytesAhead = 8192;
+
+// Fetches part `Part` of `Parts` of the next `bytes`: a burst would stop the loads behind it. No address is too far.
+template <int Part, int Parts>
+HEARTH_SIMD void fetch(const std::uint8_t* ahead, std::size_t bytes) {
+    if (ahead == nullptr) return;
+    const std::size_t lines = (bytes + 63) / 64;
+    for (std::size_t i = lines * Part / Parts; i < lines * (Part + 1) / Parts; ++i) __builtin_prefetch(ahead + 64 * i);
+}
 
 template <class Format, std::size_t T>
 void block_tile(const GemmArgs& a, std::size_t panel, std::size_t token) {
@@ -24,8 +36,12 @@ void block_tile(const GemmArgs& a, std::size_t panel, std::size_t token) {
         x[t] = reinterpret_cast<const Activation*>(static_cast<const std::byte*>(a.x) + (token + t) * a.x_stride);
         acc[t] = f32x16::zero();
     }
+    // The first tokens of several meet weights that are still in memory, at a pace that leaves time to fetch them. A
+    // single token reads as fast as memory gives, which fetches would only disturb.
+    const std::uint8_t* ahead = T >= 4 && token == 0 ? w + kBytesAhead : nullptr;
     for (std::size_t b = 0; b < blocks; ++b) {
-        Format::template block<T>(w, blocks, b, x, acc);
+        Format::template block<T>(w, blocks, b, ahead, x, acc);
+        if (ahead != nullptr) ahead += Format::Layout::kBytes;
         for (std::size_t t = 0; t < T; ++t) ++x[t];
     }
     const std::size_t row = panel * kLanes, rows = a.rows - row;

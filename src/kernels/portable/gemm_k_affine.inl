@@ -42,19 +42,22 @@ struct KAffine {
     }
 
     template <std::size_t T, int N, int... I>
-    HEARTH_SIMD static void all_sub_blocks(const std::uint8_t* block, const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
+    HEARTH_SIMD static void all_sub_blocks(const std::uint8_t* block, const std::uint8_t* ahead,
+                                           const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
                                            std::integer_sequence<int, I...>) {
-        (sub_blocks<N * I, T>(block, x, sum, std::make_integer_sequence<int, N>()), ...);
+        ((fetch<I, 8 / N>(ahead, Layout::kBytes),
+          sub_blocks<N * I, T>(block, x, sum, std::make_integer_sequence<int, N>())),
+         ...);
     }
 
     template <std::size_t T>
-    HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t, std::size_t b, const ActQ8x256* const (&x)[T],
-                                  f32x16 (&acc)[T]) {
+    HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t, std::size_t b, const std::uint8_t* ahead,
+                                  const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
         const std::uint8_t* const block = panel + b * Layout::kBytes;
         constexpr int N = sub_blocks_together<T, Codes::kTogether>;
         i32x16 sum[T], min_sum[T];
         for (std::size_t t = 0; t < T; ++t) sum[t] = i32x16::zero();
-        all_sub_blocks<T, N>(block, x, sum, std::make_integer_sequence<int, 8 / N>());
+        all_sub_blocks<T, N>(block, ahead, x, sum, std::make_integer_sequence<int, 8 / N>());
         const f32x16 d = load_halves(block + Layout::kD), dmin = load_halves(block + Layout::kDmin);
         for (std::size_t t = 0; t < T; ++t) {
             acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(sum[t]), acc[t]);

@@ -12,7 +12,8 @@ struct FormatQ4_0 {
 
     template <std::size_t T>
     HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
-                                  const ActQ8x32* const (&x)[T], f32x16 (&acc)[T]) {
+                                  const std::uint8_t* ahead, const ActQ8x32* const (&x)[T], f32x16 (&acc)[T]) {
+        fetch<0, 1>(ahead, Layout::kBytes);
         const panel::BlockPlace at = panel::in_twos<Layout::kBlock>(b, blocks);
         small_dot dot[T];
         for (std::size_t t = 0; t < T; ++t) dot[t] = small_dot::zero();

@@ -48,19 +48,24 @@ struct FormatQ6_K {
     }
 
     // Quarters S and S + 2 share their nibbles, all four their upper bits.
-    template <std::size_t H, std::size_t T>
-    HEARTH_SIMD static void half(const std::uint8_t* block, const ActQ8x256* const (&x)[T], i32x16 (&sum)[T]) {
+    template <int H, std::size_t T>
+    HEARTH_SIMD static void half(const std::uint8_t* block, const std::uint8_t* ahead, const ActQ8x256* const (&x)[T],
+                                 i32x16 (&sum)[T]) {
         constexpr int N = sub_blocks_together<T, 4>;
         constexpr std::make_integer_sequence<int, N> together;
+        fetch<4 * H, 8>(ahead, Layout::kBytes);
         quarters<H, 0, 4 / N, T>(block, x, sum, together);
+        fetch<4 * H + 1, 8>(ahead, Layout::kBytes);
         if constexpr (N < 4) quarters<H, 1, 4 / N, T>(block, x, sum, together);
+        fetch<4 * H + 2, 8>(ahead, Layout::kBytes);
         if constexpr (N < 2) quarters<H, 2, 4 / N, T>(block, x, sum, together);
+        fetch<4 * H + 3, 8>(ahead, Layout::kBytes);
         if constexpr (N < 2) quarters<H, 3, 4 / N, T>(block, x, sum, together);
     }
 
     template <std::size_t T>
     HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
-                                  const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
+                                  const std::uint8_t* ahead, const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
         const panel::BlockPlace at = panel::in_twos<Layout::kBlock>(b, blocks);
         const std::uint8_t* const block = panel + at.block;
         i32x16 sum[T];
@@ -70,8 +75,8 @@ struct FormatQ6_K {
             for (std::size_t t = 0; t < T; ++t) sum[t] = madd16(sum[t], pair, x[t]->sum16 + 2 * p);
         }
         for (std::size_t t = 0; t < T; ++t) sum[t] = sub(i32x16::zero(), shl<5>(sum[t]));
-        half<0, T>(block, x, sum);
-        half<1, T>(block, x, sum);
+        half<0, T>(block, ahead, x, sum);
+        half<1, T>(block, ahead, x, sum);
         const f32x16 d = load_halves(panel + at.d);
         for (std::size_t t = 0; t < T; ++t) acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(sum[t]), acc[t]);
     }
