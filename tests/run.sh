@@ -1,0 +1,213 @@
+#!/bin/sh
+# tests/run.sh [--quick | --long | --stage NAME…]: builds hearth and runs all of its tests.
+#
+#   --quick       the release build and its tests only
+#   --long        fuzzing and soak tests run for minutes instead of seconds (HEARTH_TEST_LONG=1 in the environment)
+#   --stage NAME  only these stages (repeat it): release hygiene consumer abi dev tsan aarch64 tidy
+#
+# What is missing is installed with apt on Debian and Ubuntu (nothing else of the system is touched, but for
+# `dpkg --add-architecture arm64`, which the aarch64 stage needs). Everything is built below build/; what has not
+# changed is not built again. One line for each stage; a log only where something fails.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+root=$(pwd)
+logs=$root/build/logs
+jobs=$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+all="release hygiene consumer abi dev tsan aarch64 tidy"
+
+usage() {
+    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+}
+chosen=
+while [ $# -gt 0 ]; do
+    case $1 in
+    --quick) chosen=release ;;
+    --long) export HEARTH_TEST_LONG=1 ;;
+    --stage)
+        [ $# -ge 2 ] || usage
+        case " $all " in *" $2 "*) ;; *) echo "unknown stage '$2'; there are: $all" >&2; exit 2 ;; esac
+        chosen="$chosen $2"
+        shift
+        ;;
+    *) usage ;;
+    esac
+    shift
+done
+[ -n "$chosen" ] || chosen=$all
+wanted() { case " $chosen " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
+
+mkdir -p "$logs"
+rm -f "$logs"/*.log
+failures=0
+
+# ---- what the tests need ---------------------------------------------------------------------------------------------
+
+installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# packages NAME…: installs those that are not there. Fails with a sentence when it cannot.
+packages() {
+    missing=
+    for package in "$@"; do installed "$package" || missing="$missing $package"; done
+    [ -n "$missing" ] || return 0
+    if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+        echo "these packages are missing and neither root nor sudo is at hand to install them:$missing"
+        return 1
+    fi
+    echo "installing:$missing"
+    {
+        case " $missing " in
+        *:arm64*) dpkg --print-foreign-architectures | grep -q arm64 || as_root dpkg --add-architecture arm64 ;;
+        esac
+        # shellcheck disable=SC2086
+        as_root apt-get update && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
+    } >"$logs/apt.log" 2>&1 && return 0
+    tail -n 5 "$logs/apt.log"
+    echo "apt could not install:$missing (log: build/logs/apt.log)"
+    return 1
+}
+
+needs() {  # needs COMMAND… where there is no dpkg
+    for command in "$@"; do
+        command -v "$command" >/dev/null || { echo "'$command' is not installed"; return 1; }
+    done
+}
+
+base_packages="build-essential cmake ninja-build pkg-config ccache python3 git libtbb-dev libpcre2-dev libutf8proc-dev
+    nlohmann-json3-dev doctest-dev libcli11-dev"
+if command -v dpkg-query >/dev/null; then
+    # shellcheck disable=SC2086
+    packages $base_packages || exit 1
+else
+    needs cmake ninja pkg-config python3 c++ || exit 1
+fi
+
+# ---- stages ----------------------------------------------------------------------------------------------------------
+
+# stage NAME FUNCTION…: runs it with its output in a log and prints one line.
+stage() {
+    name=$1
+    shift
+    started=$(date +%s)
+    if "$@" >"$logs/$name.log" 2>&1; then word=ok; else word=FAILED; fi
+    seconds=$(($(date +%s) - started))
+    printf '%-9s %-6s %4d s  %s\n' "$name" "$word" "$seconds" "$(python3 tests/support/tally.py "$logs/$name.log" | tail -n 1)"
+    [ $word = ok ] && return 0
+    failures=$((failures + 1))
+    explain "$logs/$name.log"
+    return 1
+}
+
+# The part of a log that tells what went wrong.
+explain() {
+    {
+        grep -nE '(^|[^a-z_])(error|ERROR|FATAL|FAILED|Failed|WARNING: ThreadSanitizer|runtime error):?|\*\*\*|is NOT correct|CRASHED|AddressSanitizer|LeakSanitizer|^RESULT failed' "$1" |
+            head -n 40
+        echo "…"
+        tail -n 40 "$1"
+    } | sed 's/^/    /'
+    echo "    (whole log: ${1#"$root"/})"
+}
+
+configure_and_build() {  # PRESET TARGET…
+    preset=$1
+    shift
+    # Also for a build that exists: quickstart configures without tests, and tools may have been installed since.
+    cmake --preset "$preset" -DHEARTH_BUILD_TESTS=ON || return 1
+    cmake --build "build/$preset" -j "$jobs" ${1:+--target "$@"}
+}
+run_ctest() { # PRESET OPTION…
+    preset=$1
+    shift
+    ctest --test-dir "build/$preset" -V -j "$jobs" --timeout 1200 --no-tests=error "$@"
+}
+
+release() { configure_and_build release && run_ctest release -LE 'hygiene|consumer|abi'; }
+labelled() { configure_and_build release && run_ctest release -L "$1"; }
+
+dev() {
+    configure_and_build dev &&
+        ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1:allocator_may_return_null=1 \
+            UBSAN_OPTIONS=print_stacktrace=1 run_ctest dev
+}
+
+# The programs whose code runs on several threads.
+threaded="base layers models runtime engine capi"
+# Prints the test programs among the arguments that this checkout has.
+programs() { for floor in "$@"; do ls "tests/$floor/"*_test.cpp >/dev/null 2>&1 && printf 'test_%s ' "$floor"; done; }
+only() { printf '^(%s)$' "$(echo "$*" | tr -s ' ' '|' | sed 's/|$//')"; }
+
+tsan() {
+    # GCC 12's ThreadSanitizer does not start where the kernel randomises more address bits than it expects.
+    fixed=
+    setarch "$(uname -m)" -R true 2>/dev/null && fixed="setarch $(uname -m) -R"
+    # shellcheck disable=SC2046,SC2086
+    configure_and_build tsan $(programs $threaded) &&
+        TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 $fixed ctest --test-dir build/tsan -V -j "$jobs" --timeout 1200 \
+            --no-tests=error -R "$(only $threaded)"
+}
+
+emulated="base codecs kernels layers models capi"
+aarch64() {
+    # shellcheck disable=SC2046,SC2086
+    configure_and_build aarch64 $(programs $emulated) && run_ctest aarch64 -R "$(only $emulated)" || return 1
+    # The kernels' tests must have met the neon kernels, not the scalar ones only.
+    if qemu-aarch64 build/aarch64/bin/test_kernels -s 2>/dev/null | grep -q neon; then
+        echo "RESULT passed the neon kernels ran"
+    else
+        echo "RESULT failed the neon kernels did not run"
+        return 1
+    fi
+}
+
+tidy() {
+    configure_and_build release hearth_shared && python3 tests/hygiene/tidy.py "$root" build/release &&
+        echo "RESULT passed clang-tidy" && return 0
+    echo "RESULT failed clang-tidy"
+    return 1
+}
+
+# unavailable NAME: a stage whose packages cannot be had is named and counted as skipped.
+unavailable() {
+    echo "SKIPPED 1 stage $1, whose packages could not be installed" >"$logs/$1.log"
+    echo "$1   skipped: $2"
+}
+
+begun=$(date +%s)
+usable=1
+if wanted release; then stage release release || usable=0; fi
+if [ $usable = 1 ]; then
+    if wanted hygiene; then stage hygiene labelled hygiene; fi
+    if wanted consumer; then stage consumer labelled consumer; fi
+    if wanted abi; then
+        if ! command -v dpkg-query >/dev/null || packages abigail-tools; then
+            stage abi labelled abi
+        else
+            unavailable abi "abigail-tools"
+        fi
+    fi
+fi
+if wanted dev; then stage dev dev; fi
+if wanted tsan; then stage tsan tsan; fi
+if wanted aarch64; then
+    if ! command -v dpkg-query >/dev/null; then
+        unavailable aarch64 "it needs Debian's or Ubuntu's cross compiler and arm64 packages"
+    elif packages qemu-user g++-aarch64-linux-gnu libtbb-dev:arm64 libpcre2-dev:arm64 libutf8proc-dev:arm64; then
+        stage aarch64 aarch64
+    else
+        unavailable aarch64 "on Ubuntu arm64 packages come from ports.ubuntu.com, which the apt sources must name"
+    fi
+fi
+if wanted tidy; then
+    if command -v dpkg-query >/dev/null && ! packages clang-tidy; then
+        unavailable tidy "clang-tidy"
+    else
+        stage tidy tidy
+    fi
+fi
+
+echo "all took $(($(date +%s) - begun)) s"
+rm -f "$logs/apt.log"
+python3 tests/support/tally.py "$logs"/*.log || exit 1
+[ "$failures" = 0 ]
