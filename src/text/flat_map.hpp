@@ -34,7 +34,7 @@ inline std::uint64_t hash_bytes(std::string_view s) {
     return mix64(h ^ tail);
 }
 
-// Value by 64-bit key; the key ~0 is not allowed. The first insertion of a key stays.
+// Value by 64-bit key; the key ~0 is never there. The first insertion of a key stays.
 template <class Value>
 class FlatMap {
 public:
@@ -43,7 +43,7 @@ public:
     explicit FlatMap(std::size_t expected = 0) { rehash(expected); }
 
     bool insert(std::uint64_t key, Value value) {
-        if (2 * (count_ + 1) > slots_.size()) rehash(2 * (count_ + 1));
+        if (3 * (count_ + 1) > 2 * slots_.size()) rehash(2 * (count_ + 1));
         Slot& slot = slots_[place(key)];
         if (slot.key == key) return false;
         slot = {key, value};
@@ -52,7 +52,7 @@ public:
     }
     const Value* find(std::uint64_t key) const {
         const Slot& slot = slots_[place(key)];
-        return slot.key == key ? &slot.value : nullptr;
+        return slot.key == key && key != none ? &slot.value : nullptr;
     }
     std::size_t size() const { return count_; }
 
@@ -67,7 +67,7 @@ private:
         return i;
     }
     void rehash(std::size_t expected) {
-        std::vector<Slot> old(std::bit_ceil(2 * expected + 2));
+        std::vector<Slot> old(std::bit_ceil(expected + expected / 2 + 2));  // at most two thirds full
         old.swap(slots_);
         mask_ = slots_.size() - 1;
         for (const Slot& slot : old)

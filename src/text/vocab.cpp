@@ -1,13 +1,11 @@
 #include "text/vocab.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
 #include <limits>
 
 #include "hearth/base/cat.hpp"
 #include "hearth/base/utf8.hpp"
-#include "text/flat_map.hpp"
 
 namespace hearth::text {
 
@@ -141,7 +139,7 @@ int byte_spelled(std::string_view s) {
 Result<Vocab> Vocab::load(const Metadata& metadata, const VocabDefaults& defaults) {
     Vocab v;
     HEARTH_TRY(v.load_tokens(metadata, defaults.need_scores));
-    v.index_texts();
+    v.find_byte_tokens();
     HEARTH_TRY(v.load_special(metadata, defaults));
     HEARTH_TRY(v.find_end_of_generation(metadata));
     HEARTH_TRY(v.set_strips(metadata));
@@ -159,12 +157,9 @@ Status Vocab::load_tokens(const Metadata& metadata, bool need_scores) {
         return {Code::malformed, cat("metadata key '", tokens_key, "' has ", n, " entries, more than ids can number")};
     std::size_t bytes = 0;
     for (const std::string& t : *tokens) bytes += t.size();
-    texts_.reserve(bytes);
-    offsets_.reserve(n + 1);
-    for (const std::string& t : *tokens) {
-        texts_ += t;
-        offsets_.push_back(texts_.size());
-    }
+    texts_.reserve(n, bytes);
+    for (const std::string& t : *tokens) texts_.append(t);
+    texts_.index([](std::size_t) { return true; });
 
     HEARTH_ASSIGN(const auto scores, metadata.get_floats("tokenizer.ggml.scores"));
     if (scores) {
@@ -186,9 +181,8 @@ Status Vocab::load_tokens(const Metadata& metadata, bool need_scores) {
     }
 
     kinds_.assign(n, TokenKind::normal);
-    const MetaValue* types = metadata.find("tokenizer.ggml.token_type");
-    if (types == nullptr) return {};
     HEARTH_ASSIGN(const auto kinds, metadata.get_uints("tokenizer.ggml.token_type"));
+    if (!kinds) return {};
     if (kinds->size() != n)
         return {Code::malformed, cat("metadata key 'tokenizer.ggml.token_type' has ", kinds->size(),
                                      " entries, expected ", n, ", one for each of '", tokens_key, "'")};
@@ -201,20 +195,7 @@ Status Vocab::load_tokens(const Metadata& metadata, bool need_scores) {
     return {};
 }
 
-void Vocab::index_texts() {
-    table_.assign(std::bit_ceil(2 * size() + 2), Slot{});
-    const std::size_t mask = table_.size() - 1;
-    for (std::size_t i = 0; i < size(); ++i) {
-        const auto id = static_cast<Token>(i);
-        const std::string_view spelling = text(id);
-        if (spelling.empty()) continue;
-        const std::uint64_t h = hash_bytes(spelling);
-        const auto tag = static_cast<std::uint32_t>(h >> 32);
-        std::size_t at = h & mask;
-        while (table_[at].id >= 0 && !(table_[at].hash == tag && text(table_[at].id) == spelling)) at = (at + 1) & mask;
-        table_[at] = {tag, id};
-    }
-
+void Vocab::find_byte_tokens() {
     byte_tokens_.fill(-1);
     for (int b = 0; b < 256; ++b) {
         const char raw = static_cast<char>(b);
@@ -225,21 +206,13 @@ void Vocab::index_texts() {
             byte_tokens_[static_cast<std::size_t>(value)] = static_cast<Token>(i);
 }
 
-Token Vocab::find(std::string_view spelling) const {
-    if (spelling.empty() || table_.empty()) return -1;
-    const std::size_t mask = table_.size() - 1;
-    const std::uint64_t h = hash_bytes(spelling);
-    const auto tag = static_cast<std::uint32_t>(h >> 32);
-    for (std::size_t at = h & mask; table_[at].id >= 0; at = (at + 1) & mask)
-        if (table_[at].hash == tag && text(table_[at].id) == spelling) return table_[at].id;
-    return -1;
-}
-
 int Vocab::byte_value(Token id) const { return byte_spelled(text(id)); }
 
 Status Vocab::load_special(const Metadata& metadata, const VocabDefaults& defaults) {
     const auto set_default = [&](SpecialToken which, std::optional<Token> id) {
-        if (id && contains(*id)) special_[static_cast<std::size_t>(which)] = id;
+        if (!id || !contains(*id)) return;
+        if (defaults.only_control && kind(*id) != TokenKind::control && text(*id) != "<|endoftext|>") return;
+        special_[static_cast<std::size_t>(which)] = id;
     };
     set_default(SpecialToken::bos, defaults.bos);
     set_default(SpecialToken::eos, defaults.eos);

@@ -12,6 +12,7 @@
 #include "hearth/base/metadata.hpp"
 #include "hearth/base/status.hpp"
 #include "hearth/text/tokenizer.hpp"
+#include "text/string_table.hpp"
 
 namespace hearth::text {
 
@@ -20,6 +21,7 @@ inline constexpr std::string_view space_mark = "\xe2\x96\x81";  // U+2581, a spa
 // What a tokenizer model assumes where the file has no key.
 struct VocabDefaults {
     std::optional<Token> bos, eos, unknown, separator, padding, mask;  // ignored when outside the vocabulary
+    bool only_control = false;                                         // and when they are ordinary tokens there
     bool add_bos = false;
     bool add_eos = false;
     bool add_separator = false;
@@ -32,18 +34,15 @@ class Vocab {
 public:
     static Result<Vocab> load(const Metadata& metadata, const VocabDefaults& defaults);
 
-    std::size_t size() const { return offsets_.size() - 1; }
+    std::size_t size() const { return texts_.size(); }
     bool contains(Token id) const { return id >= 0 && static_cast<std::size_t>(id) < size(); }
     // The following three require contains(id).
-    std::string_view text(Token id) const {
-        const auto i = static_cast<std::size_t>(id);
-        return {texts_.data() + offsets_[i], offsets_[i + 1] - offsets_[i]};
-    }
+    std::string_view text(Token id) const { return texts_[static_cast<std::size_t>(id)]; }
     float score(Token id) const { return scores_.empty() ? 0.0f : scores_[static_cast<std::size_t>(id)]; }
     TokenKind kind(Token id) const { return kinds_[static_cast<std::size_t>(id)]; }
 
     // By exact spelling; of equal ones the last (an added token replaces the one that it repeats). -1: none.
-    Token find(std::string_view spelling) const;
+    Token find(std::string_view spelling) const { return texts_.find(spelling); }
     // The token "<0xXX>" of a byte, else the one spelled as that byte itself; -1: none.
     Token byte_token(unsigned char byte) const { return byte_tokens_[byte]; }
     // The byte that a token "<0xXX>" stands for, -1 when it is spelled otherwise.
@@ -67,22 +66,16 @@ private:
     Status load_tokens(const Metadata& metadata, bool need_scores);
     Status load_special(const Metadata& metadata, const VocabDefaults& defaults);
     Status load_flags(const Metadata& metadata, const VocabDefaults& defaults);
-    void index_texts();
+    void find_byte_tokens();
     Status find_end_of_generation(const Metadata& metadata);
     Status set_strips(const Metadata& metadata);
     void set_kind(Token id, TokenKind kind) { kinds_[static_cast<std::size_t>(id)] = kind; }
 
-    std::string texts_;                      // all spellings, one after the other
-    std::vector<std::uint64_t> offsets_{0};  // [tokens + 1] into texts_
-    std::vector<float> scores_;              // [tokens], empty: all 0
-    std::vector<TokenKind> kinds_;           // [tokens]
-    std::vector<std::uint8_t> ends_;         // [tokens]
-    std::vector<std::uint8_t> strips_;       // [tokens], bit 0 left, bit 1 right
-    struct Slot {
-        std::uint32_t hash = 0;
-        Token id = -1;
-    };
-    std::vector<Slot> table_;  // open addressing, a power of two
+    StringTable texts_;                 // [tokens]
+    std::vector<float> scores_;         // [tokens], empty: all 0
+    std::vector<TokenKind> kinds_;      // [tokens]
+    std::vector<std::uint8_t> ends_;    // [tokens]
+    std::vector<std::uint8_t> strips_;  // [tokens], bit 0 left, bit 1 right
     std::array<Token, 256> byte_tokens_{};
     std::array<std::optional<Token>, 11> special_;  // by SpecialToken
 };
