@@ -12,6 +12,9 @@ namespace {
 // Bounds that no real model reaches: what lies beyond would only overflow sizes further on.
 constexpr std::uint64_t kMaxLayers = 1024, kMaxWidth = 1 << 20, kMaxHeads = 4096, kMaxHeadDim = 8192, kMaxVocab = 1 << 24,
                         kMaxContext = std::uint64_t{1} << 31;
+// Frequencies are divided by scaling factors. Those of real models are at least about 1; with this bound the angle of any
+// position stays where sine and cosine are defined (below 2^51).
+constexpr double kLeastFactor = 1e-3;
 
 Status check_head_split(const Hparams& h, const DecoderSpec& s) {
     if (s.heads % s.kv_heads != 0)
@@ -32,7 +35,8 @@ Result<std::vector<float>> read_factors(TensorFinder& tensors, const TensorSourc
     factors.resize(info->elements());
     codec->decode(stored.data(), factors.size() / codec->block_values, factors.data());
     for (std::size_t i = 0; i < factors.size(); ++i)
-        if (!(factors[i] > 0)) return Status(Code::malformed, cat("tensor '", name, "' entry ", i, " is ", factors[i], ", expected more than 0"));
+        if (!(static_cast<double>(factors[i]) >= kLeastFactor))
+            return Status(Code::malformed, cat("tensor '", name, "' entry ", i, " is ", factors[i], ", expected at least ", kLeastFactor));
     return factors;
 }
 
@@ -48,10 +52,12 @@ Status read_rope(const Hparams& h, TensorFinder& tensors, DecoderSpec& s) {
     HEARTH_ASSIGN(const double legacy, h.number("rope.scale_linear", 0));
     HEARTH_ASSIGN(double factor, h.number("rope.scaling.factor", legacy));
     if (factor == 0) factor = 1;
-    if (!(factor > 0)) return {Code::malformed, cat("metadata key '", h.full("rope.scaling.factor"), "' is ", factor, ", expected more than 0")};
+    if (!(factor >= kLeastFactor))
+        return {Code::malformed, cat("metadata key '", h.full("rope.scaling.factor"), "' is ", factor, ", expected at least ", kLeastFactor)};
     HEARTH_ASSIGN(const double original, h.number("rope.scaling.original_context_length", static_cast<double>(s.context)));
-    if (!(original >= 1))
-        return {Code::malformed, cat("metadata key '", h.full("rope.scaling.original_context_length"), "' is ", original, ", expected at least 1")};
+    if (!(original >= 1 && original <= static_cast<double>(kMaxContext)))
+        return {Code::malformed, cat("metadata key '", h.full("rope.scaling.original_context_length"), "' is ", original,
+                                     ", expected 1 to ", kMaxContext)};
     HEARTH_ASSIGN(const double attention_factor, h.number("rope.scaling.attn_factor", 1));
     r.magnitude = attention_factor;
     if (type == "linear") {

@@ -62,6 +62,9 @@ inline void random_block(Draws& draws, const Codec& codec, float limit, std::byt
     }
     for (int attempt = 0; attempt < 1000000; ++attempt) {
         for (std::uint32_t i = 0; i < codec.block_bytes; ++i) block[i] = static_cast<std::byte>(draws.bits());
+        // NVFP4 begins with four scales that must all be small.
+        if (attempt % 2 != 0)
+            for (std::uint32_t i = 0; i < 4; ++i) block[i] &= std::byte{0x0f};
         codec.decode(block, 1, values.data());
         float most = 0;
         bool finite = true;
@@ -75,9 +78,16 @@ inline void random_block(Draws& draws, const Codec& codec, float limit, std::byt
 }
 
 inline std::vector<std::byte> random_blocks(Draws& draws, const Codec& codec, std::size_t values, float limit) {
-    std::vector<std::byte> bytes(codec.row_bytes(values));
-    for (std::size_t at = 0; at < bytes.size(); at += codec.block_bytes)
-        random_block(draws, codec, limit, bytes.data() + at);
+    // Blocks take time to draw, in some types many attempts: large tensors are made of a stock of them.
+    const std::size_t stock_size = codec.block_values == 1 ? 0 : codec.encode != nullptr ? 64 : 6;
+    std::vector<std::byte> bytes(codec.row_bytes(values)), stock(codec.block_bytes * stock_size);
+    for (std::size_t at = 0; at < stock.size(); at += codec.block_bytes) random_block(draws, codec, limit, stock.data() + at);
+    for (std::size_t at = 0; at < bytes.size(); at += codec.block_bytes) {
+        if (stock_size == 0)
+            random_block(draws, codec, limit, bytes.data() + at);
+        else
+            std::memcpy(bytes.data() + at, stock.data() + draws.below(stock_size) * codec.block_bytes, codec.block_bytes);
+    }
     return bytes;
 }
 

@@ -1,0 +1,263 @@
+// The shared decoder with random weights: every family with many storage types gives the same finite logits on every
+// instruction set, near those of the decoded weights, in the memory that was announced.
+
+#include "hearth/models/model.hpp"
+
+#include "hearth/kernels/panels.hpp"
+#include "kernels/values.hpp"
+#include "models/random_model.hpp"
+
+namespace hearth::test {
+namespace {
+
+struct Loaded {
+    std::shared_ptr<Memory> memory = std::make_shared<Memory>();
+    std::unique_ptr<Executor> executor;
+    std::unique_ptr<Blueprint> blueprint;
+    std::unique_ptr<Model> model;
+    ModelInfo info;
+
+    explicit Loaded(const ModelFile& file, std::size_t workers = 2) : executor(executor_of(workers)) {
+        const Opened opened(file);
+        Trouble part{};
+        auto described = describe_model(opened.file->metadata(), *opened.file, &part);
+        REQUIRE_MESSAGE(described.ok(), described.status().message());
+        info = (*described)->info();
+        LoadContext context{*opened.file, memory, *executor, Logger{}};
+        auto loaded = (*described)->load(context);
+        REQUIRE_MESSAGE(loaded.ok(), loaded.status().message());
+        model = *std::move(loaded);
+    }
+
+    // All logits of the tokens as one sequence, `chunk` tokens a pass.
+    std::vector<float> logits(const std::vector<std::int32_t>& tokens, Isa isa, std::size_t chunk = 512, std::size_t context = 1024) const {
+        const KvLayout layout = KvLayout::make(KvType::f32, info.kv);
+        std::vector<Buffer> pages;
+        std::vector<std::byte*> pointers;
+        for (std::size_t p = 0; p < (tokens.size() + kSpan - 1) / kSpan; ++p) {
+            auto b = Buffer::make(memory, layout.page_bytes, "page");
+            REQUIRE(b.ok());
+            pages.push_back(*std::move(b));
+            pointers.push_back(pages.back().data());
+        }
+        const RunLimits limits{std::min(chunk, tokens.size()), tokens.size(), executor->workers()};
+        const std::uint64_t before = memory->budget.used();
+        auto workspace = model->make_workspace(limits, memory);
+        REQUIRE(workspace.ok());
+        CHECK(memory->budget.used() - before == model->workspace_bytes(limits));
+        std::vector<float> out(tokens.size() * info.vocab);
+        for (std::size_t at = 0; at < tokens.size(); at += chunk) {
+            SequenceBatch batch;
+            batch.kv = {&layout, pointers.data()};
+            batch.tokens = std::span(tokens).subspan(at, std::min(chunk, tokens.size() - at));
+            batch.position = at;
+            batch.context = context;
+            const Status s = model->forward({&batch, 1}, **workspace, kernel_table(isa), *executor, out.data() + at * info.vocab);
+            REQUIRE_MESSAGE(s.ok(), s.message());
+        }
+        return out;
+    }
+};
+
+std::vector<std::int32_t> some_tokens(std::size_t count, std::uint32_t vocab) {
+    std::vector<std::int32_t> tokens;
+    for (std::size_t i = 0; i < count; ++i) tokens.push_back(static_cast<std::int32_t>((i * i * 31 + 7 * i + 1) % vocab));
+    return tokens;
+}
+
+double relative_distance(const std::vector<float>& a, const std::vector<float>& b) {
+    double rest = 0, size = 0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        rest += std::pow(static_cast<double>(a[i]) - static_cast<double>(b[i]), 2);
+        size += std::pow(static_cast<double>(b[i]), 2);
+    }
+    return std::sqrt(rest / size);
+}
+
+}  // namespace
+
+TEST_CASE("decoder: every family with every kind of weights, on every instruction set, near the decoded weights") {
+    for (const char* arch : kArchitectures) {
+        for (const char* type : {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q4_1", "Q5_0", "IQ4_NL", "MXFP4", "Q2_K", "TQ2_0"}) {
+            CAPTURE(std::string(arch));
+            CAPTURE(std::string(type));
+            ModelShape s;
+            s.arch = arch;
+            s.type = type;
+            s.layers = s.arch == "smollm3" ? 4 : 2;  // which skips the rotation of every fourth
+            s.ffn = 256;
+            s.heads = 8;
+            s.factors = true;
+            s.seed = static_cast<std::uint64_t>(arch[0]) * 131 + static_cast<std::uint64_t>(type[1]);
+            const ModelFile file(s);
+            const Loaded model(file);
+            CHECK(model.memory->budget.used() == model.info.weight_bytes);
+            const auto tokens = some_tokens(19, model.info.vocab);
+            const auto reference = model.logits(tokens, Isa::scalar);
+            for (float v : reference) REQUIRE(std::isfinite(v));
+            for (const Isa isa : available_isas()) {
+                check_same(model.logits(tokens, isa), reference);
+                if (isa == best_isa()) check_same(model.logits(tokens, isa, 3), reference);
+            }
+            const Loaded floats(file.as_floats());
+            const double distance = relative_distance(reference, floats.logits(tokens, best_isa()));
+            // Formats with int8 activations round them; the others compute with the decoded weights exactly.
+            const bool int8 = find_panel_format(find_codec(type)->id) != nullptr &&
+                              find_panel_format(find_codec(type)->id)->activation != Activation::f32;
+            CHECK_MESSAGE(distance <= (int8 ? 0.05 : 0.0), distance);
+            if (int8) CHECK(distance > 0);
+        }
+    }
+}
+
+TEST_CASE("decoder: announced and allocated weights agree, tied or not, for every storage type") {
+    for (const Codec& codec : codec_list()) {
+        for (const bool tied : {false, true}) {
+            CAPTURE(codec.name);
+            CAPTURE(tied);
+            ModelShape s;
+            s.type = codec.name;
+            s.layers = 1;
+            s.vocab = 265;  // not whole panels
+            s.tied = tied;
+            const Loaded model{ModelFile(s)};
+            CHECK(model.memory->budget.used() == model.info.weight_bytes);
+            CHECK((model.info.decode_bytes == model.info.weight_bytes) == tied);
+            CHECK(model.info.decode_bytes <= model.info.weight_bytes);
+        }
+    }
+}
+
+TEST_CASE("decoder: a session's context chooses between the short and the long rotation factors") {
+    ModelShape s;
+    s.arch = "phi3";
+    s.factors = true;
+    s.layers = 1;
+    ModelFile file(s);
+    const auto tokens = some_tokens(9, 290);
+    const Loaded both(file);
+    const auto near = both.logits(tokens, best_isa(), 512, 128), far = both.logits(tokens, best_isa(), 512, 129);
+    CHECK(relative_distance(near, far) > 1e-3);
+    // Each alone gives what it gives beside the other.
+    ModelFile only = file;
+    only.erase_tensor("rope_factors_long.weight");
+    check_same(Loaded(only).logits(tokens, best_isa(), 512, 1000), near);
+    only = file;
+    only.tensor("rope_factors_short.weight").bytes = only.tensor("rope_factors_long.weight").bytes;
+    check_same(Loaded(only).logits(tokens, best_isa(), 512, 10), far);
+}
+
+TEST_CASE("decoder: fused and separate projections are the same model") {
+    ModelShape s;
+    s.type = "Q8_0";
+    s.layers = 2;
+    const ModelFile separate(s);
+    ModelFile fused = separate;
+    for (const char* b : {"blk.0.", "blk.1."}) {
+        auto qkv = fused.tensor(std::string(b) + "attn_q.weight");
+        for (const char* more : {"attn_k.weight", "attn_v.weight"}) {
+            const auto& t = fused.tensor(std::string(b) + more);
+            qkv.bytes.insert(qkv.bytes.end(), t.bytes.begin(), t.bytes.end());
+            qkv.shape[1] += t.shape[1];
+        }
+        for (const char* part : {"attn_q.weight", "attn_k.weight", "attn_v.weight"}) fused.erase_tensor(std::string(b) + part);
+        qkv.name = std::string(b) + "attn_qkv.weight";
+        fused.tensors.push_back(qkv);
+    }
+    const auto tokens = some_tokens(11, 290);
+    check_same(Loaded(fused).logits(tokens, best_isa()), Loaded(separate).logits(tokens, best_isa()));
+}
+
+TEST_CASE("decoder: biases of every matrix are added") {
+    ModelShape s;
+    s.layers = 1;
+    const ModelFile plain(s);
+    const auto tokens = some_tokens(5, 290);
+    const auto reference = Loaded(plain).logits(tokens, best_isa());
+    for (const std::string name : {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down", "output"}) {
+        CAPTURE(name);
+        ModelFile biased = plain;
+        const std::string base = name == "output" ? name : "blk.0." + name;
+        const std::uint64_t rows = biased.tensor(base + ".weight").shape[1];
+        biased.add_floats(base + ".bias", std::vector<float>(rows, 0.0F));
+        check_same(Loaded(biased).logits(tokens, best_isa()), reference);
+        biased.erase_tensor(base + ".bias");
+        Draws draws(3);
+        biased.add_floats(base + ".bias", draws.many(rows));
+        const auto logits = Loaded(biased).logits(tokens, best_isa());
+        CHECK(relative_distance(logits, reference) > 1e-4);
+        if (name != "output") continue;
+        const auto bias = Draws(3).many(rows);
+        for (std::size_t i = 0; i < logits.size(); ++i) CHECK(logits[i] == reference[i] + bias[i % 290]);
+    }
+}
+
+TEST_CASE("decoder: a tied output has its own bias and scale, which the embedding does not see") {
+    for (const bool tied : {false, true}) {
+        ModelShape s;
+        s.layers = 1;
+        s.tied = tied;
+        ModelFile file(s);
+        const auto tokens = some_tokens(5, 290);
+        const auto reference = Loaded(file).logits(tokens, best_isa());
+        const auto bias = Draws(3).many(290);
+        file.add_floats("output.bias", bias);
+        file.add_floats("output.scale", {0.25F});
+        const auto logits = Loaded(file).logits(tokens, best_isa());
+        for (std::size_t i = 0; i < logits.size(); ++i) CHECK(logits[i] == reference[i] * 0.25F + bias[i % 290]);
+    }
+}
+
+TEST_CASE("decoder: loading stops at the budget and gives everything back") {
+    ModelShape s;
+    s.type = "Q4_K";
+    const Opened opened{ModelFile(s)};
+    Trouble part{};
+    auto blueprint = describe_model(opened.file->metadata(), *opened.file, &part);
+    REQUIRE(blueprint.ok());
+    const std::uint64_t need = (*blueprint)->info().weight_bytes;
+    const auto executor = executor_of(1);
+    for (const std::uint64_t limit : {std::uint64_t{1}, need / 2, need - 1, need}) {
+        const auto memory = std::make_shared<Memory>(Allocator{}, limit);
+        LoadContext context{*opened.file, memory, *executor, Logger{}};
+        {
+            auto model = (*blueprint)->load(context);
+            CHECK(model.ok() == (limit == need));
+            if (!model.ok()) {
+                CHECK(model.status().code() == Code::over_budget);
+                CHECK(model.status().message().find("tensor '") != std::string::npos);
+            } else {
+                auto workspace = (*model)->make_workspace({1, 1, 1}, memory);
+                REQUIRE(!workspace.ok());
+                CHECK(workspace.status().code() == Code::over_budget);
+                CHECK(memory->budget.used() == need);
+            }
+        }
+        CHECK(memory->budget.used() == 0);
+    }
+}
+
+TEST_CASE("decoder: a pass beyond its workspace is refused") {
+    ModelShape s;
+    s.layers = 1;
+    const Loaded model{ModelFile(s)};
+    const KvLayout layout = KvLayout::make(KvType::f16, model.info.kv);
+    auto page = Buffer::make(model.memory, layout.page_bytes, "page");
+    REQUIRE(page.ok());
+    std::byte* pages[] = {page->data()};
+    auto workspace = model.model->make_workspace({2, 10, 2}, model.memory);
+    REQUIRE(workspace.ok());
+    const auto tokens = some_tokens(3, 290);
+    std::vector<float> logits(3 * 290);
+    for (const auto& [count, position] : {std::pair<std::size_t, std::size_t>{3, 0}, {2, 9}}) {
+        SequenceBatch batch;
+        batch.kv = {&layout, pages};
+        batch.tokens = std::span(tokens).first(count);
+        batch.position = position;
+        batch.context = 1024;
+        const Status st = model.model->forward({&batch, 1}, **workspace, kernel_table(best_isa()), *model.executor, logits.data());
+        CHECK(st.code() == Code::internal);
+    }
+}
+
+}  // namespace hearth::test

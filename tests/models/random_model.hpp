@@ -1,0 +1,219 @@
+// Model files with random weights of any storage type for every decoder family, as keys and tensors that a test can
+// change before they become a file.
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hearth/formats/gguf.hpp"
+#include "hearth/formats/gguf_writer.hpp"
+#include "layers/support.hpp"
+
+namespace hearth::test {
+
+inline constexpr const char* kArchitectures[] = {"granite", "llama", "mistral3", "phi3", "qwen2", "qwen3", "smollm3"};
+
+struct ModelShape {
+    std::string arch = "llama";
+    std::string type = "F32";  // of the matrices
+    std::uint64_t seed = 1;
+    std::uint64_t layers = 2, embd = 256, heads = 4, kv_heads = 2, ffn = 512, vocab = 290, context = 1024;
+    bool tied = false;
+    bool factors = false;  // rope_freqs, or the short and long factors of phi3
+};
+
+class ModelFile {
+public:
+    struct Tensor {
+        std::string name;
+        std::uint32_t type;
+        std::vector<std::uint64_t> shape;
+        std::vector<std::byte> bytes;
+    };
+    std::map<std::string, MetaValue> keys;
+    std::map<std::string, GgufType> stored;  // of keys that are not of the writer's choice
+    std::vector<Tensor> tensors;
+
+    explicit ModelFile(const ModelShape& shape) : s_(shape), draws_(shape.seed), head_(shape.embd / shape.heads) {
+        metadata();
+        vocabulary();
+        matrix("token_embd", s_.embd, s_.vocab, 1);
+        vector("output_norm.weight", s_.embd, 1);
+        if (!s_.tied) matrix("output", s_.embd, s_.vocab);
+        for (std::uint64_t i = 0; i < s_.layers; ++i) layer(cat("blk.", i, "."));
+        if (s_.factors) {
+            const bool two = s_.arch == "phi3";
+            vector(two ? "rope_factors_short.weight" : "rope_freqs.weight", head_ / 2, 1.5F);
+            if (two) vector("rope_factors_long.weight", head_ / 2, 3);
+        }
+    }
+
+    const ModelShape& shape() const { return s_; }
+    std::string key(std::string_view name) const { return cat(s_.arch, ".", name); }
+    void set(std::string_view name, MetaValue value) { keys[key(name)] = std::move(value); }
+    Tensor& tensor(std::string_view name) {
+        for (Tensor& t : tensors)
+            if (t.name == name) return t;
+        FAIL("no tensor " << std::string(name));
+        return tensors.front();
+    }
+    void erase_tensor(std::string_view name) {
+        std::erase_if(tensors, [&](const Tensor& t) { return t.name == name; });
+    }
+    void reshape(std::string_view name, std::vector<std::uint64_t> shape) {
+        Tensor& t = tensor(name);
+        std::uint64_t n = 1;
+        for (std::uint64_t d : shape) n *= d;
+        t.shape = std::move(shape);
+        t.bytes.resize(find_codec(t.type)->row_bytes(n));
+    }
+    void add_floats(const std::string& name, const std::vector<float>& values) {
+        std::vector<std::byte> bytes(values.size() * sizeof(float));
+        std::memcpy(bytes.data(), values.data(), bytes.size());
+        tensors.push_back({name, codec_id::F32, {values.size()}, std::move(bytes)});
+    }
+    // The same model with every tensor in F32.
+    ModelFile as_floats() const {
+        ModelFile out = *this;
+        for (Tensor& t : out.tensors) {
+            const auto values = decoded(*find_codec(t.type), t.bytes);
+            t.type = codec_id::F32;
+            t.bytes.resize(values.size() * sizeof(float));
+            std::memcpy(t.bytes.data(), values.data(), t.bytes.size());
+        }
+        return out;
+    }
+
+    std::vector<std::vector<std::byte>> parts(std::size_t tensors_per_part) const {
+        GgufWriter::Options options;
+        options.tensors_per_part = tensors_per_part;
+        GgufWriter writer(options);
+        fill(writer);
+        auto written = writer.write_parts();
+        REQUIRE_MESSAGE(written.ok(), written.status().message());
+        return *std::move(written);
+    }
+    std::vector<std::byte> bytes() const { return std::move(parts(0).front()); }
+    void fill(GgufWriter& writer) const {
+        for (const auto& [name, value] : keys) {
+            const auto at = stored.find(name);
+            const Status s = writer.set(name, value, at == stored.end() ? std::nullopt : std::optional(at->second));
+            REQUIRE_MESSAGE(s.ok(), s.message());
+        }
+        for (const Tensor& t : tensors) {
+            const Status s = writer.add_tensor(t.name, t.type, t.shape, t.bytes);
+            REQUIRE_MESSAGE(s.ok(), s.message());
+        }
+    }
+
+private:
+    void metadata() {
+        keys["general.architecture"] = s_.arch;
+        set("context_length", s_.context);
+        set("embedding_length", s_.embd);
+        set("block_count", s_.layers);
+        set("feed_forward_length", s_.ffn);
+        set("attention.head_count", s_.heads);
+        set("attention.head_count_kv", s_.kv_heads);
+        set("attention.layer_norm_rms_epsilon", 1e-5);
+        set("rope.freq_base", 10000.0);
+        if (s_.arch == "mistral3") {
+            set("attention.key_length", head_);
+            set("attention.value_length", head_);
+            set("rope.dimension_count", head_);
+            set("rope.scaling.type", std::string("yarn"));
+            set("rope.scaling.factor", 4.0);
+            set("rope.scaling.original_context_length", std::max<std::uint64_t>(1, s_.context / 4));
+            set("rope.scaling.yarn_log_multiplier", 1.0);
+            set("attention.temperature_scale", 0.1);
+        }
+        if (s_.arch == "phi3") set("rope.scaling.original_context_length", std::max<std::uint64_t>(1, s_.context / 8));
+        if (s_.arch == "granite") {
+            set("attention.scale", 0.1);
+            set("embedding_scale", 3.0);
+            set("residual_scale", 0.5);
+            set("logit_scale", 2.0);
+        }
+    }
+
+    // SentencePiece: three special tokens, the bytes, and letters.
+    void vocabulary() {
+        constexpr char hex[] = "0123456789ABCDEF";
+        std::vector<std::string> texts{"<unk>", "<s>", "</s>"};
+        std::vector<std::int64_t> types{2, 3, 3};
+        for (unsigned b = 0; b < 256; ++b) {
+            texts.push_back({'<', '0', 'x', hex[b >> 4], hex[b & 15], '>'});
+            types.push_back(6);
+        }
+        for (std::uint64_t i = texts.size(); i < s_.vocab; ++i) {
+            texts.push_back(i == 259 ? "\u2581" : cat(static_cast<char>('a' + i % 26), i < 286 ? "" : cat(i)));
+            types.push_back(1);
+        }
+        keys["tokenizer.ggml.scores"] = std::vector<double>(texts.size(), -1.0);
+        keys["tokenizer.ggml.model"] = std::string("llama");
+        keys["tokenizer.ggml.tokens"] = std::move(texts);
+        keys["tokenizer.ggml.token_type"] = std::move(types);
+        keys["tokenizer.ggml.bos_token_id"] = std::uint64_t{1};
+        keys["tokenizer.ggml.eos_token_id"] = std::uint64_t{2};
+        keys["tokenizer.ggml.unknown_token_id"] = std::uint64_t{0};
+    }
+
+    void layer(const std::string& at) {
+        const std::uint64_t q = s_.heads * head_, kv = s_.kv_heads * head_;
+        vector(at + "attn_norm.weight", s_.embd, 1);
+        if (s_.arch == "phi3") {
+            matrix(at + "attn_qkv", s_.embd, q + 2 * kv);
+        } else {
+            matrix(at + "attn_q", s_.embd, q);
+            matrix(at + "attn_k", s_.embd, kv);
+            matrix(at + "attn_v", s_.embd, kv);
+        }
+        if (s_.arch == "qwen2") {
+            vector(at + "attn_q.bias", q, 0);
+            vector(at + "attn_k.bias", kv, 0);
+            vector(at + "attn_v.bias", kv, 0);
+        }
+        if (s_.arch == "qwen3") {
+            vector(at + "attn_q_norm.weight", head_, 1);
+            vector(at + "attn_k_norm.weight", head_, 1);
+        }
+        matrix(at + "attn_output", q, s_.embd);
+        vector(at + "ffn_norm.weight", s_.embd, 1);
+        if (s_.arch != "phi3") matrix(at + "ffn_gate", s_.embd, s_.ffn);
+        matrix(at + "ffn_up", s_.embd, s_.arch == "phi3" ? 2 * s_.ffn : s_.ffn);
+        matrix(at + "ffn_down", s_.ffn, s_.embd);
+    }
+
+    void matrix(const std::string& name, std::uint64_t in, std::uint64_t out, float limit = 0) {
+        const Codec* codec = find_codec(s_.type);
+        REQUIRE(codec != nullptr);
+        if (limit == 0) limit = 2 / std::sqrt(static_cast<float>(in));
+        tensors.push_back({name + ".weight", codec->id, {in, out}, random_blocks(draws_, *codec, in * out, limit)});
+    }
+    void vector(const std::string& name, std::uint64_t n, float mean) { add_floats(name, draws_.many(n, 0.2F, mean)); }
+
+    ModelShape s_;
+    Draws draws_;
+    std::uint64_t head_;
+};
+
+// A file in memory, opened; it keeps the bytes.
+struct Opened {
+    std::vector<std::byte> bytes;
+    std::unique_ptr<Gguf> file;
+
+    explicit Opened(const ModelFile& model) : bytes(model.bytes()) {
+        auto source = open_memory(bytes);
+        REQUIRE(source.ok());
+        auto opened = Gguf::open(*std::move(source));
+        REQUIRE_MESSAGE(opened.ok(), opened.status().message());
+        file = *std::move(opened);
+    }
+};
+
+}  // namespace hearth::test
