@@ -15,7 +15,10 @@ Status KvCache::prepare(std::size_t first, std::size_t end) {
         if (there) std::memcpy(buffer.data(), pages_[page]->data(), layout_->page_bytes);
         fresh.emplace_back(page, std::make_shared<Buffer>(std::move(buffer)));
     }
+    // Both have their room before either grows: where memory ends, nothing has changed.
     const std::size_t size = std::max(wanted, pages_.size());
+    pages_.reserve(size);
+    pointers_.reserve(size);
     pages_.resize(size);
     pointers_.resize(size);
     for (auto& [page, buffer] : fresh) {
