@@ -27,6 +27,7 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
     for (const TensorInfo& t : file->tensors()) context.total_bytes += t.bytes;
     auto model = (*blueprint)->load(context);
     if (!model.ok()) return std::move(model).status().in(name);
+    HEARTH_TRY(context.finish().in(name));
     m->model_ = *std::move(model);
     m->metadata_ = file->metadata();
     m->runtime_->log()(LogLevel::info, cat(name, ": ", m->info_.architecture, ", ", m->info_.weight_bytes, " bytes of weights"));

@@ -29,6 +29,11 @@ struct LoadContext {
     std::uint64_t done_bytes = 0;
 
     Status advance(const TensorInfo& info);
+    // The last report. What was read before loading, or is left alone, counts as done now.
+    Status finish();
+
+private:
+    Status report();
 };
 
 // Running: kernels, workers, and each worker's scratch. One forward pass at a time.
