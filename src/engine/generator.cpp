@@ -43,20 +43,25 @@ struct Generator::Running {
 Generator::Generator(std::shared_ptr<LoadedModel> model) : model_(std::move(model)) {}
 
 Generator::~Generator() {
-    for (auto& r : running_) r->session->busy = false;
+    for (auto& r : running_)
+        if (!r->finished) r->session->busy = false;  // a finished one may run elsewhere by now
 }
 
 Status Generator::submit(std::shared_ptr<Session> session, void* handle, const Sampling& sampling,
                          const GenerateOptions& options) {
     if (session->model() != model_) return {Code::invalid_argument, "the session belongs to another model than the generator"};
+    const Status running_already(Code::bad_state, "the session is already running");
+    if (session->busy) return running_already;  // then its sequence is another's to look at
     if (session->sequence().length() == 0) return {Code::bad_state, "the session has no tokens to continue"};
     HEARTH_ASSIGN(auto sampler, Sampler::make(sampling, model_->info().vocab, model_->runtime()->kernels()));
     for (Token t : session->sequence().tokens()) sampler->accept(t);
-    if (session->busy.exchange(true)) return {Code::bad_state, "the session is already running"};
-    const auto pending = static_cast<std::uint32_t>(session->sequence().pending());
-    running_.push_back(std::unique_ptr<Running>(
-        new Running{std::move(session), handle, options, std::move(sampler), StreamDecoder(*model_->tokenizer(), options.special)}));
-    running_.back()->prompt_total = pending;
+    std::unique_ptr<Running> running(
+        new Running{std::move(session), handle, options, std::move(sampler), StreamDecoder(*model_->tokenizer(), options.special)});
+    running->prompt_total = static_cast<std::uint32_t>(running->session->sequence().pending());
+    running_.reserve(running_.size() + 1);
+    // Last: where memory ends, the session stays free.
+    if (running->session->busy.exchange(true)) return running_already;
+    running_.push_back(std::move(running));
     return {};
 }
 
@@ -82,7 +87,6 @@ void Generator::take_cancellations() {
 
 void Generator::finish(Running& r, FinishReason reason, Status status) {
     if (r.finished) return;
-    r.finished = true;
     GenerateEvent e = r.event(EventKind::finish);
     e.reason = reason;
     e.status = std::move(status);
@@ -91,6 +95,8 @@ void Generator::finish(Running& r, FinishReason reason, Status status) {
     e.prompt_seconds = seconds(r.start, r.generated != 0 ? r.first_token : now);
     e.generate_seconds = r.generated != 0 ? seconds(r.first_token, now) : 0;
     events_.push_back(std::move(e));
+    // After all that may throw: a session is not free without its last event, nor lost before it.
+    r.finished = true;
     r.session->busy = false;
 }
 
