@@ -1,7 +1,10 @@
 """Every public header compiles alone: hearth.h as pedantic C99 and as C++20, include/hearth as C++20.
-usage: headers.py ROOT GENERATED_INCLUDE_DIR CC CXX"""
+usage: headers.py ROOT GENERATED_INCLUDE_DIR CC CXX [STAMP]
+
+STAMP names a file that remembers the headers and compilers that passed last."""
 
 import concurrent.futures
+import hashlib
 import os
 import pathlib
 import subprocess
@@ -22,8 +25,23 @@ def compile_alone(command, include, suffix):
     return [] if done.returncode == 0 else [f"{include} does not compile alone ({' '.join(command[:2])}):\n{done.stderr.strip()}"]
 
 
-def check(root, generated, cc, cxx):
+def state(root, generated, cc, cxx):
+    """A digest of all that the outcome depends on."""
+    digest = hashlib.sha256(pathlib.Path(__file__).read_bytes())
+    for compiler in (cc, cxx):
+        digest.update(subprocess.run([compiler, "--version"], capture_output=True).stdout)
+    for folder in (root / "capi", root / "include", pathlib.Path(generated)):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in (".h", ".hpp", ".inc"):
+                digest.update(str(path).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def check(root, generated, cc, cxx, stamp=None):
     root = pathlib.Path(root)
+    current = state(root, generated, cc, cxx)
+    if stamp and os.path.exists(stamp) and pathlib.Path(stamp).read_text() == current:
+        return []
     c = [cc, "-std=c99", "-pedantic", *STRICT, f"-I{root}/capi"]
     cpp = [cxx, "-std=c++20", "-pedantic", *STRICT, f"-I{root}/include", f"-I{generated}", f"-I{root}/capi"]
     jobs = []
@@ -34,8 +52,11 @@ def check(root, generated, cc, cxx):
     if not jobs:
         return [f"{root} has no public headers"]
     with concurrent.futures.ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        return [p for found in pool.map(lambda job: compile_alone(*job), jobs) for p in found]
+        problems = [p for found in pool.map(lambda job: compile_alone(*job), jobs) for p in found]
+    if stamp and not problems:
+        pathlib.Path(stamp).write_text(current)
+    return problems
 
 
 if __name__ == "__main__":
-    report(check(*sys.argv[1:5]))
+    report(check(*sys.argv[1:6]))

@@ -13,6 +13,9 @@ import lines
 import symbols
 import words
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+import tally
+
 CC, CXX = "cc", "c++"
 
 
@@ -166,7 +169,10 @@ class Headers(Samples):
 
     def test_headers(self):
         self.assertEqual(self.sample(), [])
+        stamp = str(self.root / "stamp")
+        self.assertEqual(headers.check(self.root, self.root, CC, CXX, stamp), [])
         self.assertEqual(len(self.sample(cpp_header="#pragma once\nstd::string f();\n")), 1)
+        self.assertEqual(len(headers.check(self.root, self.root, CC, CXX, stamp)), 1)
         self.assertEqual(len(self.sample(cpp_header="struct X {};\n")), 1)  # no guard
         self.assertEqual(len(self.sample(c_header="bool hearth_x(void);\n")), 1)
         self.assertEqual(len(self.sample(c_header="int hearth_x(void) { return class; }\n")), 2)
@@ -224,6 +230,28 @@ class Symbols(Samples):
         self.assertEqual(len(state("namespace { int counter = 3; } int f() { return ++counter; }")), 1)
         self.assertEqual(len(state("int f() { static int n; return ++n; }")), 1)
         self.assertEqual(len(state("thread_local int n = 2; int f() { return n; }")), 1)
+
+
+class Tally(unittest.TestCase):
+    """The sum that tests/run.sh ends with."""
+
+    CASES = "{0}: [doctest] test cases:    37 |    {1} passed | {2} failed | {3} skipped\n"
+    RESULT = "1/2 Test  #{0}: base ............................   {1}    0.50 sec\n"
+
+    def sums(self, text):
+        return tally.tally(text)[:3]
+
+    def test_sums(self):
+        self.assertEqual(self.sums(self.CASES.format(1, 37, 0, 0) + self.RESULT.format(1, "Passed")), (37, 0, 0))
+        self.assertEqual(self.sums(self.CASES.format(1, 35, 2, 3) + self.RESULT.format(1, "***Failed")), (35, 2, 3))
+        self.assertEqual(self.sums(self.RESULT.format(7, "Passed")), (1, 0, 0))
+        for bad in ("***Failed", "***Timeout", "***Not Run", "***Exception: SegFault"):
+            self.assertEqual(self.sums(self.RESULT.format(7, bad)), (0, 1, 0))
+        # A program that fails after all its cases passed (a leak) and one that dies before its summary.
+        self.assertEqual(self.sums(self.CASES.format(1, 37, 0, 0) + self.RESULT.format(1, "***Failed")), (37, 1, 0))
+        self.assertEqual(self.sums("3: MESSAGE: SKIPPED 12 vocabularies\n" + self.RESULT.format(3, "Passed")), (1, 0, 12))
+        self.assertEqual(self.sums(self.RESULT.format(3, "***Skipped")), (0, 0, 1))
+        self.assertEqual(self.sums("RESULT passed a\nRESULT failed b\nRESULT skipped c\n"), (1, 1, 1))
 
 
 if __name__ == "__main__":
