@@ -1,0 +1,228 @@
+#include "common.hpp"
+
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+
+namespace cli {
+
+void check(hearth_status status) {
+    if (status == HEARTH_OK) return;
+    if (status == HEARTH_ECANCELLED) throw Interrupted{};
+    throw Failure(hearth_last_error());
+}
+
+void throw_if_interrupted() {
+    if (interrupted()) throw Interrupted{};
+}
+
+namespace {
+
+struct ProgressBar {
+    int shown = -1;
+
+    // Called between reads of a load: also the place where Ctrl-C stops it.
+    static std::int32_t update(std::uint64_t done, std::uint64_t total, void* user) {
+        if (interrupted()) return 1;
+        auto& bar = *static_cast<ProgressBar*>(user);
+        const int percent =
+            total > 0 ? static_cast<int>(100.0 * static_cast<double>(done) / static_cast<double>(total)) : 100;
+        if (!stderr_is_terminal() || percent == bar.shown) return 0;
+        bar.shown = percent;
+        const auto filled = static_cast<std::size_t>(percent) * 30 / 100;
+        std::fprintf(stderr, "\rloading [%s%s] %3d %%", std::string(filled, '#').c_str(),
+                     std::string(30 - filled, ' ').c_str(), percent);
+        return 0;
+    }
+    ~ProgressBar() {
+        if (shown >= 0) std::fprintf(stderr, "\r\033[K");
+    }
+};
+
+}  // namespace
+
+void ModelOptions::add(CLI::App& app, bool required) {
+    auto* model = app.add_option("MODEL", path, "a GGUF file; of a split model any part");
+    if (required) model->required();
+    app.add_option("--threads", threads, "number of threads; 0: as many as this process may use cores");
+    app.add_option("--isa", isa, "instruction set: auto, scalar, avx2, avx512, neon; results are the same with each");
+}
+
+Runtime ModelOptions::runtime() const {
+    hearth_runtime_options options;
+    check(hearth_runtime_options_init(&options, sizeof options));
+    options.threads = threads;
+    options.isa = isa.c_str();
+    hearth_runtime* runtime = nullptr;
+    check(hearth_runtime_new(&runtime, &options));
+    return Runtime(runtime);
+}
+
+Model ModelOptions::load(const Runtime& runtime) const {
+    ProgressBar bar;
+    hearth_model_options options;
+    check(hearth_model_options_init(&options, sizeof options));
+    options.progress = ProgressBar::update;
+    options.progress_user = &bar;
+    hearth_model* model = nullptr;
+    check(hearth_model_open_path(&model, runtime.get(), path.c_str(), &options));
+    return Model(model);
+}
+
+void SessionOptions::add(CLI::App& app) {
+    app.add_option("--ctx", context, "tokens that prompt and answer may take together; 0: the model's context length");
+    app.add_option("--kv", kv, "type of the key/value cache: f16 (half the memory) or f32")
+        ->check(CLI::IsMember({"f16", "f32"}))
+        ->capture_default_str();
+}
+
+void SessionOptions::add_chunk(CLI::App& app) {
+    app.add_option("--chunk", chunk, "tokens that are evaluated together; 0: 512. Never changes a result");
+}
+
+Session SessionOptions::make(const Model& model) const {
+    hearth_session_options options;
+    check(hearth_session_options_init(&options, sizeof options));
+    options.context = context;
+    options.chunk = chunk;
+    options.kv = kv == "f32" ? HEARTH_KV_F32 : HEARTH_KV_F16;
+    hearth_session* session = nullptr;
+    check(hearth_session_new(&session, model.get(), &options));
+    return Session(session);
+}
+
+namespace {
+
+std::string trimmed(double value) {
+    char buffer[64];
+    const auto end = std::to_chars(buffer, buffer + sizeof buffer, value).ptr;
+    return {buffer, end};
+}
+
+double parse_number(const std::string& option, const std::string& text) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size()) {
+        throw CLI::ValidationError(option, "'" + text + "' is not a number");
+    }
+    return value;
+}
+
+}  // namespace
+
+void SamplingOptions::add(CLI::App& app) {
+    double minimum = 0, maximum = 0, initial = 0;
+    const char* doc = nullptr;
+    for (std::size_t i = 0; const char* key = hearth_sampling_key(i, &minimum, &maximum, &initial, &doc); ++i) {
+        std::string name = key;
+        for (char& c : name) c = c == '_' ? '-' : c;
+        auto& [stored, text] = values_.emplace_back(key, std::make_unique<std::string>());
+        const std::string names = name == "temperature" ? "--temp,--temperature" : "--" + name;
+        app.add_option(names, *text,
+                       std::string(doc) + " From " + trimmed(minimum) + " to " + trimmed(maximum) + ", " +
+                           trimmed(initial) + " unless given.")
+            ->type_name("NUMBER")
+            ->check([name](const std::string& value) {
+                parse_number("--" + name, value);
+                return std::string();
+            })
+            ->group("Sampling");
+    }
+    app.add_option("--set", set_, "a sampling key of the library by its own name, e.g. --set min_p=0.1")
+        ->type_name("KEY=VALUE")
+        ->expected(1)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->check([](const std::string& pair) {
+            const auto equals = pair.find('=');
+            if (equals == std::string::npos) return "'" + pair + "' is not KEY=VALUE";
+            parse_number("--set", pair.substr(equals + 1));
+            return std::string();
+        })
+        ->group("Sampling");
+}
+
+Sampling SamplingOptions::make() const {
+    hearth_sampling* made = nullptr;
+    check(hearth_sampling_new(&made));
+    Sampling sampling(made);
+    for (const auto& [key, text] : values_) {
+        if (!text->empty()) check(hearth_sampling_set(sampling.get(), key.c_str(), parse_number(key, *text)));
+    }
+    for (const std::string& pair : set_) {
+        const auto equals = pair.find('=');
+        check(hearth_sampling_set(sampling.get(), pair.substr(0, equals).c_str(),
+                                  parse_number("--set", pair.substr(equals + 1))));
+    }
+    return sampling;
+}
+
+Finish generate(const Model& model, const Session& session, const Sampling& sampling, std::uint32_t max_tokens,
+                std::uint32_t flags, const std::function<bool(std::string_view)>& on_text) {
+    hearth_generator* made = nullptr;
+    check(hearth_generator_new(&made, model.get()));
+    const Generator generator(made);
+    hearth_generate_options options;
+    check(hearth_generate_options_init(&options, sizeof options));
+    options.max_tokens = max_tokens;
+    options.flags = flags;
+    check(hearth_generator_submit(generator.get(), session.get(), sampling.get(), &options));
+    Finish finish;
+    bool cancelled = false;
+    const auto cancel = [&] {
+        if (!cancelled) check(hearth_generator_cancel(generator.get(), session.get()));
+        cancelled = true;
+    };
+    while (true) {
+        if (interrupted()) cancel();
+        const hearth_status stepped = hearth_generator_step(generator.get());
+        if (stepped == HEARTH_EAGAIN) return finish;
+        check(stepped);
+        while (true) {
+            hearth_event event{};
+            event.struct_size = sizeof event;
+            const hearth_status next = hearth_generator_next_event(&event, generator.get());
+            if (next == HEARTH_EAGAIN) break;
+            check(next);
+            if (event.kind == HEARTH_EVENT_FINISH) {
+                if (event.reason == HEARTH_FINISH_ERROR) throw Failure(event.message);
+                finish = {event.reason,           event.token,          event.prompt_tokens,
+                          event.generated_tokens, event.prompt_seconds, event.generate_seconds};
+            }
+            // After a stop the rest is not wanted: what the caller did not ask for must not follow.
+            if (event.text_length > 0 && !cancelled && !on_text({event.text, event.text_length})) cancel();
+        }
+    }
+}
+
+void report(const Finish& finish, const Session& session) {
+    if (finish.reason == HEARTH_FINISH_CONTEXT) {
+        note("hearth: the context of " + std::to_string(hearth_session_context(session.get())) + " tokens is full");
+    }
+    if (!stderr_is_terminal()) return;
+    const auto rate = [](double count, double seconds) {
+        return seconds > 0 ? number_text(count / seconds, 1) + " tokens/s" : std::string("no time");
+    };
+    // The first token comes out of the prompt's last pass; the others are what the decoding time is about.
+    note("hearth: prompt " + std::to_string(finish.prompt_tokens) + " tokens, " +
+         rate(finish.prompt_tokens, finish.prompt_seconds) + "; answer " + std::to_string(finish.generated_tokens) +
+         " tokens, " + rate(finish.generated_tokens > 1 ? finish.generated_tokens - 1 : 0, finish.generate_seconds));
+}
+
+std::string number_text(double value, int decimals) {
+    char buffer[64];
+    std::snprintf(buffer, sizeof buffer, "%.*f", decimals, value);
+    return buffer;
+}
+
+std::string bytes_text(double bytes) {
+    static constexpr const char* kUnits[] = {"B", "kB", "MB", "GB", "TB"};
+    std::size_t unit = 0;
+    while (bytes >= 1000 && unit + 1 < std::size(kUnits)) {
+        bytes /= 1000;
+        ++unit;
+    }
+    return number_text(bytes, unit == 0 ? 0 : 2) + " " + kUnits[unit];
+}
+
+}  // namespace cli

@@ -1,0 +1,135 @@
+// What the commands share: errors, handles of the C interface, options, output, Ctrl-C.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "hearth.h"
+
+namespace cli {
+
+// Exit codes: 0 done, 1 an error with a sentence, 2 wrong usage (CLI11's errors), 130 stopped by Ctrl-C.
+struct Failure : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+struct Interrupted {};
+// Whoever read our output went away: nothing is left to do, and that is no error.
+struct BrokenPipe {};
+
+// Throws Failure with hearth's own sentence, Interrupted where the host stopped the call.
+void check(hearth_status status);
+
+template <class T, void (*free_)(T*)>
+struct Free {
+    void operator()(T* object) const { free_(object); }
+};
+template <class T, void (*free_)(T*)>
+using Handle = std::unique_ptr<T, Free<T, free_>>;
+using Runtime = Handle<hearth_runtime, hearth_runtime_free>;
+using Model = Handle<hearth_model, hearth_model_free>;
+using Tokenizer = Handle<hearth_tokenizer, hearth_tokenizer_free>;
+using Session = Handle<hearth_session, hearth_session_free>;
+using Sampling = Handle<hearth_sampling, hearth_sampling_free>;
+using Generator = Handle<hearth_generator, hearth_generator_free>;
+using Text = Handle<hearth_text, hearth_text_free>;
+
+// The first Ctrl-C asks to stop, which every loop looks for; the second ends the process.
+void watch_interrupts();
+bool interrupted();
+void clear_interrupt();
+void throw_if_interrupted();
+
+// A command adds its options to `app` and names what to do when it was chosen.
+using Action = std::function<void()>;
+struct Commands {
+    CLI::App& app;
+    Action action;
+};
+void add_run(Commands& commands);
+void add_chat(Commands& commands);
+void add_inspect(Commands& commands);
+void add_tokenize(Commands& commands);
+void add_logits(Commands& commands);
+void add_bench(Commands& commands);
+
+struct ModelOptions {
+    std::string path, isa;
+    std::uint32_t threads = 0;
+
+    void add(CLI::App& app, bool required = true);
+    Runtime runtime() const;
+    Model load(const Runtime& runtime) const;  // with a progress bar where standard error is a terminal
+};
+
+struct SessionOptions {
+    std::uint32_t context = 0, chunk = 0;
+    std::string kv = "f16";
+
+    void add(CLI::App& app);
+    void add_chunk(CLI::App& app);
+    Session make(const Model& model) const;
+};
+
+// One option for each key that the library knows, and --set KEY=VALUE.
+class SamplingOptions {
+public:
+    void add(CLI::App& app);
+    Sampling make() const;
+
+private:
+    std::vector<std::pair<std::string, std::unique_ptr<std::string>>> values_;  // key, text
+    std::vector<std::string> set_;
+};
+
+// Runs one generation. on_text gets the text as it grows and returns false to stop. Returns the finish event's figures.
+struct Finish {
+    std::uint32_t reason = 0;
+    std::int32_t token = -1;  // that ended the turn
+    std::uint32_t prompt_tokens = 0, generated_tokens = 0;
+    double prompt_seconds = 0, generate_seconds = 0;
+};
+Finish generate(const Model& model, const Session& session, const Sampling& sampling, std::uint32_t max_tokens,
+                std::uint32_t flags, const std::function<bool(std::string_view)>& on_text);
+// Why it ended and how fast it was, on standard error: figures only on a terminal.
+void report(const Finish& finish, const Session& session);
+
+// Unbuffered. BrokenPipe or Failure when it cannot be written.
+void write_stdout(std::string_view text);
+void note(std::string_view text);  // a line on standard error
+bool stdin_is_terminal();
+bool stdout_is_terminal();
+bool stderr_is_terminal();
+std::string read_stdin();
+// The next line without its end; false at the end of the input or when Ctrl-C was pressed.
+bool read_line(std::string& line);
+
+// A file that appears under its name when all of it is written; pipes and devices are written directly.
+class OutputFile {
+public:
+    explicit OutputFile(std::string path);
+    ~OutputFile();
+    OutputFile(const OutputFile&) = delete;
+    OutputFile& operator=(const OutputFile&) = delete;
+    void write(const void* data, std::size_t bytes);
+    void close();
+
+private:
+    [[noreturn]] void fail() const;
+    std::string path_, temporary_;  // temporary_ is empty when the path is written directly
+    int fd_ = -1;
+};
+
+// "1.50 GB", "12.0 MB".
+std::string bytes_text(double bytes);
+std::string number_text(double value, int decimals);
+
+}  // namespace cli
