@@ -18,9 +18,11 @@ std::atomic<std::size_t> allocations{0}, fail_at{0};
 std::atomic<long> live{0};
 
 void* allocate(std::size_t bytes, std::size_t alignment) {
-    if (failing.load(std::memory_order_relaxed) && allocations.fetch_add(1) >= fail_at.load(std::memory_order_relaxed)) return nullptr;
-    void* block = alignment <= alignof(std::max_align_t) ? std::malloc(bytes == 0 ? 1 : bytes)
-                                                         : std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
+    if (failing.load(std::memory_order_relaxed) && allocations.fetch_add(1) >= fail_at.load(std::memory_order_relaxed))
+        return nullptr;
+    void* block = alignment <= alignof(std::max_align_t)
+                      ? std::malloc(bytes == 0 ? 1 : bytes)
+                      : std::aligned_alloc(alignment, (bytes + alignment) / alignment * alignment);
     if (block != nullptr) live.fetch_add(1, std::memory_order_relaxed);
     return block;
 }
@@ -238,7 +240,8 @@ TEST_CASE("memory: budgets too small for weights, cache or workspace are refused
             CHECK(contains(run.sentence, "budget"));
             if (budget < weights) CHECK(contains(run.sentence, std::to_string(weights)));
             refused_cache = refused_cache || contains(run.sentence, "key-value cache");
-            refused_workspace = refused_workspace || contains(run.sentence, "workspace") || contains(run.sentence, "scratch");
+            refused_workspace =
+                refused_workspace || contains(run.sentence, "workspace") || contains(run.sentence, "scratch");
         }
         CHECK(host.blocks == 0);
         CHECK(hearth_runtime_memory(runtime.get()) == 0);
@@ -299,8 +302,8 @@ TEST_CASE("memory: a freed session's cache is given back although its generator 
         o.max_tokens = 1;
         CHECK_OK(hearth_generator_submit(generator.get(), session.get(), nullptr, &o));
         hearth_event e{};
-        while (hearth_generator_step(generator.get()) == HEARTH_OK)
-            do e.struct_size = sizeof e;
+        while (hearth_generator_step(generator.get()) == HEARTH_OK) do
+                e.struct_size = sizeof e;
             while (hearth_generator_next_event(&e, generator.get()) == HEARTH_OK);
         with = hearth_runtime_memory(runtime.get());
         cache = hearth_session_memory(session.get());
@@ -347,15 +350,17 @@ TEST_CASE("memory: operator new may fail at any allocation of any call") {
                 };
                 failing = true;
                 if (ok(hearth_model_open_memory(&model, runtime.get(), file.data(), file.size(), nullptr)) &&
-                    ok(hearth_session_new(&session, model, &o)) && ok(hearth_session_append_tokens(session, tokens, 5)) &&
+                    ok(hearth_session_new(&session, model, &o)) &&
+                    ok(hearth_session_append_tokens(session, tokens, 5)) &&
                     ok(hearth_session_append_text(session, "hello world", 11, 0)) &&
-                    ok(hearth_session_eval(logits, 290, nullptr, session, 0)) && ok(hearth_session_fork(&fork, session)) &&
-                    ok(hearth_session_append_tokens(fork, tokens, 3)) &&
+                    ok(hearth_session_eval(logits, 290, nullptr, session, 0)) &&
+                    ok(hearth_session_fork(&fork, session)) && ok(hearth_session_append_tokens(fork, tokens, 3)) &&
                     ok(hearth_session_generate(nullptr, fork, nullptr, &g, count, &generated)))
                     ok(hearth_session_generate(nullptr, session, nullptr, &g, count, &generated));
                 failing = false;
                 if (s != HEARTH_OK) {
-                    CHECK_MESSAGE(s == HEARTH_ENOMEM, hearth_status_name(s) << " at allocation " << n << ": " << hearth_last_error());
+                    CHECK_MESSAGE(s == HEARTH_ENOMEM, hearth_status_name(s)
+                                                          << " at allocation " << n << ": " << hearth_last_error());
                     CHECK(std::string(hearth_last_error()).size() > 5);
                     // What was made before can be used on: nothing is stuck half-way.
                     if (session != nullptr && hearth_session_length(session) != 0) {

@@ -81,12 +81,14 @@ inline std::vector<std::byte> random_blocks(Draws& draws, const Codec& codec, st
     // Blocks take time to draw, in some types many attempts: large tensors are made of a stock of them.
     const std::size_t stock_size = codec.block_values == 1 ? 0 : codec.encode != nullptr ? 64 : 6;
     std::vector<std::byte> bytes(codec.row_bytes(values)), stock(codec.block_bytes * stock_size);
-    for (std::size_t at = 0; at < stock.size(); at += codec.block_bytes) random_block(draws, codec, limit, stock.data() + at);
+    for (std::size_t at = 0; at < stock.size(); at += codec.block_bytes)
+        random_block(draws, codec, limit, stock.data() + at);
     for (std::size_t at = 0; at < bytes.size(); at += codec.block_bytes) {
         if (stock_size == 0)
             random_block(draws, codec, limit, bytes.data() + at);
         else
-            std::memcpy(bytes.data() + at, stock.data() + draws.below(stock_size) * codec.block_bytes, codec.block_bytes);
+            std::memcpy(bytes.data() + at, stock.data() + draws.below(stock_size) * codec.block_bytes,
+                        codec.block_bytes);
     }
     return bytes;
 }

@@ -30,7 +30,8 @@ struct Loaded {
     }
 
     // All logits of the tokens as one sequence, `chunk` tokens a pass.
-    std::vector<float> logits(const std::vector<std::int32_t>& tokens, Isa isa, std::size_t chunk = 512, std::size_t context = 1024) const {
+    std::vector<float> logits(const std::vector<std::int32_t>& tokens, Isa isa, std::size_t chunk = 512,
+                              std::size_t context = 1024) const {
         const KvLayout layout = KvLayout::make(KvType::f32, info.kv);
         std::vector<Buffer> pages;
         std::vector<std::byte*> pointers;
@@ -52,7 +53,8 @@ struct Loaded {
             batch.tokens = std::span(tokens).subspan(at, std::min(chunk, tokens.size() - at));
             batch.position = at;
             batch.context = context;
-            const Status s = model->forward({&batch, 1}, **workspace, kernel_table(isa), *executor, out.data() + at * info.vocab);
+            const Status s =
+                model->forward({&batch, 1}, **workspace, kernel_table(isa), *executor, out.data() + at * info.vocab);
             REQUIRE_MESSAGE(s.ok(), s.message());
         }
         return out;
@@ -61,7 +63,8 @@ struct Loaded {
 
 std::vector<std::int32_t> some_tokens(std::size_t count, std::uint32_t vocab) {
     std::vector<std::int32_t> tokens;
-    for (std::size_t i = 0; i < count; ++i) tokens.push_back(static_cast<std::int32_t>((i * i * 31 + 7 * i + 1) % vocab));
+    for (std::size_t i = 0; i < count; ++i)
+        tokens.push_back(static_cast<std::int32_t>((i * i * 31 + 7 * i + 1) % vocab));
     return tokens;
 }
 
@@ -78,7 +81,8 @@ double relative_distance(const std::vector<float>& a, const std::vector<float>& 
 
 TEST_CASE("decoder: every family with every kind of weights, on every instruction set, near the decoded weights") {
     for (const char* arch : kArchitectures) {
-        for (const char* type : {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q4_1", "Q5_0", "IQ4_NL", "MXFP4", "Q2_K", "TQ2_0"}) {
+        for (const char* type : {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q4_1", "Q5_0", "IQ4_NL",
+                                 "MXFP4", "Q2_K", "TQ2_0"}) {
             CAPTURE(std::string(arch));
             CAPTURE(std::string(type));
             ModelShape s;
@@ -160,7 +164,8 @@ TEST_CASE("decoder: fused and separate projections are the same model") {
             qkv.bytes.insert(qkv.bytes.end(), t.bytes.begin(), t.bytes.end());
             qkv.shape[1] += t.shape[1];
         }
-        for (const char* part : {"attn_q.weight", "attn_k.weight", "attn_v.weight"}) fused.erase_tensor(std::string(b) + part);
+        for (const char* part : {"attn_q.weight", "attn_k.weight", "attn_v.weight"})
+            fused.erase_tensor(std::string(b) + part);
         qkv.name = std::string(b) + "attn_qkv.weight";
         fused.tensors.push_back(qkv);
     }
@@ -174,7 +179,8 @@ TEST_CASE("decoder: biases of every matrix are added") {
     const ModelFile plain(s);
     const auto tokens = some_tokens(5, 290);
     const auto reference = Loaded(plain).logits(tokens, best_isa());
-    for (const std::string name : {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down", "output"}) {
+    for (const std::string name :
+         {"attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down", "output"}) {
         CAPTURE(name);
         ModelFile biased = plain;
         const std::string base = name == "output" ? name : "blk.0." + name;
@@ -255,7 +261,8 @@ TEST_CASE("decoder: a pass beyond its workspace is refused") {
         batch.tokens = std::span(tokens).first(count);
         batch.position = position;
         batch.context = 1024;
-        const Status st = model.model->forward({&batch, 1}, **workspace, kernel_table(best_isa()), *model.executor, logits.data());
+        const Status st =
+            model.model->forward({&batch, 1}, **workspace, kernel_table(best_isa()), *model.executor, logits.data());
         CHECK(st.code() == Code::internal);
     }
 }

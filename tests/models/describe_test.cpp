@@ -43,19 +43,24 @@ void check_refused(const ModelFile& good, const Wrong& wrong) {
     CHECK_MESSAGE(static_cast<int>(out.status.code()) == static_cast<int>(wrong.code), out.status.message());
     CHECK_MESSAGE(static_cast<int>(out.part) == static_cast<int>(wrong.part), out.status.message());
     for (const std::string& word : wrong.words)
-        CHECK_MESSAGE(out.status.message().find(word) != std::string::npos, "'" << word << "' in: " << out.status.message());
+        CHECK_MESSAGE(out.status.message().find(word) != std::string::npos,
+                      "'" << word << "' in: " << out.status.message());
 }
 
 Wrong key(const ModelFile& m, const char* name, MetaValue value, Code code, std::vector<std::string> words) {
     const std::string full = m.key(name);
     words.push_back(full);
     return {cat(name, " changed, expecting ", words.front()),
-            [full, value](ModelFile& f) { f.keys[full] = value; f.stored.erase(full); }, code, Trouble::key, std::move(words)};
+            [full, value](ModelFile& f) {
+                f.keys[full] = value;
+                f.stored.erase(full);
+            },
+            code, Trouble::key, std::move(words)};
 }
 
 std::vector<std::string> required_keys() {
-    return {"context_length", "embedding_length", "block_count", "feed_forward_length", "attention.head_count",
-            "attention.layer_norm_rms_epsilon"};
+    return {"context_length",      "embedding_length",     "block_count",
+            "feed_forward_length", "attention.head_count", "attention.layer_norm_rms_epsilon"};
 }
 
 std::vector<Wrong> wrong_keys(const ModelFile& m) {
@@ -64,17 +69,23 @@ std::vector<Wrong> wrong_keys(const ModelFile& m) {
     std::vector<Wrong> list;
     for (const std::string& name : required_keys()) {
         const std::string full = m.key(name);
-        list.push_back({name + " missing", [full](ModelFile& f) { f.keys.erase(full); }, Code::malformed, Trouble::key, {full, "missing"}});
+        list.push_back({name + " missing",
+                        [full](ModelFile& f) { f.keys.erase(full); },
+                        Code::malformed,
+                        Trouble::key,
+                        {full, "missing"}});
         list.push_back(key(m, name.c_str(), std::string("four"), Code::malformed, {"a string"}));
         list.push_back(key(m, name.c_str(), true, Code::malformed, {"bool"}));
         if (name.find("epsilon") != std::string::npos) continue;
         list.push_back(key(m, name.c_str(), u(0), Code::malformed, {"is 0", "expected 1"}));
         list.push_back(key(m, name.c_str(), std::int64_t{-4}, Code::malformed, {"expected"}));
         list.push_back(key(m, name.c_str(), 4.5, Code::malformed, {"a float"}));
-        list.push_back(key(m, name.c_str(), u(std::uint64_t{1} << 32), Code::malformed, {"4294967296", "expected 1 to"}));
+        list.push_back(
+            key(m, name.c_str(), u(std::uint64_t{1} << 32), Code::malformed, {"4294967296", "expected 1 to"}));
         list.push_back(key(m, name.c_str(), u(UINT64_MAX), Code::malformed, {"18446744073709551615", "expected 1 to"}));
         list.push_back(key(m, name.c_str(), std::vector<std::uint64_t>{}, Code::malformed, {"empty array"}));
-        list.push_back(key(m, name.c_str(), std::vector<std::uint64_t>{2, 4}, Code::unsupported, {"differs between layers"}));
+        list.push_back(
+            key(m, name.c_str(), std::vector<std::uint64_t>{2, 4}, Code::unsupported, {"differs between layers"}));
     }
     for (const double bad : {nan, inf, -inf, -1e-5, 1.5})
         list.push_back(key(m, "attention.layer_norm_rms_epsilon", bad, Code::malformed, {"expected"}));
@@ -91,9 +102,11 @@ std::vector<Wrong> wrong_keys(const ModelFile& m) {
     for (const double bad : {0.0, 1.0, -10000.0, nan, inf, 1e31})
         list.push_back(key(m, "rope.freq_base", bad, Code::malformed, {"expected"}));
     list.push_back(key(m, "rope.freq_base", std::string("x"), Code::malformed, {"a string"}));
-    list.push_back(key(m, "rope.scaling.type", std::string("dynamic"), Code::unsupported, {"dynamic", "yarn", "longrope"}));
+    list.push_back(
+        key(m, "rope.scaling.type", std::string("dynamic"), Code::unsupported, {"dynamic", "yarn", "longrope"}));
     list.push_back(key(m, "rope.scaling.type", u(3), Code::malformed, {"expected a string"}));
-    for (const double bad : {-2.0, nan, inf}) list.push_back(key(m, "rope.scaling.factor", bad, Code::malformed, {"expected"}));
+    for (const double bad : {-2.0, nan, inf})
+        list.push_back(key(m, "rope.scaling.factor", bad, Code::malformed, {"expected"}));
     // Angles beyond what rotations are computed for.
     list.push_back(key(m, "rope.scaling.factor", 1e-12, Code::malformed, {"expected"}));
     for (const double bad : {0.0, -5.0, nan, 1e25})
@@ -152,7 +165,10 @@ TEST_CASE("describe: a missing tensor is named with the shape it should have, in
             // Fused projections could come as three as well.
             std::string named = t.name;
             if (const auto at = named.find("attn_qkv"); at != std::string::npos) named.replace(at, 8, "attn_q");
-            check_refused(m, {t.name + " missing", [&](ModelFile& f) { f.erase_tensor(t.name); }, Code::malformed, Trouble::tensor,
+            check_refused(m, {t.name + " missing",
+                              [&](ModelFile& f) { f.erase_tensor(t.name); },
+                              Code::malformed,
+                              Trouble::tensor,
                               {"'" + named + "' is missing", "expected shape {"}});
         }
     }
@@ -163,27 +179,40 @@ TEST_CASE("describe: a tensor of another shape is named with both shapes, in eve
         for (const auto& t : m.tensors) {
             auto wider = t.shape;
             wider[0] *= 2;
-            check_refused(m, {t.name + " wider", [&](ModelFile& f) { f.reshape(t.name, wider); }, Code::malformed, Trouble::tensor,
+            check_refused(m, {t.name + " wider",
+                              [&](ModelFile& f) { f.reshape(t.name, wider); },
+                              Code::malformed,
+                              Trouble::tensor,
                               {t.name, cat("{", wider[0])}});
             auto deeper = t.shape;
             deeper.resize(3, 1);
             deeper[2] = 2;
-            check_refused(m, {t.name + " deeper", [&](ModelFile& f) { f.reshape(t.name, deeper); }, Code::malformed,
-                              Trouble::tensor, {t.name, ", 2}"}});
+            check_refused(m, {t.name + " deeper",
+                              [&](ModelFile& f) { f.reshape(t.name, deeper); },
+                              Code::malformed,
+                              Trouble::tensor,
+                              {t.name, ", 2}"}});
             if (t.shape.size() < 2 || t.name == "token_embd.weight") continue;
             auto longer = t.shape;
             longer[1] += 1;
-            check_refused(m, {t.name + " longer", [&](ModelFile& f) { f.reshape(t.name, longer); }, Code::malformed,
-                              Trouble::tensor, {t.name, cat(longer[1]), cat(t.shape[1])}});
+            check_refused(m, {t.name + " longer",
+                              [&](ModelFile& f) { f.reshape(t.name, longer); },
+                              Code::malformed,
+                              Trouble::tensor,
+                              {t.name, cat(longer[1]), cat(t.shape[1])}});
         }
     }
 }
 
 TEST_CASE("describe: tensors that the family does not compute with are refused, not passed over") {
     for (const ModelFile& m : all_families())
-        for (const std::string name : {"blk.0.ffn_gate_exps.weight", "blk.4.attn_norm.weight", "blk.0.attn_sinks.weight", "position_embd.weight"})
-            check_refused(m, {name, [&](ModelFile& f) { f.add_floats(name, std::vector<float>(64)); }, Code::unsupported,
-                              Trouble::tensor, {name, "{64}", "no place"}});
+        for (const std::string name : {"blk.0.ffn_gate_exps.weight", "blk.4.attn_norm.weight",
+                                       "blk.0.attn_sinks.weight", "position_embd.weight"})
+            check_refused(m, {name,
+                              [&](ModelFile& f) { f.add_floats(name, std::vector<float>(64)); },
+                              Code::unsupported,
+                              Trouble::tensor,
+                              {name, "{64}", "no place"}});
     for (const ModelFile& m : all_families()) {
         const bool fused = m.shape().arch == "phi3";
         // Both forms at once cannot be right.
@@ -194,7 +223,9 @@ TEST_CASE("describe: tensors that the family does not compute with are refused, 
                               f.tensors.push_back(t);
                               f.reshape(t.name, {256, fused ? 256U : 512U});
                           },
-                          Code::unsupported, Trouble::tensor, {"attn_q"}});
+                          Code::unsupported,
+                          Trouble::tensor,
+                          {"attn_q"}});
     }
 }
 
@@ -214,8 +245,13 @@ TEST_CASE("describe: rotation factors must be positive numbers, one for each pai
             for (const float bad : {0.0F, -1.0F, std::numeric_limits<float>::quiet_NaN(), 1e-30F})
                 check_refused(has, {cat(name, " holds ", bad),
                                     [&](ModelFile& f) { std::memcpy(f.tensor(name).bytes.data() + 4 * 7, &bad, 4); },
-                                    Code::malformed, Trouble::tensor, {name, "entry 7"}});
-            check_refused(has, {name + " too long", [&](ModelFile& f) { f.reshape(name, {33}); }, Code::malformed, Trouble::tensor,
+                                    Code::malformed,
+                                    Trouble::tensor,
+                                    {name, "entry 7"}});
+            check_refused(has, {name + " too long",
+                                [&](ModelFile& f) { f.reshape(name, {33}); },
+                                Code::malformed,
+                                Trouble::tensor,
                                 {name, "{33}", "{32}"}});
         }
     }
@@ -228,7 +264,8 @@ TEST_CASE("describe: keys of single families") {
     const ModelFile granite(s);
     check_refused(granite, key(granite, "logit_scale", 0.0, Code::malformed, {"is 0"}));
     check_refused(granite, key(granite, "embedding_scale", std::string("x"), Code::malformed, {"a string"}));
-    check_refused(granite, key(granite, "residual_scale", std::numeric_limits<double>::infinity(), Code::malformed, {"finite"}));
+    check_refused(granite,
+                  key(granite, "residual_scale", std::numeric_limits<double>::infinity(), Code::malformed, {"finite"}));
     check_refused(granite, key(granite, "rope.scaling.finetuned", 3.0, Code::malformed, {"expected a bool"}));
     for (const char* arch : {"llama", "mistral3"}) {
         s.arch = arch;
@@ -238,10 +275,12 @@ TEST_CASE("describe: keys of single families") {
     }
     s.arch = "mistral3";
     const ModelFile mistral(s);
-    check_refused(mistral, key(mistral, "attention.temperature_scale", std::string("x"), Code::malformed, {"a string"}));
+    check_refused(mistral,
+                  key(mistral, "attention.temperature_scale", std::string("x"), Code::malformed, {"a string"}));
     check_refused(mistral, key(mistral, "rope.scaling.yarn_beta_fast", true, Code::malformed, {"bool"}));
     for (const char* name : {"rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow"})
-        for (const double bad : {0.0, -1.0}) check_refused(mistral, key(mistral, name, bad, Code::malformed, {"more than 0"}));
+        for (const double bad : {0.0, -1.0})
+            check_refused(mistral, key(mistral, name, bad, Code::malformed, {"more than 0"}));
 }
 
 TEST_CASE("describe: architectures") {
@@ -250,12 +289,25 @@ TEST_CASE("describe: architectures") {
     s.layers = 1;
     const ModelFile m(s);
     const std::string name = "general.architecture";
-    check_refused(m, {"unknown", [&](ModelFile& f) { f.keys[name] = std::string("mamba"); }, Code::unsupported, Trouble::architecture,
+    check_refused(m, {"unknown",
+                      [&](ModelFile& f) { f.keys[name] = std::string("mamba"); },
+                      Code::unsupported,
+                      Trouble::architecture,
                       {"'mamba'", "llama", "qwen3"}});
-    check_refused(m, {"prefix", [&](ModelFile& f) { f.keys[name] = std::string("llam"); }, Code::unsupported, Trouble::architecture, {"'llam'"}});
-    check_refused(m, {"absent", [&](ModelFile& f) { f.keys.erase(name); }, Code::malformed, Trouble::key, {name, "missing"}});
-    check_refused(m, {"number", [&](ModelFile& f) { f.keys[name] = std::uint64_t{1}; }, Code::malformed, Trouble::key, {name, "string"}});
-    for (const Trouble part : {Trouble::architecture, Trouble::tensor, Trouble::key}) CHECK(!trouble_name(part).empty());
+    check_refused(m, {"prefix",
+                      [&](ModelFile& f) { f.keys[name] = std::string("llam"); },
+                      Code::unsupported,
+                      Trouble::architecture,
+                      {"'llam'"}});
+    check_refused(
+        m, {"absent", [&](ModelFile& f) { f.keys.erase(name); }, Code::malformed, Trouble::key, {name, "missing"}});
+    check_refused(m, {"number",
+                      [&](ModelFile& f) { f.keys[name] = std::uint64_t{1}; },
+                      Code::malformed,
+                      Trouble::key,
+                      {name, "string"}});
+    for (const Trouble part : {Trouble::architecture, Trouble::tensor, Trouble::key})
+        CHECK(!trouble_name(part).empty());
 }
 
 TEST_CASE("describe: one value for each layer is taken where all are the same") {

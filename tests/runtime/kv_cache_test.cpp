@@ -19,7 +19,9 @@ struct Fixture {
     }
     KvCache cache() const { return {layout, memory}; }
     std::uint64_t pages() const { return memory->budget.used() / layout->page_bytes; }
-    void fill(const KvCache& c, std::size_t page, int byte) const { std::memset(c.view().pages[page], byte, layout->page_bytes); }
+    void fill(const KvCache& c, std::size_t page, int byte) const {
+        std::memset(c.view().pages[page], byte, layout->page_bytes);
+    }
     int first(const KvCache& c, std::size_t page) const { return static_cast<int>(c.view().pages[page][0]); }
 };
 
@@ -29,12 +31,14 @@ TEST_CASE("kv cache: pages come as positions are prepared and go as they are cut
     const Fixture f;
     KvCache c = f.cache();
     CHECK(c.bytes() == 0);
-    for (const auto& [end, pages] : {std::pair<std::size_t, std::size_t>{0, 0}, {1, 1}, {255, 1}, {256, 1}, {257, 2}, {1024, 4}, {3, 4}}) {
+    for (const auto& [end, pages] :
+         {std::pair<std::size_t, std::size_t>{0, 0}, {1, 1}, {255, 1}, {256, 1}, {257, 2}, {1024, 4}, {3, 4}}) {
         REQUIRE(c.prepare(0, end).ok());
         CHECK(f.pages() == pages);
         CHECK(c.bytes() == pages * f.layout->page_bytes);
     }
-    for (const auto& [length, pages] : {std::pair<std::size_t, std::size_t>{2000, 4}, {769, 4}, {768, 3}, {257, 2}, {256, 1}, {1, 1}, {0, 0}}) {
+    for (const auto& [length, pages] :
+         {std::pair<std::size_t, std::size_t>{2000, 4}, {769, 4}, {768, 3}, {257, 2}, {256, 1}, {1, 1}, {0, 0}}) {
         c.truncate(length);
         CHECK(f.pages() == pages);
     }
