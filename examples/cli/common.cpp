@@ -1,9 +1,8 @@
 #include "common.hpp"
 
-#include <cerrno>
 #include <charconv>
-#include <cmath>
 #include <cstdio>
+#include <optional>
 
 namespace cli {
 
@@ -100,14 +99,15 @@ std::string trimmed(double value) {
     return {buffer, end};
 }
 
-double parse_number(const std::string& option, const std::string& text) {
+std::optional<double> parse_number(const std::string& text) {
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (error != std::errc() || end != text.data() + text.size()) {
-        throw CLI::ValidationError(option, "'" + text + "' is not a number");
-    }
+    if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
     return value;
 }
+
+// For CLI11: the sentence of what is wrong, or nothing.
+std::string check_number(const std::string& text) { return parse_number(text) ? "" : "'" + text + "' is not a number"; }
 
 }  // namespace
 
@@ -123,10 +123,7 @@ void SamplingOptions::add(CLI::App& app) {
                        std::string(doc) + " From " + trimmed(minimum) + " to " + trimmed(maximum) + ", " +
                            trimmed(initial) + " unless given.")
             ->type_name("NUMBER")
-            ->check([name](const std::string& value) {
-                parse_number("--" + name, value);
-                return std::string();
-            })
+            ->check(check_number)
             ->group("Sampling");
     }
     app.add_option("--set", set_, "a sampling key of the library by its own name, e.g. --set min_p=0.1")
@@ -136,8 +133,7 @@ void SamplingOptions::add(CLI::App& app) {
         ->check([](const std::string& pair) {
             const auto equals = pair.find('=');
             if (equals == std::string::npos) return "'" + pair + "' is not KEY=VALUE";
-            parse_number("--set", pair.substr(equals + 1));
-            return std::string();
+            return check_number(pair.substr(equals + 1));
         })
         ->group("Sampling");
 }
@@ -147,12 +143,12 @@ Sampling SamplingOptions::make() const {
     check(hearth_sampling_new(&made));
     Sampling sampling(made);
     for (const auto& [key, text] : values_) {
-        if (!text->empty()) check(hearth_sampling_set(sampling.get(), key.c_str(), parse_number(key, *text)));
+        if (!text->empty()) check(hearth_sampling_set(sampling.get(), key.c_str(), *parse_number(*text)));
     }
     for (const std::string& pair : set_) {
         const auto equals = pair.find('=');
         check(hearth_sampling_set(sampling.get(), pair.substr(0, equals).c_str(),
-                                  parse_number("--set", pair.substr(equals + 1))));
+                                  *parse_number(pair.substr(equals + 1))));
     }
     return sampling;
 }

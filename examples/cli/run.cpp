@@ -11,7 +11,7 @@ struct Run {
     std::string prompt;
     bool prompt_given = false;
     std::uint32_t max_tokens = 0;
-    bool ignore_eos = false;
+    bool ignore_eos = false, parse_special = false;
 
     void operator()() {
         const Sampling settings = sampling.make();  // wrong settings are told before a long load
@@ -22,7 +22,8 @@ struct Run {
             prompt = read_stdin();
         }
         const Session conversation = session.make(loaded);
-        check(hearth_session_append_text(conversation.get(), prompt.data(), prompt.size(), 0));
+        check(hearth_session_append_text(conversation.get(), prompt.data(), prompt.size(),
+                                         parse_special ? HEARTH_TOKENIZE_PARSE_SPECIAL : 0u));
         const Finish finish = generate(loaded, conversation, settings, max_tokens,
                                        ignore_eos ? HEARTH_GENERATE_IGNORE_EOS : 0u, [](std::string_view text) {
                                            write_stdout(text);
@@ -47,6 +48,7 @@ void add_run(Commands& commands) {
     app->add_option("-n,--tokens", run->max_tokens,
                     "tokens to write at most; 0: until the model ends or the context is full");
     app->add_flag("--ignore-eos", run->ignore_eos, "goes on where the model would end its text");
+    app->add_flag("--parse-special", run->parse_special, "special tokens written in the prompt become themselves");
     run->session.add(*app);
     run->sampling.add(*app);
     app->callback([&commands, run, prompt] {
