@@ -70,6 +70,7 @@ void add_logits(Commands& commands) {
         ->required()
         ->type_name("IDS");
     app->add_option("--out", logits->out, "the file to write")->required()->type_name("FILE");
+    logits->session.kv = "f32";  // results to compare with others' should not carry a half-precision cache's rounding
     logits->session.add(*app);
     logits->session.add_chunk(*app);
     app->callback([&commands, logits] { commands.action = [logits] { (*logits)(); }; });
