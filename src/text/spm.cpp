@@ -74,6 +74,7 @@ private:
         const std::string text = escape(raw, at_start);
         WordCache cache(text);
         Merger merger;
+        const std::size_t first = out.size();
         std::size_t begin = 0;
         std::uint32_t last = 0;
         for (std::size_t i = 0; i < text.size();) {
@@ -86,6 +87,11 @@ private:
             last = c;
         }
         if (begin < text.size()) HEARTH_TRY(encode_word(std::string_view(text).substr(begin), cache, merger, out));
+        // Neighbouring characters that are unknown share one token.
+        if (const auto unknown = vocab().special(SpecialToken::unknown)) {
+            const auto same = [&](Token a, Token b) { return a == *unknown && b == *unknown; };
+            out.erase(std::unique(out.begin() + std::ptrdiff_t(first), out.end(), same), out.end());
+        }
         return {};
     }
 
@@ -106,35 +112,34 @@ private:
             if (id < 0 || !mergeable(id)) return {};
             return {rank_of_score(vocab().score(id)), id};
         });
-        bool after_unknown = false;
         for (const Symbol& s : symbols) {
             const std::string_view spelling = word.substr(s.begin, s.length);
-            Token id = s.id >= 0 ? s.id : vocab().find(spelling);
-            if (id >= 0 && mergeable(id)) {
+            const Token id = s.id >= 0 ? s.id : vocab().find(spelling);
+            if (id >= 0 && mergeable(id))
                 out.push_back(id);
-                after_unknown = false;
-                continue;
-            }
-            const std::size_t before = out.size();
-            for (const char c : spelling) {
-                id = vocab().byte_token(static_cast<unsigned char>(c));
-                if (id < 0) break;
-                out.push_back(id);
-            }
+            else
+                HEARTH_TRY(fall_back(spelling, out));
+        }
+        cache.store(word, out, first);
+        return {};
+    }
+
+    Status fall_back(std::string_view spelling, std::vector<Token>& out) const {
+        const std::size_t before = out.size();
+        for (const char c : spelling) {
+            const Token id = vocab().byte_token(static_cast<unsigned char>(c));
             if (id >= 0) {
-                after_unknown = false;
+                out.push_back(id);
                 continue;
             }
-            // No byte tokens: neighbouring characters share one unknown token.
             out.resize(before);
             const auto unknown = vocab().special(SpecialToken::unknown);
             if (!unknown)
                 return {Code::unsupported,
                         cat("the vocabulary has no token for '", spelling, "', no byte tokens and no unknown token")};
-            if (!after_unknown) out.push_back(*unknown);
-            after_unknown = true;
+            out.push_back(*unknown);
+            break;
         }
-        cache.store(word, out, first);
         return {};
     }
 
