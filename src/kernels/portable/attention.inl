@@ -25,12 +25,15 @@ constexpr int value_vectors(int heads) { return HEARTH_TILE / heads < 8 ? HEARTH
 constexpr int next_tile(int n) { return n > 4 ? 4 : n > 2 ? 2 : 1; }
 
 // dots[h, 16 b + l] of H heads and B blocks of keys. q [H, q_stride], keys [B, key_dim, 16], dots [H, kSpan].
+// Meanwhile `step` bytes from `ahead` on are fetched with each channel.
 template <int H, int B, class T>
-HEARTH_SIMD void dot_tile(const float* q, std::size_t q_stride, const T* keys, std::size_t key_dim, float* dots) {
+HEARTH_SIMD void dot_tile(const float* q, std::size_t q_stride, const T* keys, std::size_t key_dim, const char* ahead,
+                          std::size_t step, float* dots) {
     f32x16 acc[H][B];
     for (int h = 0; h < H; ++h)
         for (int b = 0; b < B; ++b) acc[h][b] = f32x16::zero();
-    for (std::size_t c = 0; c < key_dim; ++c) {
+    for (std::size_t c = 0; c < key_dim; ++c, ahead += step) {
+        for (std::size_t line = 0; line < step; line += 64) __builtin_prefetch(ahead + line);
         f32x16 k[B];
         for (int b = 0; b < B; ++b) k[b] = load_any(keys + (static_cast<std::size_t>(b) * key_dim + c) * 16);
         for (int h = 0; h < H; ++h) {
@@ -42,13 +45,19 @@ HEARTH_SIMD void dot_tile(const float* q, std::size_t q_stride, const T* keys, s
         for (int b = 0; b < B; ++b) store(dots + static_cast<std::size_t>(h) * kSpan + 16 * b, acc[h][b]);
 }
 
-// The same for blocks [begin, end) of a span, B at a time as long as there are B.
+// The same for blocks [begin, end) of a span, B at a time as long as there are B. The values of the same keys are
+// fetched on the way: the dots then pay for the memory's time, which the sum over values cannot hide.
 template <int H, int B, class T>
-HEARTH_SIMD void dots_of_blocks(const float* q, std::size_t q_stride, const T* keys, std::size_t key_dim,
-                                std::size_t begin, std::size_t end, float* dots) {
+HEARTH_SIMD void dots_of_blocks(const AttentionSpanArgs& a, const float* q, std::size_t begin, std::size_t end,
+                                float* dots) {
+    const auto* keys = static_cast<const T*>(a.keys);
+    const auto* values = static_cast<const char*>(a.values);
+    const std::size_t block_bytes = 16 * a.value_dim * sizeof(T);
+    const std::size_t step = (B * block_bytes + a.key_dim - 1) / a.key_dim;
     for (; begin + B <= end; begin += B)
-        dot_tile<H, B>(q, q_stride, keys + begin * key_dim * 16, key_dim, dots + begin * 16);
-    if constexpr (B > 1) dots_of_blocks<H, next_tile(B)>(q, q_stride, keys, key_dim, begin, end, dots);
+        dot_tile<H, B>(q, a.q_stride, keys + begin * a.key_dim * 16, a.key_dim, values + begin * block_bytes, step,
+                       dots + begin * 16);
+    if constexpr (B > 1) dots_of_blocks<H, next_tile(B), T>(a, q, begin, end, dots);
 }
 
 // Dots of one head, [kSpan], to weights p = exp(s - max) in place, 0 for the lanes of [first, last)'s blocks that lie
@@ -120,8 +129,7 @@ HEARTH_SIMD void value_channels(const AttentionSpanArgs& a, const float* p, cons
 template <int H, class T>
 [[gnu::noinline]] void attend(const AttentionSpanArgs& a, std::size_t head) {
     float* p = a.scratch + head * kSpan;
-    dots_of_blocks<H, key_blocks(H)>(a.q + head * a.q_stride, a.q_stride, static_cast<const T*>(a.keys), a.key_dim,
-                                     a.first / 16, (a.last + 15) / 16, p);
+    dots_of_blocks<H, key_blocks(H), T>(a, a.q + head * a.q_stride, a.first / 16, (a.last + 15) / 16, p);
     for (std::size_t h = 0; h < H; ++h) weights_of_dots(a, p + h * kSpan, a.max[head + h], a.sum[head + h]);
     value_channels<H, value_vectors(H)>(a, p, static_cast<const T*>(a.values), a.out + head * a.out_stride);
 }

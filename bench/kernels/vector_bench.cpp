@@ -1,0 +1,169 @@
+// The other lines of kernels.inc on one thread. Vector operations work on 4096 values that stay in cache; GB/s counts
+// the floats (or blocks) that they must read and write. Attention walks the spans of one K/V head: 1 span stays in
+// cache, 256 come from memory; GB/s counts the bytes of keys and values.
+#include <benchmark/benchmark.h>
+
+#include <functional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "hearth/base/half.hpp"
+#include "hearth/base/memory.hpp"
+#include "hearth/kernels/kernels.hpp"
+
+namespace hearth {
+namespace {
+
+constexpr std::size_t kValues = 4096;
+
+std::vector<float> random_values(std::size_t n) {
+    std::mt19937 random(n);
+    std::normal_distribution<float> normal;
+    std::vector<float> v(n);
+    for (float& x : v) x = normal(random);
+    return v;
+}
+
+// Counts per iteration.
+void count(benchmark::State& state, double bytes, double products = 0) {
+    const auto runs = static_cast<double>(state.iterations());
+    state.counters["GB/s"] = benchmark::Counter(runs * bytes * 1e-9, benchmark::Counter::kIsRate);
+    if (products > 0)
+        state.counters["GMAC/s"] = benchmark::Counter(runs * products * 1e-9, benchmark::Counter::kIsRate);
+}
+
+// What a vector operation works on; angles of 0 turn no value away from its size over many runs.
+struct Vectors {
+    std::vector<float> x = random_values(kValues), y = random_values(kValues), w = random_values(kValues);
+    std::vector<float> cos = std::vector<float>(kValues / 2, 1.0f), sin = std::vector<float>(kValues / 2, 0.0f);
+    std::vector<float> out = std::vector<float>(kValues);
+    std::vector<std::uint16_t> halves = std::vector<std::uint16_t>(kValues);
+    std::vector<ActQ8x32> blocks32 = std::vector<ActQ8x32>(kValues / 32);
+    std::vector<ActQ8x256> blocks256 = std::vector<ActQ8x256>(kValues / 256);
+};
+
+struct VectorOp {
+    std::string_view name;
+    double bytes_per_value;
+    std::function<void(const KernelTable&, Vectors&)> run;
+};
+const VectorOp kVectorOps[] = {
+    {"quantize_q8_32", 4 + 40.0 / 32,
+     [](const KernelTable& t, Vectors& v) { t.quantize_q8_32(v.x.data(), kValues, v.blocks32.data()); }},
+    {"quantize_q8_256", 4 + static_cast<double>(sizeof(ActQ8x256)) / 256,
+     [](const KernelTable& t, Vectors& v) { t.quantize_q8_256(v.x.data(), kValues, v.blocks256.data()); }},
+    {"rms_norm", 12,
+     [](const KernelTable& t, Vectors& v) { t.rms_norm(v.x.data(), v.w.data(), 1e-5f, kValues, v.out.data()); }},
+    {"silu_mul", 12,
+     [](const KernelTable& t, Vectors& v) { t.silu_mul(v.x.data(), v.y.data(), kValues, v.out.data()); }},
+    {"gelu_mul", 12,
+     [](const KernelTable& t, Vectors& v) { t.gelu_mul(v.x.data(), v.y.data(), kValues, v.out.data()); }},
+    {"add_scaled", 12,
+     [](const KernelTable& t, Vectors& v) { t.add_scaled(v.x.data(), 1e-6f, kValues, v.out.data()); }},
+    {"scale", 8, [](const KernelTable& t, Vectors& v) { t.scale(v.x.data(), 1.0f, kValues); }},
+    {"rope_adjacent", 12,
+     [](const KernelTable& t, Vectors& v) { t.rope_adjacent(v.x.data(), v.cos.data(), v.sin.data(), kValues / 2); }},
+    {"rope_halves", 12,
+     [](const KernelTable& t, Vectors& v) { t.rope_halves(v.x.data(), v.cos.data(), v.sin.data(), kValues / 2); }},
+    {"exp_sum", 8, [](const KernelTable& t, Vectors& v) { t.exp_sum(v.x.data(), kValues, v.out.data()); }},
+    {"to_f16", 6, [](const KernelTable& t, Vectors& v) { t.to_f16(v.x.data(), kValues, v.halves.data()); }},
+};
+
+bool can_run(benchmark::State& state, Isa isa) {
+    if (isa_info(isa).available) return true;
+    state.SkipWithError("this CPU lacks the instruction set");
+    return false;
+}
+
+void run_vector(benchmark::State& state, const VectorOp& op, Isa isa) {
+    if (!can_run(state, isa)) return;
+    Vectors v;
+    for (auto _ : state) {
+        op.run(kernel_table(isa), v);
+        benchmark::ClobberMemory();
+    }
+    count(state, op.bytes_per_value * kValues);
+}
+
+// Arguments: heads that share the keys, channels of a head, spans.
+template <class T>
+void run_span(benchmark::State& state, AttentionSpanFn KernelTable::*op, Isa isa) {
+    if (!can_run(state, isa)) return;
+    const auto heads = static_cast<std::size_t>(state.range(0)), dim = static_cast<std::size_t>(state.range(1));
+    const auto spans = static_cast<std::size_t>(state.range(2));
+    const std::size_t values = kSpan * dim;  // of the keys of a span, and of its values
+    Result<Buffer> memory = Buffer::make(std::make_shared<Memory>(), 2 * spans * values * sizeof(T), "keys and values");
+    Result<Buffer> scratch = Buffer::make(std::make_shared<Memory>(), heads * kSpan * sizeof(float), "scores");
+    if (!memory || !scratch) {
+        state.SkipWithError("no memory");
+        return;
+    }
+    T* const kv = reinterpret_cast<T*>(memory->data());
+    const std::vector<float> some = random_values(values);
+    for (std::size_t i = 0; i < 2 * spans * values; ++i) {
+        if constexpr (sizeof(T) == 2)
+            kv[i] = f32_to_f16(some[i % values]);
+        else
+            kv[i] = some[i % values];
+    }
+    const std::vector<float> q = random_values(heads * dim);
+    std::vector<float> out(heads * dim), max(heads), sum(heads);
+    std::size_t span = 0;
+    for (auto _ : state) {
+        const T* const keys = kv + 2 * span * values;
+        (kernel_table(isa).*op)({q.data(), dim, heads, keys, keys + values, dim, dim, 0, kSpan, 0.1f, 0.0f,
+                                 reinterpret_cast<float*>(scratch->data()), out.data(), dim, max.data(), sum.data()});
+        benchmark::ClobberMemory();
+        span = (span + 1) % spans;
+    }
+    count(state, static_cast<double>(2 * values * sizeof(T)), static_cast<double>(2 * values * heads));
+}
+
+void run_merge(benchmark::State& state, Isa isa) {
+    if (!can_run(state, isa)) return;
+    const auto spans = static_cast<std::size_t>(state.range(0)), dim = static_cast<std::size_t>(state.range(1));
+    const std::vector<float> out = random_values(spans * dim), max = random_values(spans);
+    const std::vector<float> sum(spans, 3.0f);
+    std::vector<float> y(dim);
+    for (auto _ : state) {
+        kernel_table(isa).attention_merge(
+            {out.data(), dim, max.data(), sum.data(), 1, spans, dim, false, 0.0f, y.data()});
+        benchmark::ClobberMemory();
+    }
+    count(state, static_cast<double>(spans * dim * sizeof(float)));
+}
+
+void register_line(Isa isa, std::string_view isa_name, std::string_view op) {
+    const std::string name = std::string(op) + "/" + std::string(isa_name);
+    for (const VectorOp& v : kVectorOps)
+        if (v.name == op)
+            benchmark::RegisterBenchmark(name.c_str(), [&v, isa](benchmark::State& s) { run_vector(s, v, isa); });
+    if (op == "attention_merge")
+        benchmark::RegisterBenchmark(name.c_str(), [isa](benchmark::State& s) { run_merge(s, isa); })
+            ->ArgNames({"spans", "dim"})
+            ->Args({16, 128});
+    const bool f32 = op == "attention_span_f32";
+    if (!f32 && op != "attention_span_f16") return;
+    auto* const bench = benchmark::RegisterBenchmark(name.c_str(), [f32, isa](benchmark::State& s) {
+        if (f32)
+            run_span<float>(s, &KernelTable::attention_span_f32, isa);
+        else
+            run_span<std::uint16_t>(s, &KernelTable::attention_span_f16, isa);
+    });
+    bench->ArgNames({"heads", "dim", "spans"});
+    for (std::int64_t spans : {1, 256})
+        for (std::int64_t heads : {1, 3, 4, 8})
+            for (std::int64_t dim : {64, 128}) bench->Args({heads, dim, spans});
+}
+
+const bool kRegistered = [] {
+#define HEARTH_KERNEL(isa, op) register_line(Isa::isa, #isa, #op);
+#include "kernels/kernels.inc"
+#undef HEARTH_KERNEL
+    return true;
+}();
+
+}  // namespace
+}  // namespace hearth

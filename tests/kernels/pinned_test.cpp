@@ -1,0 +1,123 @@
+// One checksum per operation, the same on every processor and compiler: what the tests against scalar cannot see,
+// scalar itself coming out otherwise on another machine.
+#include "kernels/values.hpp"
+
+namespace hearth::test {
+namespace {
+
+constexpr std::size_t kCount = 1003;
+
+// In [-4, 4), from the bits of the generator alone: std::normal_distribution may differ between libraries.
+std::vector<float> plain(std::uint32_t seed, std::size_t n) {
+    std::mt19937 bits(seed);
+    std::vector<float> v(n);
+    for (float& x : v) x = static_cast<float>(static_cast<std::int32_t>(bits()) >> 8) * 0x1p-21f;
+    return v;
+}
+
+template <class T>
+std::uint64_t checksum(const std::vector<T>& v) {
+    std::uint64_t hash = 0xcbf29ce484222325u;  // FNV-1a
+    const auto* bytes = reinterpret_cast<const unsigned char*>(v.data());
+    for (std::size_t i = 0; i < v.size() * sizeof(T); ++i) hash = (hash ^ bytes[i]) * 0x100000001b3u;
+    return hash;
+}
+
+struct Sum {
+    std::string name;
+    std::uint64_t hash;
+};
+
+template <class T>
+Sum span_sum(const char* name, AttentionSpanFn op) {
+    const std::size_t heads = 5, key_dim = 40, value_dim = 24;
+    const std::vector<float> q = plain(1, heads * key_dim), k = plain(2, kSpan * key_dim),
+                             v = plain(3, kSpan * value_dim);
+    std::vector<T> keys, values;
+    for (float x : k) keys.push_back(sizeof(T) == 2 ? static_cast<T>(f32_to_f16(x)) : static_cast<T>(x));
+    for (float x : v) values.push_back(sizeof(T) == 2 ? static_cast<T>(f32_to_f16(x)) : static_cast<T>(x));
+    alignas(64) static float scratch[heads * kSpan];
+    std::vector<float> all(heads * value_dim + 2 * heads);
+    float* const stats = all.data() + heads * value_dim;
+    op({q.data(), key_dim, heads, keys.data(), values.data(), key_dim, value_dim, 3, 201, 0.125f, 20.0f, scratch,
+        all.data(), value_dim, stats, stats + heads});
+    return {name, checksum(all)};
+}
+
+std::vector<Sum> sums(const KernelTable& t) {
+    const std::vector<float> x = plain(10, kCount), w = plain(11, kCount);
+    const std::vector<float> cos = plain(12, kCount), sin = plain(13, kCount);
+    std::vector<Sum> list;
+    std::vector<float> y(kCount);
+    t.rms_norm(x.data(), w.data(), 1e-5f, kCount, y.data());
+    list.push_back({"rms_norm", checksum(y)});
+    t.silu_mul(x.data(), w.data(), kCount, y.data());
+    list.push_back({"silu_mul", checksum(y)});
+    t.gelu_mul(x.data(), w.data(), kCount, y.data());
+    list.push_back({"gelu_mul", checksum(y)});
+    y = w;
+    t.add_scaled(x.data(), 0.3f, kCount, y.data());
+    list.push_back({"add_scaled", checksum(y)});
+    t.scale(y.data(), 0.7f, kCount);
+    list.push_back({"scale", checksum(y)});
+    y = x;
+    t.rope_adjacent(y.data(), cos.data(), sin.data(), kCount / 2);
+    list.push_back({"rope_adjacent", checksum(y)});
+    y = x;
+    t.rope_halves(y.data(), cos.data(), sin.data(), kCount / 2);
+    list.push_back({"rope_halves", checksum(y)});
+    y.push_back(t.exp_sum(x.data(), kCount, y.data()));
+    list.push_back({"exp_sum", checksum(y)});
+    std::vector<std::uint16_t> halves(kCount);
+    t.to_f16(x.data(), kCount, halves.data());
+    list.push_back({"to_f16", checksum(halves)});
+    std::vector<ActQ8x32> blocks32(24);
+    t.quantize_q8_32(x.data(), 24 * 32, blocks32.data());
+    list.push_back({"quantize_q8_32", checksum(blocks32)});
+    std::vector<ActQ8x256> blocks256(3);
+    t.quantize_q8_256(x.data(), 3 * 256, blocks256.data());
+    list.push_back({"quantize_q8_256", checksum(blocks256)});
+    list.push_back(span_sum<float>("attention_span_f32", t.attention_span_f32));
+    list.push_back(span_sum<std::uint16_t>("attention_span_f16", t.attention_span_f16));
+    const std::vector<float> weights(20, 1.5f);
+    std::vector<float> merged(50);
+    t.attention_merge({x.data(), 50, w.data(), weights.data(), 1, 20, 50, true, 0.5f, merged.data()});
+    list.push_back({"attention_merge", checksum(merged)});
+    return list;
+}
+
+// Written down from x86-64; a change of any of these changes what models answer.
+const Sum kPinned[] = {
+    {"rms_norm", 0xe85d4b5cab8ec2cfu},
+    {"silu_mul", 0xa801be6890773affu},
+    {"gelu_mul", 0x6de80f0808672557u},
+    {"add_scaled", 0x6fb1d0dde2642c6eu},
+    {"scale", 0x98ea2cab2f5b7926u},
+    {"rope_adjacent", 0x64903803f93b856bu},
+    {"rope_halves", 0xf462c0b91ace3a91u},
+    {"exp_sum", 0x800131fe6ebf9a2bu},
+    {"to_f16", 0x057ebf0e37c12f84u},
+    {"quantize_q8_32", 0x2f45550d885b697au},
+    {"quantize_q8_256", 0xcc8b91f7c20668b9u},
+    {"attention_span_f32", 0x1464c06bb9a487a7u},
+    {"attention_span_f16", 0x8a7165feafb53585u},
+    {"attention_merge", 0x0b9a6ae5f0806da4u},
+};
+
+}  // namespace
+
+TEST_CASE("kernels: the bits are those of every other machine") {
+    for (const IsaInfo& isa : isa_list()) {
+        if (!isa.available) continue;
+        CAPTURE(isa.name);
+        const std::vector<Sum> got = sums(kernel_table(isa.isa));
+        REQUIRE(got.size() == std::size(kPinned));
+        for (std::size_t i = 0; i < got.size(); ++i) {
+            CAPTURE(got[i].name);
+            CHECK(got[i].name == kPinned[i].name);
+            CHECK(got[i].hash == kPinned[i].hash);
+        }
+    }
+}
+
+}  // namespace hearth::test
