@@ -145,7 +145,7 @@ tsan() {
     setarch "$(uname -m)" -R true 2>/dev/null && fixed="setarch $(uname -m) -R"
     # shellcheck disable=SC2046,SC2086
     configure_and_build tsan $(programs $threaded) &&
-        TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1 $fixed ctest --test-dir build/tsan -V -j "$jobs" --timeout 1200 \
+        TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$root/tests/support/tsan.supp $fixed ctest --test-dir build/tsan -V -j "$jobs" --timeout 1200 \
             --no-tests=error -R "$(only $threaded_tests)"
 }
 
