@@ -29,7 +29,7 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
     if (!model.ok()) return std::move(model).status().in(name);
     HEARTH_TRY(context.finish().in(name));
     m->model_ = *std::move(model);
-    m->metadata_ = file->metadata();
+    m->metadata_ = file->take_metadata();  // the last use of the file
     m->runtime_->log()(LogLevel::info, cat(name, ": ", m->info_.architecture, ", ", m->info_.weight_bytes, " bytes of weights"));
     return m;
 }

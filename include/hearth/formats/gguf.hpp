@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hearth/base/file.hpp"
@@ -30,6 +31,8 @@ public:
 
     std::uint32_t version() const { return version_; }
     const Metadata& metadata() const { return metadata_; }
+    // For who keeps the metadata longer than the file; leaves the file without.
+    Metadata take_metadata() { return std::move(metadata_); }
     // The type of a key in the file, of the elements for an array; nullopt when the key is absent.
     std::optional<GgufType> stored_type(std::string_view key) const;
     const std::string& name() const;       // of the first source, for messages
