@@ -7,6 +7,9 @@ namespace hearth::text {
 
 namespace {
 
+// Keeps offsets within 32 bits, with room for what the models insert.
+constexpr std::size_t longest_text = std::size_t(1) << 30;
+
 // The white space that tokens with strip flags absorb: that of the C locale.
 bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
@@ -16,6 +19,8 @@ TokenizerBase::TokenizerBase(std::string_view model, Vocab vocab)
     : model_(model), vocab_(std::move(vocab)), user_defined_(vocab_, false), all_special_(vocab_, true) {}
 
 Result<std::vector<Token>> TokenizerBase::encode(std::string_view text, EncodeOptions options) const {
+    if (text.size() > longest_text)
+        return Status(Code::out_of_range, cat("the text has ", text.size(), " bytes, expected at most ", longest_text));
     if (const std::size_t good = utf8_valid_prefix(text); good != text.size())
         return Status(Code::invalid_utf8, cat("the text is not UTF-8 at byte ", good, " of ", text.size()));
     std::vector<Token> out;

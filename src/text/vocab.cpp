@@ -108,6 +108,12 @@ std::string lower_ascii(std::string s) {
     return s;
 }
 
+// Where these exist, <|end|> closes a message and not the turn: gpt-oss' harmony format and Solar's.
+bool end_is_inner(const Vocab& v) {
+    const auto has = [&](const char* spelling) { return v.find(spelling) >= 0; };
+    return (has("<|call|>") || has("<|calls|>")) && (has("<|return|>") || has("<|flush|>"));
+}
+
 // nullopt when absent or explicitly none (all ones, as converters write it).
 Result<std::optional<Token>> read_id(const Metadata& metadata, const char* key, std::size_t size) {
     HEARTH_ASSIGN(const auto id, metadata.get_int(key));
@@ -227,8 +233,7 @@ Status Vocab::load_special(const Metadata& metadata, const VocabDefaults& defaul
     for (const SpecialSpelling& s : special_spellings) {
         auto& id = special_[static_cast<std::size_t>(s.which)];
         if (id) continue;
-        // gpt-oss: <|end|> closes a message within the turn.
-        if (std::string_view(s.spelling) == "<|end|>" && find("<|return|>") >= 0 && find("<|call|>") >= 0) continue;
+        if (std::string_view(s.spelling) == "<|end|>" && end_is_inner(*this)) continue;
         if (const Token found = find(s.spelling); found >= 0) id = found;
     }
     return {};
@@ -236,10 +241,12 @@ Status Vocab::load_special(const Metadata& metadata, const VocabDefaults& defaul
 
 Status Vocab::find_end_of_generation(const Metadata& metadata) {
     ends_.assign(size(), 0);
+    // gemma4: </s> is an HTML tag there.
+    const Token html_s = find("<|tool_response>") >= 0 ? find("</s>") : -1;
     const auto mark = [&](Token id) { ends_[static_cast<std::size_t>(id)] = 1; };
     const auto mark_spelling = [&](const char* spelling) {
         const Token id = find(spelling);
-        if (id < 0) return;
+        if (id < 0 || id == html_s) return;
         mark(id);
         set_kind(id, TokenKind::control);  // some converters leave such a token normal or user-defined
     };
@@ -252,18 +259,14 @@ Status Vocab::find_end_of_generation(const Metadata& metadata) {
     for (const SpecialToken which : {SpecialToken::eos, SpecialToken::eot, SpecialToken::eom})
         if (const auto id = special(which)) mark(*id);
 
-    // gpt-oss: <|end|> closes a message but not the turn, and the tokens that structure messages must reach the reader.
-    if (find("<|return|>") >= 0 && find("<|call|>") >= 0) {
+    // What structures such messages must reach the reader.
+    if (end_is_inner(*this)) {
         for (const char* spelling : {"<|end|>", "<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"}) {
             const Token id = find(spelling);
             if (id < 0) continue;
             set_kind(id, TokenKind::user_defined);
             ends_[static_cast<std::size_t>(id)] = 0;
         }
-    }
-    // gemma4: </s> is an HTML tag there.
-    if (find("<|tool_response>") >= 0) {
-        if (const Token id = find("</s>"); id >= 0) ends_[static_cast<std::size_t>(id)] = 0;
     }
     return {};
 }
@@ -279,6 +282,7 @@ Status Vocab::set_strips(const Metadata& metadata) {
     if (pre && (*pre == "jina-v2-de" || *pre == "jina-v2-es" || *pre == "jina-v2-code")) strip_left("<mask>");
     if (architecture && (*architecture == "nomic-bert-moe" || *architecture == "jina-bert-v3")) strip_left("<mask>");
     const std::string lower = lower_ascii(name.value_or(""));
+    if (pre == "modern-bert" || lower.find("modern-bert") != std::string::npos) strip_left("[MASK]");
     if (lower.find("phi-3") == std::string::npos && lower.find("phi3") == std::string::npos) return {};
     for (std::size_t i = 0; i < size(); ++i) {
         const std::string_view spelling = text(static_cast<Token>(i));

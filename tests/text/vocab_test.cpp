@@ -119,7 +119,6 @@ TEST_CASE("vocab: generation ends at the tokens that the keys or their spellings
                           "[e~[",
                           "<|end|>",
                           "<|flush|>",
-                          "<|calls|>",
                           "<|fim_pad|>",
                           "<|file_sep|>"})
         ends.push_back(test::add(keys, s, 1));
@@ -139,6 +138,8 @@ TEST_CASE("vocab: generation ends at the tokens that the keys or their spellings
     test::add(keys, "<|tool_response>", 3);
     const auto gemma = test::tokenizer_of(keys);
     CHECK_FALSE(gemma->ends_generation(gemma->find("</s>").value()));
+    CHECK(gemma->kind(gemma->find("</s>").value()) == TokenKind::normal);
+    CHECK(gemma->piece(gemma->find("</s>").value()) == "</s>");
     CHECK(gemma->ends_generation(gemma->find("<|tool_response>").value()));
 }
 
@@ -160,6 +161,17 @@ TEST_CASE("vocab: gpt-oss keeps <|end|> within the turn and shows what structure
     }
     CHECK(t->piece(id("<|return|>")).empty());
     CHECK(t->piece(id("<|return|>"), true) == "<|return|>");
+    // The same for Solar's tokens; with neither, <|end|> ends.
+    for (const bool solar : {true, false}) {
+        auto others = test::bpe_keys();
+        const int end = test::add(others, "<|end|>", 3);
+        const int calls = test::add(others, "<|calls|>", 3);
+        if (solar) test::add(others, "<|flush|>", 3);
+        const auto u = test::tokenizer_of(others);
+        CHECK(u->ends_generation(end) == !solar);
+        CHECK(u->ends_generation(calls));
+        CHECK(u->kind(end) == (solar ? TokenKind::user_defined : TokenKind::control));
+    }
 }
 
 TEST_CASE("special tokens: user-defined ones are found always, control and unknown ones only when asked") {
@@ -221,6 +233,9 @@ TEST_CASE("special tokens: white space beside tokens that strip it vanishes") {
     CHECK(ids({}, "a <mask> b") == Words{"a", "Ġ", "<mask>", "Ġ", "b"});
     CHECK(ids({{"tokenizer.ggml.pre", "jina-v2-code"}}, "a \t<mask> b") == Words{"a", "<mask>", "Ġ", "b"});
     CHECK(ids({{"general.architecture", "jina-bert-v3"}}, " <mask>") == Words{"<mask>"});
+    keys["tokenizer.ggml.tokens"][256 + 4] = "[MASK]";
+    CHECK(ids({{"tokenizer.ggml.pre", "modern-bert"}}, "a [MASK] b") == Words{"a", "[MASK]", "Ġ", "b"});
+    keys["tokenizer.ggml.tokens"][256 + 4] = "<mask>";
     const nlohmann::json phi3 = {{"general.name", "Phi-3 Mini"}};
     CHECK(ids(phi3, "a <|end|> \nb<s> c") == Words{"a", "Ġ", "<|end|>", "b", "<s>", "Ġ", "c"});
     CHECK(ids(phi3, "<|end|>  ") == Words{"<|end|>"});

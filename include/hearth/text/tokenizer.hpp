@@ -17,8 +17,28 @@ namespace hearth {
 
 using Token = std::int32_t;
 
-enum class TokenKind : int { undefined = 0, normal = 1, unknown = 2, control = 3, user_defined = 4, unused = 5, byte = 6 };
-enum class SpecialToken : int { bos, eos, eot, eom, unknown, separator, padding, mask, fim_prefix, fim_suffix, fim_middle };
+enum class TokenKind : int {
+    undefined = 0,
+    normal = 1,
+    unknown = 2,
+    control = 3,
+    user_defined = 4,
+    unused = 5,
+    byte = 6
+};
+enum class SpecialToken : int {
+    bos,
+    eos,
+    eot,
+    eom,
+    unknown,
+    separator,
+    padding,
+    mask,
+    fim_prefix,
+    fim_suffix,
+    fim_middle
+};
 
 struct EncodeOptions {
     bool add_special = true;     // BOS, EOS, CLS, SEP where the model's vocabulary asks for them
@@ -39,8 +59,8 @@ public:
     // All ids at once; a leading space that the encoder adds to text is removed. Broken UTF-8 becomes U+FFFD.
     virtual std::string decode(std::span<const Token> ids, bool special = false) const = 0;
 
-    virtual std::string_view model() const = 0;  // "llama", "gpt2", "bert", "t5"
-    virtual std::size_t size() const = 0;        // vocabulary
+    virtual std::string_view model() const = 0;         // as tokenizer.ggml.model names it
+    virtual std::size_t size() const = 0;               // vocabulary
     virtual std::string_view text(Token id) const = 0;  // as the vocabulary spells it
     virtual TokenKind kind(Token id) const = 0;
     virtual std::optional<Token> special(SpecialToken which) const = 0;
