@@ -13,7 +13,7 @@ import sys
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 # Options that clang does not know or that only matter to the code it would generate.
-DROPPED = re.compile(r"^(-Werror|-W.*|-fno-trapping-math|-mprefer-vector-width=.*)$")
+DROPPED = re.compile(r"^(-Werror|-W.*|-fno-trapping-math|-fno-tree-.*|-mprefer-vector-width=.*)$")
 
 
 class Tidy:
