@@ -9,13 +9,15 @@ namespace hearth {
 
 Result<std::shared_ptr<Runtime>> Runtime::make(const RuntimeOptions& options) {
     auto runtime = std::make_shared<Runtime>();
-    std::string isa = options.isa;
-    if (isa.empty() || isa == "auto") {
+    if (options.isa.empty() || options.isa == "auto") {
         // The one environment variable that hearth reads: support asks users to set it where kernels are in doubt.
         const char* forced = std::getenv("HEARTH_ISA");
-        isa = forced != nullptr ? forced : "";
+        auto isa = isa_by_name(forced != nullptr ? forced : "");
+        if (!isa.ok()) return std::move(isa).status().in("environment variable HEARTH_ISA");
+        runtime->isa_ = *isa;
+    } else {
+        HEARTH_ASSIGN(runtime->isa_, isa_by_name(options.isa));
     }
-    HEARTH_ASSIGN(runtime->isa_, isa_by_name(isa));
     if ((options.allocator.allocate == nullptr) != (options.allocator.release == nullptr))
         return Status(Code::invalid_argument, "allocate and release must both be given or both be null");
     runtime->memory_ = std::make_shared<Memory>(options.allocator, options.memory_budget);

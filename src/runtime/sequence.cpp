@@ -11,9 +11,10 @@ Status Sequence::append(std::span<const std::int32_t> tokens) {
         if (tokens[i] < 0 || static_cast<std::uint32_t>(tokens[i]) >= vocab_)
             return {Code::out_of_range, cat("token ", tokens[i], " at position ", tokens_.size() + i,
                                             " is outside the vocabulary of ", vocab_, " tokens")};
-    if (tokens.size() > context_ - tokens_.size())
-        return {Code::out_of_range, cat("the prompt of ", tokens.size(), " tokens after ", tokens_.size(),
-                                        " is longer than the context of ", context_, " tokens")};
+    if (tokens.size() > context_ - tokens_.size()) {
+        const std::string past = tokens_.empty() ? "" : cat(", of which ", tokens_.size(), " are taken");
+        return {Code::out_of_range, cat("the prompt of ", tokens.size(), " tokens is longer than the context of ", context_, " tokens", past)};
+    }
     tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
     if (!tokens.empty()) logits_.clear();
     return {};
