@@ -97,6 +97,7 @@ TEST_CASE("pre-tokenizer: contractions fold case as Unicode does, categories are
     CHECK(words("gpt-2", "a \xc2\x85") == Words{"a", " \xc2\x85"});
     CHECK(words("gpt-2", "a  b") == Words{"a", " ", " b"});
     CHECK(words("superbpe", "1234567") == Words{"1", "234", "567"});
+    CHECK(words("afmoe", "1234567x12 漢字かなa.bc") == Words{"1", "234", "567", "x", "12", " ", "漢字かな", "a", ".bc"});
     CHECK(words("tiny_aya", "1234567 12ab") == Words{"1", "234", "567", " ", "12", "ab"});
 }
 
