@@ -2,7 +2,7 @@
 # tests/run.sh [--quick | --long | --stage NAME…]: builds hearth and runs all of its tests.
 #
 #   --quick       the release build and its tests only
-#   --long        fuzzing and soak tests run for minutes instead of seconds (HEARTH_TEST_LONG=1 in the environment)
+#   --long        fuzzing and soak tests run for minutes instead of seconds (HEARTH_LONG=1 in the environment)
 #   --stage NAME  only these stages (repeat it): release hygiene consumer abi dev tsan aarch64 tidy
 #
 # What is missing is installed with apt on Debian and Ubuntu (nothing else of the system is touched, but for
@@ -23,7 +23,7 @@ chosen=
 while [ $# -gt 0 ]; do
     case $1 in
     --quick) chosen=release ;;
-    --long) export HEARTH_TEST_LONG=1 ;;
+    --long) export HEARTH_LONG=1 ;;
     --stage)
         [ $# -ge 2 ] || usage
         case " $all " in *" $2 "*) ;; *) echo "unknown stage '$2'; there are: $all" >&2; exit 2 ;; esac

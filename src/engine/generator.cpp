@@ -50,7 +50,7 @@ Generator::~Generator() {
 Status Generator::submit(std::shared_ptr<Session> session, void* handle, const Sampling& sampling,
                          const GenerateOptions& options) {
     if (session->model() != model_) return {Code::invalid_argument, "the session belongs to another model than the generator"};
-    const Status running_already(Code::bad_state, "the session is already running");
+    Status running_already(Code::bad_state, "the session is already running");
     if (session->busy) return running_already;  // then its sequence is another's to look at
     if (session->sequence().length() == 0) return {Code::bad_state, "the session has no tokens to continue"};
     HEARTH_ASSIGN(auto sampler, Sampler::make(sampling, model_->info().vocab, model_->runtime()->kernels()));
@@ -173,7 +173,7 @@ Status Generator::step() {
     const std::size_t rows = plan();
     if (!batch_.empty()) {
         auto logits = model_->logits_room(std::max<std::size_t>(rows, 1));
-        Status status = logits.ok() ? model_->forward(batch_, *logits) : std::move(logits).status();
+        Status status = logits.ok() ? model_->forward(batch_, *logits) : logits.status();
         for (Running* r : planned_) {
             if (!status.ok()) {
                 finish(*r, FinishReason::error, status);

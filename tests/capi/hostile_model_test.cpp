@@ -87,7 +87,7 @@ TEST_CASE("hostile models: bytes changed at random") {
         std::size_t header = bytes.size();
         for (const auto& t : good.tensors) header -= std::min(header, t.bytes.size());
         std::mt19937_64 random(++number);
-        for (int seed = 0; seed < 2000; ++seed) {
+        for (int seed = 0; seed < (long_run() ? 100'000 : 2000); ++seed) {
             CAPTURE(std::string(arch));
             CAPTURE(seed);
             auto changed = bytes;

@@ -20,8 +20,7 @@ constexpr std::uint32_t kContext = 700;
 }  // namespace
 
 TEST_CASE("soak: sessions equal fresh ones after any history") {
-    const char* wanted = std::getenv("HEARTH_LONG");
-    const bool whole = wanted != nullptr && std::string(wanted) == "1";
+    const bool whole = long_run();
     if (!whole) MESSAGE("SHORT: 2 seconds; HEARTH_LONG=1 runs for 3 minutes");
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(whole ? 180 : 2);
     std::mt19937_64 random(whole ? std::random_device{}() : 1);

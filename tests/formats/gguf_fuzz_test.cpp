@@ -89,11 +89,11 @@ TEST_CASE("gguf: a file cut at any byte is refused") {
 
 TEST_CASE("gguf: random damage never crashes and allocates in proportion") {
     const auto original = small_file();
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(test::long_run() ? 180 : 20);
     static constexpr std::uint8_t extreme[] = {0x00, 0x01, 0x7f, 0x80, 0xff, 0xfe, 0x20, 0x09};
     std::size_t worst = 0;
     std::uint64_t seed = 0;
-    for (; seed < 20000 && std::chrono::steady_clock::now() < deadline; ++seed) {
+    for (; seed < (test::long_run() ? 2'000'000U : 20'000U) && std::chrono::steady_clock::now() < deadline; ++seed) {
         auto bytes = original;
         const auto draw = philox4x32(0x6c75, seed, 0);
         const std::uint32_t changes = 1 + draw[0] % 4;
@@ -129,9 +129,9 @@ TEST_CASE("gguf: damaged headers of real files never crash") {
     const auto path = test::shared("families/llama.gguf");
     if (!std::filesystem::exists(path)) return test::skipped("damaged golden files", 1);
     const auto original = test::read_bytes(path);
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(test::long_run() ? 180 : 10);
     std::uint64_t seed = 0;
-    for (; seed < 1000 && std::chrono::steady_clock::now() < deadline; ++seed) {
+    for (; seed < (test::long_run() ? 100'000U : 1000U) && std::chrono::steady_clock::now() < deadline; ++seed) {
         auto bytes = original;
         for (std::uint32_t c = 0; c < 3; ++c) {
             const auto r = philox4x32(0x676f, seed, c);

@@ -86,8 +86,8 @@ void check_against_scalar(const PanelFormat& f, Weights weights, Values values) 
 TEST_CASE("gemm: every instruction set equals scalar to the bit") {
     std::size_t absent = 0;
     for (const IsaInfo& isa : isa_list())
-        if (!isa.available) absent += panel_formats().size();
-    if (absent > 0) MESSAGE("SKIPPED " << absent << " kernels of instruction sets that this CPU or build lacks");
+        if (isa.built && !isa.available) absent += panel_formats().size();
+    if (absent > 0) MESSAGE("SKIPPED " << absent << " kernels of instruction sets that this CPU lacks");
     for (const PanelFormat& f : panel_formats()) {
         CAPTURE(find_codec(f.codec)->name);
         check_against_scalar(f, Weights::plain, Values::normal);

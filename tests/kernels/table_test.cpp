@@ -73,8 +73,8 @@ TEST_CASE("kernel_table: an instruction set runs its own kernels, else those of 
         }
     }
     for (const Line& line : lines())
-        if (!isa_info(line.isa).available) ++absent;
-    if (absent > 0) MESSAGE("SKIPPED " << absent << " kernels of instruction sets that this CPU or build lacks");
+        if (isa_info(line.isa).built && !isa_info(line.isa).available) ++absent;
+    if (absent > 0) MESSAGE("SKIPPED " << absent << " kernels of instruction sets that this CPU lacks");
 }
 
 }  // namespace hearth::test

@@ -127,7 +127,7 @@ void for_each_isa(F f) {
     for (const IsaInfo& isa : isa_list()) {
         if (isa.isa == Isa::scalar) continue;
         if (!isa.available) {
-            if (isa.built) MESSAGE("SKIPPED " << isa.name << ": this CPU lacks it");
+            if (isa.built) MESSAGE("SKIPPED 1 instruction set that this CPU lacks: " << isa.name);
             continue;
         }
         CAPTURE(isa.name);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -23,6 +24,12 @@ inline std::filesystem::path shared(const std::string& name) {
 // The file from the shared collection where it is, else from the clone.
 inline std::filesystem::path shared_or_golden(const std::string& name) {
     return std::filesystem::exists(shared(name)) ? shared(name) : golden(name);
+}
+
+// `tests/run.sh --long`: soak and fuzz for minutes instead of seconds.
+inline bool long_run() {
+    const char* wanted = std::getenv("HEARTH_LONG");
+    return wanted != nullptr && std::strcmp(wanted, "1") == 0;
 }
 
 inline void skipped(const std::string& what, std::size_t count) {
