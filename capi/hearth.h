@@ -99,7 +99,8 @@ typedef struct hearth_runtime_options {
     uint32_t flags;          /* must be 0 */
     uint64_t memory_budget;  /* bytes for weights, caches and scratch together; 0: no limit */
     const char *isa;         /* null, "" or "auto": the environment variable HEARTH_ISA, else the best that this CPU runs */
-    /* Large blocks (weights, caches, scratch); null: the system. Callable from any thread; null result = refused. */
+    /* Large blocks (weights, caches, scratch); null: the system. Callable from any thread; null result = refused.
+     * These, log and run must not call into the same runtime. */
     void *(*allocate)(size_t bytes, size_t alignment, void *user);
     void (*release)(void *block, size_t bytes, void *user);
     void *memory_user;
@@ -136,13 +137,14 @@ typedef struct hearth_model_options {
     size_t struct_size;
     uint32_t flags; /* must be 0 */
     uint32_t reserved;
-    /* Called while loading with done and total bytes of weights; non-zero stops with HEARTH_ECANCELLED. May be null. */
+    /* Called while loading with done and total bytes of weights; non-zero stops with HEARTH_ECANCELLED. May be null.
+     * A load holds its runtime: other loads and passes on it wait, and the callback must not use that runtime. */
     int32_t (*progress)(uint64_t done, uint64_t total, void *user);
     void *progress_user;
 } hearth_model_options;
 
 /* The host's reader; `read` fills dst completely and returns 0, or fails with non-zero. Called from any thread, only
- * during the call it is passed to. */
+ * during the call it is passed to; it must not use the runtime that loads. */
 typedef struct hearth_reader {
     size_t struct_size;
     uint64_t size; /* of the whole file in bytes */
@@ -351,7 +353,7 @@ HEARTH_API hearth_status hearth_generator_submit(hearth_generator *generator, he
 HEARTH_API hearth_status hearth_generator_step(hearth_generator *generator);
 /* HEARTH_EAGAIN when there is no event left. event->struct_size must be set. @since 0.1 */
 HEARTH_API hearth_status hearth_generator_next_event(hearth_event *event, hearth_generator *generator);
-/* Stops a session (null: all) at the next step, with a FINISH event. [any] @since 0.1 */
+/* Stops a running session (null: all that run) at the next step, with a FINISH event. [any] @since 0.1 */
 HEARTH_API hearth_status hearth_generator_cancel(hearth_generator *generator, hearth_session *session);
 
 /* Sugar: submits one session, steps, and calls `on_event` for each event; non-zero from it cancels. *finish may be null.

@@ -50,6 +50,7 @@ Generator::~Generator() {
 Status Generator::submit(std::shared_ptr<Session> session, void* handle, const Sampling& sampling,
                          const GenerateOptions& options) {
     if (session->model() != model_) return {Code::invalid_argument, "the session belongs to another model than the generator"};
+    take_cancellations();  // they are for what was running when they were asked for
     Status running_already(Code::bad_state, "the session is already running");
     if (session->busy) return running_already;  // then its sequence is another's to look at
     if (session->sequence().length() == 0) return {Code::bad_state, "the session has no tokens to continue"};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <new>
 
 #include "hearth/base/cat.hpp"
 
@@ -70,11 +71,15 @@ Result<Linear> Linear::load(LoadContext& context, const TensorInfo* info, const 
         std::vector<Status> failures(workers);
         parallel_for(context.executor, panels_of(w.rows_), [&](std::size_t panel, std::size_t worker) {
             const std::size_t first = panel * kLanes, count = std::min(kLanes, w.rows_ - first);
-            auto rows = stored_rows(context.source, *info, row_bytes, first, count, room[worker].data());
-            if (rows.ok())
-                w.format_->pack(*rows, row_bytes, count, w.k_, w.weights_.data() + panel * w.panel_bytes_);
-            else if (failures[worker].ok())
-                failures[worker] = std::move(rows).status();
+            try {
+                auto rows = stored_rows(context.source, *info, row_bytes, first, count, room[worker].data());
+                if (rows.ok())
+                    w.format_->pack(*rows, row_bytes, count, w.k_, w.weights_.data() + panel * w.panel_bytes_);
+                else if (failures[worker].ok())
+                    failures[worker] = std::move(rows).status();
+            } catch (const std::bad_alloc&) {  // bodies do not throw
+                failures[worker] = Status(Code::out_of_memory, "out of memory");  // short enough to need none
+            }
         });
         for (Status& s : failures) HEARTH_TRY(std::move(s));
     }

@@ -240,3 +240,12 @@ TEST_CASE("generator: a callback stops it, and sees the same tokens as the pull 
     const auto& all = seen.at(pulled.get()).tokens;
     CHECK(tokens == std::vector<std::int32_t>(all.begin(), all.begin() + 5));
 }
+
+TEST_CASE("generator: a cancellation is for what runs when it is asked for") {
+    Fixture f;
+    CHECK_OK(hearth_generator_cancel(f.generator.get(), nullptr));
+    const auto session = f.submit(3);
+    auto seen = drain(f.generator.get());
+    CHECK(seen[session.get()].reason == HEARTH_FINISH_LENGTH);
+    CHECK(seen[session.get()].tokens.size() == 3);
+}

@@ -23,7 +23,9 @@ TEST_CASE("soak: sessions equal fresh ones after any history") {
     const bool whole = long_run();
     if (!whole) MESSAGE("SHORT: 2 seconds; HEARTH_LONG=1 runs for 3 minutes");
     const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(whole ? 180 : 2);
-    std::mt19937_64 random(whole ? std::random_device{}() : 1);
+    const std::uint64_t soak_seed = whole ? std::random_device{}() : 1;
+    MESSAGE("seed " << soak_seed);
+    std::mt19937_64 random(soak_seed);
     const auto runtime = make_runtime(2);
     std::size_t rounds = 0, compared = 0;
     while (std::chrono::steady_clock::now() < end) {

@@ -1,5 +1,6 @@
 # The installed package, used as a stranger would use it.
 set(prefix ${PROJECT_BINARY_DIR}/consumer/prefix)
+file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/consumer)  # the model may be written before the package is installed
 add_test(NAME consumer_install COMMAND ${CMAKE_COMMAND} -DBUILD=${PROJECT_BINARY_DIR} -DPREFIX=${prefix}
                                        -P ${CMAKE_CURRENT_LIST_DIR}/install.cmake)
 set_tests_properties(consumer_install PROPERTIES FIXTURES_SETUP installed LABELS consumer)

@@ -52,7 +52,7 @@ public:
     Status step();
     // False when there is none.
     bool next_event(GenerateEvent& event);
-    // Null: all. Takes effect with the next step. Any thread.
+    // Null: all. Takes effect with the next step or submit, on what runs then. Any thread.
     void cancel(void* handle);
     const std::shared_ptr<LoadedModel>& model() const { return model_; }
 

@@ -1,5 +1,5 @@
 // Keys and values of one sequence, in pages of kSpan tokens. Forks share pages until one of them writes (copy on write).
-// Thread class: one thread at a time for a cache; forks may live on different threads.
+// Thread class: one thread at a time for a cache and its forks together where pages are written (the engine's lock).
 #pragma once
 
 #include <cstddef>
