@@ -55,8 +55,9 @@ step() {
     exit 1
 }
 [ -f "$build/build.ninja" ] || step cmake -S "$here" --preset release -DHEARTH_BUILD_TESTS=OFF
-# Ninja tells its progress in its own log; a line is shown when it takes longer than a few seconds.
+# Ninja tells its progress in its own log; a person at a terminal sees it when it takes longer than a few seconds.
 (
+    [ -t 2 ] || exit 0
     sleep 3
     while :; do
         tail -n 1 "$log" 2>/dev/null | grep -o '^\[[0-9]*/[0-9]*\]' | tr '\n' '\r' >&2
