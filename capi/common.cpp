@@ -44,6 +44,12 @@ Result<std::string_view> text_argument(const char* text, std::size_t length) {
     return std::string_view(text, length);
 }
 
+Result<EncodeOptions> encode_options(uint32_t flags) {
+    if ((flags & ~(HEARTH_TOKENIZE_NO_SPECIAL | HEARTH_TOKENIZE_PARSE_SPECIAL)) != 0)
+        return Status(Code::invalid_argument, cat("flags is ", flags, ", expected HEARTH_TOKENIZE_… only"));
+    return EncodeOptions{(flags & HEARTH_TOKENIZE_NO_SPECIAL) == 0, (flags & HEARTH_TOKENIZE_PARSE_SPECIAL) != 0};
+}
+
 Result<Sampling> sampling_argument(const hearth_sampling* sampling) {
     if (sampling != nullptr) return sampling->impl;
     Sampling greedy;

@@ -110,6 +110,7 @@ Status copy_out(T* buffer, std::size_t capacity, std::size_t* needed, const T* d
 }
 
 Result<std::string_view> text_argument(const char* text, std::size_t length);
+Result<EncodeOptions> encode_options(uint32_t flags);  // HEARTH_TOKENIZE_…
 Result<Sampling> sampling_argument(const hearth_sampling* sampling);
 
 }  // namespace hearth::capi

@@ -59,11 +59,8 @@ hearth_status hearth_session_append_text(hearth_session* session, const char* te
     return guard([&]() -> Status {
         HEARTH_TRY(check_idle(session));
         HEARTH_ASSIGN(const auto input, text_argument(text, length));
-        if ((flags & ~(HEARTH_TOKENIZE_NO_SPECIAL | HEARTH_TOKENIZE_PARSE_SPECIAL)) != 0)
-            return {Code::invalid_argument, cat("flags is ", flags, ", expected HEARTH_TOKENIZE_… only")};
-        EncodeOptions options;
-        options.add_special = (flags & HEARTH_TOKENIZE_NO_SPECIAL) == 0 && session->impl->sequence().length() == 0;
-        options.parse_special = (flags & HEARTH_TOKENIZE_PARSE_SPECIAL) != 0;
+        HEARTH_ASSIGN(EncodeOptions options, encode_options(flags));
+        options.add_special = options.add_special && session->impl->sequence().length() == 0;
         HEARTH_ASSIGN(const auto ids, session->impl->model()->tokenizer()->encode(input, options));
         return session->impl->sequence().append(ids);
     });

@@ -3,16 +3,6 @@
 using namespace hearth;        // NOLINT(google-build-using-namespace)
 using namespace hearth::capi;  // NOLINT(google-build-using-namespace)
 
-namespace {
-
-Result<EncodeOptions> encode_options(uint32_t flags) {
-    if ((flags & ~(HEARTH_TOKENIZE_NO_SPECIAL | HEARTH_TOKENIZE_PARSE_SPECIAL)) != 0)
-        return Status(Code::invalid_argument, cat("flags is ", flags, ", expected HEARTH_TOKENIZE_… only"));
-    return EncodeOptions{(flags & HEARTH_TOKENIZE_NO_SPECIAL) == 0, (flags & HEARTH_TOKENIZE_PARSE_SPECIAL) != 0};
-}
-
-}  // namespace
-
 extern "C" {
 
 hearth_status hearth_tokenizer_open_path(hearth_tokenizer** out, const char* path) {

@@ -27,14 +27,19 @@ Result<const std::byte*> stored_rows(const TensorSource& source, const TensorInf
 
 }  // namespace
 
+Result<std::vector<float>> read_floats(const TensorSource& source, const TensorInfo& info) {
+    const Codec* codec = find_codec(info.type);
+    std::vector<std::byte> stored(info.bytes);
+    HEARTH_TRY(source.read(info, 0, stored));
+    std::vector<float> values(info.elements());
+    codec->decode(stored.data(), values.size() / codec->block_values, values.data());
+    return values;
+}
+
 Result<std::vector<float>> load_vector(LoadContext& context, const TensorInfo* info) {
     std::vector<float> values;
     if (info == nullptr) return values;
-    const Codec* codec = find_codec(info->type);
-    std::vector<std::byte> stored(info->bytes);
-    HEARTH_TRY(context.source.read(*info, 0, stored));
-    values.resize(info->elements());
-    codec->decode(stored.data(), values.size() / codec->block_values, values.data());
+    HEARTH_ASSIGN(values, read_floats(context.source, *info));
     HEARTH_TRY(context.advance(*info));
     return values;
 }

@@ -2,7 +2,7 @@
 #include <cmath>
 
 #include "hearth/base/math.hpp"
-#include "hearth/codecs/codec.hpp"
+#include "hearth/layers/linear.hpp"
 #include "models/family.hpp"
 
 namespace hearth {
@@ -29,11 +29,7 @@ Result<std::vector<float>> read_factors(TensorFinder& tensors, const TensorSourc
     std::vector<float> factors;
     HEARTH_ASSIGN(const TensorInfo* info, tensors.want(name, {dims / 2}));
     if (info == nullptr) return factors;
-    const Codec* codec = find_codec(info->type);
-    std::vector<std::byte> stored(info->bytes);
-    HEARTH_TRY(source.read(*info, 0, stored));
-    factors.resize(info->elements());
-    codec->decode(stored.data(), factors.size() / codec->block_values, factors.data());
+    HEARTH_ASSIGN(factors, read_floats(source, *info));
     for (std::size_t i = 0; i < factors.size(); ++i)
         if (!(static_cast<double>(factors[i]) >= kLeastFactor))
             return Status(Code::malformed, cat("tensor '", name, "' entry ", i, " is ", factors[i], ", expected at least ", kLeastFactor));
@@ -118,6 +114,13 @@ Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, R
     HEARTH_TRY(read_rope(h, tensors, s));
     s.rope.kind = kind;
     return s;
+}
+
+Status refuse_experts(const Hparams& h) {
+    HEARTH_ASSIGN(const auto experts, h.metadata().get_uint(h.full("expert_count")));
+    if (experts.value_or(0) == 0) return {};
+    return {Code::unsupported, cat("metadata key '", h.full("expert_count"), "' is ", *experts,
+                                   ": mixtures of experts are not supported yet")};
 }
 
 }  // namespace hearth

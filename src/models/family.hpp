@@ -11,6 +11,9 @@ namespace hearth {
 // Sets rope.kind to `kind` and attention_scale to 1/sqrt(key_dim) unless the file says otherwise.
 Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, RopeKind kind);
 
+// For families whose files may also be mixtures of experts, which have no forward here.
+Status refuse_experts(const Hparams& h);
+
 Result<std::unique_ptr<Blueprint>> make_decoder(const Hparams& h, TensorFinder& tensors, DecoderSpec spec);
 
 #define HEARTH_MODEL(name, function) \

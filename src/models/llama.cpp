@@ -5,10 +5,7 @@
 namespace hearth {
 
 Result<std::unique_ptr<Blueprint>> describe_llama(const Hparams& h, TensorFinder& tensors) {
-    HEARTH_ASSIGN(auto experts, h.metadata().get_uint(h.full("expert_count")));
-    if (experts.value_or(0) != 0)
-        return Status(Code::unsupported, cat("metadata key '", h.full("expert_count"), "' is ", *experts,
-                                             ": mixtures of experts are not supported yet"));
+    HEARTH_TRY(refuse_experts(h));
     HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::adjacent));
     return make_decoder(h, tensors, std::move(spec));
 }

@@ -13,6 +13,9 @@
 
 namespace hearth {
 
+// The values of a small tensor of any type.
+Result<std::vector<float>> read_floats(const TensorSource& source, const TensorInfo& info);
+
 // A vector of floats stored with the model (norm weights, biases, rope factors). Empty when the model has none.
 Result<std::vector<float>> load_vector(LoadContext& context, const TensorInfo* info);
 
