@@ -143,15 +143,7 @@ private:
         return {};
     }
 
-    void append_normal(Token id, std::string& out) const override {
-        const std::string_view spelling = vocab().text(id);
-        for (std::size_t i = 0; i < spelling.size();) {
-            const std::size_t mark = std::min(spelling.find(space_mark, i), spelling.size());
-            out.append(spelling, i, mark - i);
-            if (mark < spelling.size()) out += ' ';
-            i = mark + space_mark.size();
-        }
-    }
+    void append_normal(Token id, std::string& out) const override { append_with_spaces(vocab().text(id), out); }
 
     std::size_t longest_ = 0;  // bytes of the longest token that merging can give
     FlatMap<bool> pairs_;      // characters that follow each other in some token

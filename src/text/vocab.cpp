@@ -314,4 +314,13 @@ Status Vocab::load_flags(const Metadata& metadata, const VocabDefaults& defaults
     return {};
 }
 
+void append_with_spaces(std::string_view spelling, std::string& out) {
+    for (std::size_t i = 0; i < spelling.size();) {
+        const std::size_t mark = std::min(spelling.find(space_mark, i), spelling.size());
+        out.append(spelling, i, mark - i);
+        if (mark < spelling.size()) out += ' ';
+        i = mark + space_mark.size();
+    }
+}
+
 }  // namespace hearth::text

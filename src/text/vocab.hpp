@@ -17,6 +17,8 @@
 namespace hearth::text {
 
 inline constexpr std::string_view space_mark = "\xe2\x96\x81";  // U+2581, a space inside SentencePiece vocabularies
+// Appends a token's spelling as running text: its marks become spaces.
+void append_with_spaces(std::string_view spelling, std::string& out);
 
 // What a tokenizer model assumes where the file has no key.
 struct VocabDefaults {
