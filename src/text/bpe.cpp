@@ -1,5 +1,5 @@
 // Byte-pair encoding: over bytes spelled in GPT-2's alphabet (Radford et al., 2019; "gpt2"), or over characters with
-// spaces as U+2581 ("gemma4").
+// spaces as U+2581 ("gemma4") or as they are ("whitespace").
 #include <array>
 #include <memory>
 #include <string>
@@ -11,6 +11,7 @@
 #include "text/pre_tokenizer.hpp"
 #include "text/string_table.hpp"
 #include "text/tokenizer_base.hpp"
+#include "text/unicode.hpp"
 #include "text/word_cache.hpp"
 
 namespace hearth::text {
@@ -63,10 +64,16 @@ public:
     Bpe(std::string_view model, Vocab v, PreTokenizer pre) : TokenizerBase(model, std::move(v)), pre_(std::move(pre)) {}
 
     Status prepare(const Metadata& metadata) {
-        raw_ = pre_.has(escape_spaces);
+        marks_ = pre_.has(escape_spaces);
+        raw_ = marks_ || pre_.has(whole_characters);
+        HEARTH_ASSIGN(const auto lowercase, metadata.get_bool("tokenizer.ggml.normalizer.lowercase"));
+        lowercase_ = lowercase.value_or(false);
         for (std::size_t i = 0; i < vocab().size(); ++i) {
             const std::string_view spelling = vocab().text(static_cast<Token>(i));
-            bytes_.append(raw_ ? replace_all(spelling, space_mark, " ") : bytes_of(spelling));
+            if (marks_)
+                bytes_.append(replace_all(spelling, space_mark, " "));
+            else
+                bytes_.append(raw_ ? std::string(spelling) : bytes_of(spelling));
         }
         if (pre_.has(ignore_merges) && !raw_) bytes_.index([&](std::size_t i) { return plain(static_cast<Token>(i)); });
         for (std::size_t b = 0; b < 256; ++b) {
@@ -123,8 +130,13 @@ private:
     }
 
     Status encode_text(std::string_view raw, bool at_start, std::vector<Token>& out) const override {
+        std::string lower;
+        if (lowercase_) {
+            lower = unicode::encode(unicode::lower(unicode::decode(raw)));
+            raw = lower;
+        }
         std::string escaped;
-        if (raw_) {
+        if (marks_) {
             if (at_start && vocab().add_space_prefix) escaped = space_mark;
             escaped += replace_all(raw, " ", space_mark);
             raw = escaped;
@@ -179,6 +191,7 @@ private:
             } else {
                 ++i;
             }
+            if (id < 0 && vanishes(word.substr(here, i - here))) continue;
             symbols.push_back({static_cast<std::uint32_t>(here), static_cast<std::uint32_t>(i - here), id});
         }
         merger.run([&](const Symbol& left, const Symbol& right) -> Merge {
@@ -214,10 +227,22 @@ private:
         return {};
     }
 
+    // A character that Hugging Face's whitespace splitting and BPE leave out: before merging, so that its neighbours
+    // may merge.
+    bool vanishes(std::string_view character) const {
+        if (!pre_.has(whole_characters)) return false;
+        for (const char c : character)
+            if (vocab().byte_token(static_cast<unsigned char>(c)) >= 0) return false;
+        std::size_t i = 0;
+        return !vocab().special(SpecialToken::unknown) || unicode::is_whitespace(utf8_next(character, i));
+    }
+
     void append_normal(Token id, std::string& out) const override { out += bytes_[static_cast<std::size_t>(id)]; }
 
     PreTokenizer pre_;
-    bool raw_ = false;                // characters instead of bytes
+    bool raw_ = false;    // characters instead of bytes
+    bool marks_ = false;  // with U+2581 for the space
+    bool lowercase_ = false;
     std::array<Token, 256> first_{};  // the token of a byte (of an ASCII character when raw_), -1: none
     StringTable bytes_;               // what each token stands for in running text
     FlatMap<Merge> merges_;           // by the pair of ids

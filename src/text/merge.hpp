@@ -27,7 +27,8 @@ struct Merge {
 
 class Merger {
 public:
-    // To be filled by the caller with the word's first symbols, in order and without gaps; merged in place.
+    // To be filled by the caller with the word's first symbols, in order; merged in place. Symbols around a part that was
+    // left out are neighbours: a merged one counts its bytes without the part.
     std::vector<Symbol> symbols;
 
     // lookup(left, right) gives the Merge of two adjacent symbols.

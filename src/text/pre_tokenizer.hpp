@@ -20,7 +20,8 @@ enum PreTokenizerFlags : unsigned {
     add_separator = 4,
     no_bos = 8,
     escape_spaces = 16,
-    whole_newlines = 32,  // a run of newlines that is a token is taken whole
+    whole_newlines = 32,    // a run of newlines that is a token is taken whole
+    whole_characters = 64,  // merging starts from characters as they are; those unknown without unknown token vanish
 };
 
 class PreTokenizer {

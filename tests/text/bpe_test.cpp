@@ -156,6 +156,63 @@ TEST_CASE("bpe: gemma4 merges characters, keeps runs of newlines and falls back 
     CHECK(t->decode(encode(*t, " ab €\n\n\n a")) == " ab €\n\n\n a");
 }
 
+TEST_CASE("bpe: whitespace merges whole characters between the white space") {
+    nlohmann::json keys;
+    keys["tokenizer.ggml.model"] = "gpt2";
+    keys["tokenizer.ggml.pre"] = "whitespace";
+    for (const char* token : {"<s>", "<unk>"}) test::add(keys, token, 3);
+    for (const char* token : {"你", "好", "世", "界", "你好", "世界", "你好世界", "a", "b", "ab", "A", "é", "Ġ", "▁"})
+        test::add(keys, token);
+    keys["tokenizer.ggml.merges"] = {"你 好", "世 界", "你好 世界", "a b"};
+    const auto t = test::tokenizer_of(keys);
+    CHECK(spelled(*t, encode(*t, "你好世界")) == Words{"你好世界"});
+    CHECK(spelled(*t, encode(*t, "你好 世界\n\u3000abé")) == Words{"你好", "世界", "ab", "é"});
+    CHECK(spelled(*t, encode(*t, "Ġ▁a")) == Words{"Ġ", "▁", "a"});  // no alphabet of bytes, no mark of spaces
+    CHECK(t->decode(encode(*t, "你好Ġ▁éab世界")) == "你好Ġ▁éab世界");
+    // Without unknown token what the vocabulary lacks vanishes before anything merges.
+    CHECK(spelled(*t, encode(*t, "a🙂b你X好 X")) == Words{"ab", "你好"});
+    CHECK(encode(*t, " \t\n\u2028").empty());
+    CHECK(encode(*t, "<s>").empty());
+    CHECK(encode(*t, "<s>", {false, true}) == std::vector<Token>{0});
+
+    auto unknown = test::with(keys, {{"tokenizer.ggml.unknown_token_id", 1}});
+    const auto u = test::tokenizer_of(unknown);
+    CHECK(spelled(*u, encode(*u, "a🙂🙂b X\n好")) == Words{"a", "<unk>", "<unk>", "b", "<unk>", "好"});
+    // White space that is a token is a piece of its own.
+    test::add(unknown, " ");
+    test::add(unknown, "<0x0A>", 6);
+    const auto spaced = test::tokenizer_of(unknown);
+    CHECK(spelled(*spaced, encode(*spaced, "ab  a\n")) == Words{"ab", " ", " ", "a", "<0x0A>"});
+    CHECK(spaced->decode(encode(*spaced, "你好 ab\n世界")) == "你好 ab\n世界");
+}
+
+TEST_CASE("bpe: text is lower-cased where the file says so") {
+    nlohmann::json keys = test::bpe_keys();
+    test::add(keys, "AB", 4);
+    const auto plain = test::tokenizer_of(keys);
+    CHECK(spelled(*plain, encode(*plain, "AbC")) == Words{"A", "b", "C"});
+    keys["tokenizer.ggml.normalizer.lowercase"] = true;
+    const auto lower = test::tokenizer_of(keys);
+    CHECK(spelled(*lower, encode(*lower, "AbC Abc ABC")) == Words{"abc", "Ġ", "abc", "Ġ", "AB", "c"});
+    CHECK(lower->decode(encode(*lower, "ÀΣ")) == "àσ");
+    keys["tokenizer.ggml.normalizer.lowercase"] = "yes";
+    CHECK(test::mentions(test::refusal_of(keys), "tokenizer.ggml.normalizer.lowercase"));
+}
+
+TEST_CASE("bpe: whole characters give the ids of Hugging Face's tokenizers on every golden text") {
+    for (const char* name : {"bpe_whitespace_lowercase", "bpe_whitespace_cased"}) {
+        CAPTURE(name);
+        const auto golden = test::golden_vocab(name);
+        const auto tokenizer = test::tokenizer_of(golden.keys);
+        REQUIRE(golden.cases.size() > 60);
+        for (const auto& one : golden.cases) {
+            const auto text = one["text"].get<std::string>();
+            CAPTURE(text);
+            CHECK(encode(*tokenizer, text) == one["ids"].get<std::vector<Token>>());
+        }
+    }
+}
+
 TEST_CASE("bpe: contradictions in the file are refused with key and entry") {
     const auto keys = test::bpe_keys();
     const auto merges = [&](const nlohmann::json& list) {

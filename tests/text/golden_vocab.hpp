@@ -1,4 +1,4 @@
-// The vocabularies of tests/golden/text (written by make_wpm_golden.py and make_ugm_golden.py) and hand-made metadata.
+// The vocabularies of tests/golden/text (written by make_*_golden.py) and hand-made metadata.
 #pragma once
 
 #include <doctest/doctest.h>

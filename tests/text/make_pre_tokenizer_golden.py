@@ -55,6 +55,7 @@ PATTERNS = {
     "bloom": [BLOOM],
     "viking": [BLOOM, r"\p{N}"],
     "gemma4": [r"[^\n]+|[\n]+"],
+    "whitespace": [r"\S+"],
     "youtu": [
         "[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|[一-龥\u3040-ゟ゠-ヿ]+",
         cased(CI + "?") + r"|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|" + SPACES,
