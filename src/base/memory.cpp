@@ -15,6 +15,25 @@ constexpr std::size_t kHugePage = std::size_t{2} << 20;
 
 std::size_t round_up(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 
+// A mapping that begins on a huge page, *mapped bytes long; null when the system refuses.
+void* map_huge(std::size_t bytes, std::size_t& mapped) {
+    mapped = round_up(bytes, kHugePage);
+    void* const wide = mmap(nullptr, mapped + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (wide == MAP_FAILED) {
+        mapped = 0;
+        return nullptr;
+    }
+    // Not every kernel aligns large mappings, and a huge page that begins outside is none.
+    auto* const begin = static_cast<std::byte*>(wide);
+    const std::size_t before = (kHugePage - reinterpret_cast<std::uintptr_t>(wide) % kHugePage) % kHugePage;
+    if (before != 0) munmap(begin, before);
+    munmap(begin + before + mapped, kHugePage - before);
+#ifdef MADV_HUGEPAGE
+    madvise(begin + before, mapped, MADV_HUGEPAGE);
+#endif
+    return begin + before;
+}
+
 Status refusal(std::uint64_t bytes, std::string_view what, std::uint64_t used, std::uint64_t limit) {
     return {Code::over_budget, cat(what, " needs ", bytes, " bytes; the memory budget is ", limit, " bytes, of which ", used,
                                    " are in use")};
@@ -35,7 +54,7 @@ Status Budget::check(std::uint64_t bytes, std::string_view what) const {
     return {};
 }
 
-Result<Buffer> Buffer::make(std::shared_ptr<Memory> memory, std::size_t bytes, std::string_view what) {
+Result<Buffer> Buffer::make(std::shared_ptr<Memory> memory, std::size_t bytes, std::string_view what, Content content) {
     Buffer b;
     if (bytes == 0) return b;
     if (bytes > SIZE_MAX / 2) return Status(Code::out_of_memory, cat(what, " needs ", bytes, " bytes, more than can be addressed"));
@@ -46,22 +65,13 @@ Result<Buffer> Buffer::make(std::shared_ptr<Memory> memory, std::size_t bytes, s
     const Allocator& host = memory->allocator;
     if (host.allocate != nullptr) {
         block = host.allocate(rounded, kAlignment, host.user);
-        if (block != nullptr) std::memset(block, 0, rounded);
+        if (block != nullptr && content == Content::zero) std::memset(block, 0, rounded);
     } else if (rounded >= kHugePage) {
         // Straight from the system, already zero; huge pages spare the TLB when weights stream through once per token.
-        mapped = round_up(rounded, kHugePage);
-        block = mmap(nullptr, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (block == MAP_FAILED) {
-            block = nullptr;
-            mapped = 0;
-        }
-#ifdef MADV_HUGEPAGE
-        else
-            madvise(block, mapped, MADV_HUGEPAGE);
-#endif
+        block = map_huge(rounded, mapped);
     } else {
         block = std::aligned_alloc(kAlignment, rounded);
-        if (block != nullptr) std::memset(block, 0, rounded);
+        if (block != nullptr && content == Content::zero) std::memset(block, 0, rounded);
     }
     if (block == nullptr) {
         memory->budget.give(bytes);

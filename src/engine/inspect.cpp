@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <map>
 
+#include "engine/inspect.hpp"
 #include "engine/json_text.hpp"
 #include "hearth/codecs/codec.hpp"
 #include "hearth/engine/engine.hpp"
@@ -72,11 +73,15 @@ std::string metadata_text(const MetaValue& value) {
     return j.take();
 }
 
-Result<std::string> inspect(const Gguf& file, std::size_t workers) {
-    JsonText j;
+Understanding understand(const Gguf& file) {
     Trouble part{};
     auto blueprint = describe_model(file.metadata(), file, &part);
-    auto tokenizer = Tokenizer::make(file.metadata());
+    return {std::move(blueprint), Tokenizer::make(file.metadata()), part};
+}
+
+std::string inspection_text(const Gguf& file, const Understanding& model, std::size_t workers) {
+    JsonText j;
+    const auto& [blueprint, tokenizer, part] = model;
     j.begin_object().member("supported", blueprint.ok() && tokenizer.ok());
     if (!blueprint.ok() || !tokenizer.ok()) {
         const Status& s = !blueprint.ok() ? blueprint.status() : tokenizer.status();
@@ -105,6 +110,10 @@ Result<std::string> inspect(const Gguf& file, std::size_t workers) {
     if (blueprint.ok()) write_memory_plan(j, **blueprint, workers);
     j.end_object();
     return j.take();
+}
+
+Result<std::string> inspect(const Gguf& file, std::size_t workers) {
+    return inspection_text(file, understand(file), workers);
 }
 
 }  // namespace hearth

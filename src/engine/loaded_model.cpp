@@ -1,7 +1,7 @@
 #include <algorithm>
 
+#include "engine/inspect.hpp"
 #include "hearth/base/cat.hpp"
-#include "hearth/engine/engine.hpp"
 
 namespace hearth {
 
@@ -10,25 +10,24 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
     auto m = std::make_shared<LoadedModel>();
     m->runtime_ = std::move(runtime);
     const std::string name = file->name();
-    Trouble part{};
-    auto blueprint = describe_model(file->metadata(), *file, &part);
+    Understanding model = understand(*file);
+    auto& blueprint = model.blueprint;
     if (!blueprint.ok()) return std::move(blueprint).status().in(name);
     m->info_ = (*blueprint)->info();
-    auto tokenizer = Tokenizer::make(file->metadata());
-    if (!tokenizer.ok()) return std::move(tokenizer).status().in(name);
-    m->tokenizer_ = *std::move(tokenizer);
-    HEARTH_ASSIGN(m->inspection_, inspect(*file, m->runtime_->executor().workers()));
-    HEARTH_TRY(m->runtime_->memory()->budget.check(m->info_.weight_bytes, cat(name, ": the weights")));
+    if (!model.tokenizer.ok()) return std::move(model.tokenizer).status().in(name);
+    m->inspection_ = inspection_text(*file, model, m->runtime_->executor().workers());
+    m->tokenizer_ = *std::move(model.tokenizer);
 
     const auto guard = m->runtime_->lock();
     LoadContext context{*file, m->runtime_->memory(), m->runtime_->executor(), m->runtime_->log()};
+    HEARTH_TRY(context.arena->reserve(m->info_.weight_bytes, cat(name, ": the weights")));
     context.progress = progress.report;
     context.progress_user = progress.user;
     for (const TensorInfo& t : file->tensors()) context.total_bytes += t.bytes;
-    auto model = (*blueprint)->load(context);
-    if (!model.ok()) return std::move(model).status().in(name);
+    auto loaded = (*blueprint)->load(context);
+    if (!loaded.ok()) return std::move(loaded).status().in(name);
     HEARTH_TRY(context.finish().in(name));
-    m->model_ = *std::move(model);
+    m->model_ = *std::move(loaded);
     m->metadata_ = file->take_metadata();  // the last use of the file
     m->runtime_->log()(LogLevel::info, cat(name, ": ", m->info_.architecture, ", ", m->info_.weight_bytes, " bytes of weights"));
     return m;

@@ -178,8 +178,9 @@ Status Gguf::read(const TensorInfo& info, std::uint64_t offset, std::span<std::b
     return parts_[info.part]->read(info.offset + offset, dst).in(cat("tensor ", quote(info.name)));
 }
 
-void Gguf::release(const TensorInfo& info) const {
-    if (info.part < parts_.size()) parts_[info.part]->release(info.offset, info.bytes);
+void Gguf::release(const TensorInfo& info, std::uint64_t offset, std::uint64_t bytes) const {
+    if (info.part >= parts_.size() || offset > info.bytes || bytes > info.bytes - offset) return;
+    parts_[info.part]->release(info.offset + offset, bytes);
 }
 
 }  // namespace hearth

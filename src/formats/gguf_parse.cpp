@@ -286,6 +286,7 @@ Status parse(const ByteSource& source, std::uint32_t part, GgufPart& out) {
         HEARTH_TRY(parse_tensor(in, i, out.tensors[i]));
     }
     HEARTH_TRY(place_tensors(source, in.position(), alignment, out.tensors));
+    source.release(0, in.position());  // vocabularies make headers of many megabytes
     return check_overlaps(out.tensors);
 }
 

@@ -1,11 +1,10 @@
 #include "hearth/layers/linear.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
-#include <new>
 
 #include "hearth/base/cat.hpp"
+#include "layers/slabs.hpp"
 
 namespace hearth {
 
@@ -15,15 +14,6 @@ namespace {
 const PanelFormat& f32_panel() { return *find_panel_format(0); }
 
 std::size_t panels_of(std::size_t rows) { return (rows + kLanes - 1) / kLanes; }
-
-// `count` stored rows from `row`: a view where the source is mapped, else read into `room`.
-Result<const std::byte*> stored_rows(const TensorSource& source, const TensorInfo& info, std::size_t row_bytes,
-                                     std::size_t row, std::size_t count, std::byte* room) {
-    const auto view = source.view(info);
-    if (!view.empty()) return view.data() + row * row_bytes;
-    HEARTH_TRY(source.read(info, row * row_bytes, {room, count * row_bytes}));
-    return static_cast<const std::byte*>(room);
-}
 
 }  // namespace
 
@@ -47,7 +37,7 @@ Result<std::vector<float>> load_vector(LoadContext& context, const TensorInfo* i
 std::uint64_t Linear::memory_bytes(const TensorInfo* info) {
     if (info == nullptr) return 0;
     const PanelFormat* format = find_panel_format(info->type);
-    return format != nullptr ? panels_of(info->rows()) * format->panel_bytes(info->shape[0]) : info->bytes;
+    return Arena::place_bytes(format != nullptr ? panels_of(info->rows()) * format->panel_bytes(info->shape[0]) : info->bytes);
 }
 
 std::uint64_t Linear::scratch_bytes(const TensorInfo* info) {
@@ -63,30 +53,22 @@ Result<Linear> Linear::load(LoadContext& context, const TensorInfo* info, const 
     w.format_ = find_panel_format(info->type);
     w.rows_ = info->rows();
     w.k_ = info->shape[0];
+    w.bytes_ = memory_bytes(info);
+    w.arena_ = context.arena;
+    HEARTH_ASSIGN(const std::span<std::byte> place, context.arena->take(w.bytes_, cat("tensor '", info->name, "'")));
+    w.weights_ = place.data();
     const std::size_t row_bytes = w.codec_->row_bytes(w.k_);
-    HEARTH_ASSIGN(w.weights_, Buffer::make(context.memory, memory_bytes(info), cat("tensor '", info->name, "'")));
     if (w.format_ == nullptr) {
-        HEARTH_TRY(context.source.read(*info, 0, w.weights_.bytes()));
+        HEARTH_TRY(copy_stored(context, *info, 0, place.first(static_cast<std::size_t>(info->bytes))));
     } else {
         w.panel_bytes_ = w.format_->panel_bytes(w.k_);
-        const std::size_t workers = context.executor.workers();
-        std::vector<std::vector<std::byte>> room(workers);
-        if (context.source.view(*info).empty())
-            for (auto& r : room) r.resize(kLanes * row_bytes);
-        std::vector<Status> failures(workers);
-        parallel_for(context.executor, panels_of(w.rows_), [&](std::size_t panel, std::size_t worker) {
-            const std::size_t first = panel * kLanes, count = std::min(kLanes, w.rows_ - first);
-            try {
-                auto rows = stored_rows(context.source, *info, row_bytes, first, count, room[worker].data());
-                if (rows.ok())
-                    w.format_->pack(*rows, row_bytes, count, w.k_, w.weights_.data() + panel * w.panel_bytes_);
-                else if (failures[worker].ok())
-                    failures[worker] = std::move(rows).status();
-            } catch (const std::bad_alloc&) {  // bodies do not throw
-                failures[worker] = Status(Code::out_of_memory, "out of memory");  // short enough to need none
+        HEARTH_TRY(for_slabs(context, *info, kLanes * row_bytes, [&](const Slab& slab) {
+            for (std::size_t i = 0; i < slab.units; ++i) {
+                const std::size_t panel = slab.first + i;
+                w.format_->pack(slab.bytes + i * kLanes * row_bytes, row_bytes, std::min(kLanes, w.rows_ - panel * kLanes),
+                                w.k_, place.data() + panel * w.panel_bytes_);
             }
-        });
-        for (Status& s : failures) HEARTH_TRY(std::move(s));
+        }));
     }
     HEARTH_TRY(context.advance(*info));
     HEARTH_ASSIGN(w.bias_, load_vector(context, bias));
@@ -97,10 +79,10 @@ Result<Linear> Linear::load(LoadContext& context, const TensorInfo* info, const 
 
 void Linear::row(std::size_t index, float* values) const {
     if (format_ != nullptr) {
-        format_->unpack(weights_.data() + index / kLanes * panel_bytes_, index % kLanes, k_, values);
+        format_->unpack(weights_ + index / kLanes * panel_bytes_, index % kLanes, k_, values);
     } else {
         const std::size_t row_bytes = codec_->row_bytes(k_);
-        codec_->decode(weights_.data() + index * row_bytes, k_ / codec_->block_values, values);
+        codec_->decode(weights_ + index * row_bytes, k_ / codec_->block_values, values);
     }
 }
 
@@ -149,7 +131,7 @@ void LinearRun::run_part(const RunContext& run, const LinearInput& input, const 
     args.tokens = input.tokens;
     args.y_stride = part.y_stride;
     if (w.format_ != nullptr) {
-        args.panels = w.weights_.data() + first_panel * w.panel_bytes_;
+        args.panels = w.weights_ + first_panel * w.panel_bytes_;
         args.panel_bytes = w.panel_bytes_;
         args.rows = end - first;
         args.y = part.y + first;
@@ -165,7 +147,7 @@ void LinearRun::run_part(const RunContext& run, const LinearInput& input, const 
             const std::size_t count = std::min(kLanes, end - r0);
             for (std::size_t r = 0; r < kLanes; ++r) {
                 if (r < count) {
-                    w.codec_->decode(w.weights_.data() + (r0 + r) * row_bytes, w.k_ / w.codec_->block_values, row);
+                    w.codec_->decode(w.weights_ + (r0 + r) * row_bytes, w.k_ / w.codec_->block_values, row);
                     for (std::size_t i = 0; i < w.k_; ++i) panel[i * kLanes + r] = row[i];
                 } else {
                     for (std::size_t i = 0; i < w.k_; ++i) panel[i * kLanes + r] = 0.0F;

@@ -1,4 +1,4 @@
-"""run.py --hearth FILE --tiny-model FILE [--hello FILE …] [--emulator COMMAND] [unittest arguments]
+"""run.py --hearth FILE --tiny-model FILE [--hello FILE …] [--emulator COMMAND] [--sanitize NAMES] [unittest arguments]
 
 Runs the tests of the command line over built programs."""
 
@@ -17,12 +17,14 @@ def main():
     parser.add_argument("--tiny-model", required=True)
     parser.add_argument("--hello", action="append", default=[])
     parser.add_argument("--emulator", default="")
+    parser.add_argument("--sanitize", default="", help="the sanitizers that the programs were built with")
     parser.add_argument("-k", dest="patterns", action="append", help="only tests whose name contains it")
     options = parser.parse_args()
     emulator = shlex.split(options.emulator.replace(";", " "))
     support.hearth[:] = emulator + [options.hearth]
     support.tiny_model[:] = emulator + [options.tiny_model]
     support.others["hello"] = [emulator + [path] for path in options.hello]
+    support.instrumented = bool(emulator or options.sanitize)
     loader = unittest.TestLoader()
     if options.patterns:
         loader.testNamePatterns = [f"*{p}*" for p in options.patterns]

@@ -11,6 +11,7 @@ STORIES = GOLDEN / "stories260K.gguf"
 TIMEOUT = 300
 
 hearth, tiny_model, others = [], [], {}  # command lines, set by run.py
+instrumented = False  # the programs run under an emulator or with sanitizers; set by run.py
 _folder = tempfile.TemporaryDirectory(prefix="hearth-cli-")
 folder = Path(_folder.name)
 

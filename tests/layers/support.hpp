@@ -147,7 +147,11 @@ public:
         std::memcpy(dst.data(), bytes.data() + offset, dst.size());
         return {};
     }
-    void release(const TensorInfo&) const override { released.fetch_add(1); }
+    using TensorSource::release;
+    void release(const TensorInfo& info, std::uint64_t offset, std::uint64_t bytes) const override {
+        CHECK((offset <= info.bytes && bytes <= info.bytes - offset));
+        if (offset == 0 && bytes == info.bytes) released.fetch_add(1);
+    }
 
     Tensors() { infos_.reserve(4096); }  // infos stay where they are
 

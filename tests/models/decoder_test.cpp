@@ -225,8 +225,8 @@ TEST_CASE("decoder: loading stops at the budget and gives everything back") {
     const auto executor = executor_of(1);
     for (const std::uint64_t limit : {std::uint64_t{1}, need / 2, need - 1, need}) {
         const auto memory = std::make_shared<Memory>(Allocator{}, limit);
-        LoadContext context{*opened.file, memory, *executor, Logger{}};
         {
+            LoadContext context{*opened.file, memory, *executor, Logger{}};
             auto model = (*blueprint)->load(context);
             CHECK(model.ok() == (limit == need));
             if (!model.ok()) {

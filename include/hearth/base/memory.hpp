@@ -44,7 +44,7 @@ struct Memory {
     Memory(Allocator a, std::uint64_t limit) : allocator(a), budget(limit) {}
 };
 
-// A zeroed block of memory, aligned to 64 bytes, in huge pages where it is large and the system has them.
+// A block of memory, aligned to 64 bytes, in huge pages where it is large and the system has them.
 class Buffer {
 public:
     Buffer() = default;
@@ -58,7 +58,9 @@ public:
     Buffer& operator=(const Buffer&) = delete;
     ~Buffer();
 
-    static Result<Buffer> make(std::shared_ptr<Memory> memory, std::size_t bytes, std::string_view what);
+    enum class Content : int { zero, unspecified };
+    static Result<Buffer> make(std::shared_ptr<Memory> memory, std::size_t bytes, std::string_view what,
+                               Content content = Content::zero);
 
     std::byte* data() { return data_; }
     const std::byte* data() const { return data_; }

@@ -40,8 +40,10 @@ public:
     virtual std::span<const std::byte> view(const TensorInfo& info) const = 0;
     // Copies dst.size() bytes from `offset` within the tensor.
     virtual Status read(const TensorInfo& info, std::uint64_t offset, std::span<std::byte> dst) const = 0;
-    // The caller is done with these bytes; the source may give their pages back to the system.
-    virtual void release(const TensorInfo& info) const = 0;
+    // The caller is done with `bytes` bytes from `offset` within the tensor; the source may give their pages back to the
+    // system.
+    virtual void release(const TensorInfo& info, std::uint64_t offset, std::uint64_t bytes) const = 0;
+    void release(const TensorInfo& info) const { release(info, 0, info.bytes); }
 };
 
 }  // namespace hearth

@@ -42,7 +42,8 @@ public:
     const TensorInfo* find(std::string_view name) const override;
     std::span<const std::byte> view(const TensorInfo& info) const override;
     Status read(const TensorInfo& info, std::uint64_t offset, std::span<std::byte> dst) const override;
-    void release(const TensorInfo& info) const override;
+    using TensorSource::release;
+    void release(const TensorInfo& info, std::uint64_t offset, std::uint64_t bytes) const override;
 
 private:
     Gguf() = default;

@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "hearth/base/arena.hpp"
 #include "hearth/base/log.hpp"
 #include "hearth/base/memory.hpp"
 #include "hearth/base/parallel.hpp"
@@ -22,6 +23,8 @@ struct LoadContext {
     std::shared_ptr<Memory> memory;
     Executor& executor;
     Logger log;
+    // Where weights go: room for all of them where the caller reserved it.
+    std::shared_ptr<Arena> arena = std::make_shared<Arena>(memory);
     // Called with loaded and total stored bytes between tensors; non-zero cancels. May be null.
     int (*progress)(std::uint64_t done, std::uint64_t total, void* user) = nullptr;
     void* progress_user = nullptr;

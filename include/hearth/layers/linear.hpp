@@ -26,14 +26,14 @@ public:
     // Null info gives an empty Linear. `bias` {rows} and `scale` {1}, a factor of the output before the bias, may be null.
     static Result<Linear> load(LoadContext& context, const TensorInfo* info, const TensorInfo* bias = nullptr,
                                const TensorInfo* scale = nullptr);
-    // Bytes that load would hold, and scratch bytes that one worker needs to run it.
+    // Bytes that load would take of an arena, and scratch bytes that one worker needs to run it.
     static std::uint64_t memory_bytes(const TensorInfo* info);
     static std::uint64_t scratch_bytes(const TensorInfo* info);
 
     bool empty() const { return rows_ == 0; }
     std::size_t rows() const { return rows_; }
     std::size_t k() const { return k_; }
-    std::uint64_t bytes() const { return weights_.size(); }
+    std::uint64_t bytes() const { return bytes_; }
     Activation activation() const { return format_ != nullptr ? format_->activation : Activation::f32; }
     // One row as floats [k], equal to the bit to the stored block's decode.
     void row(std::size_t index, float* values) const;
@@ -43,7 +43,9 @@ private:
     const PanelFormat* format_ = nullptr;  // null: stored bytes of codec_
     const Codec* codec_ = nullptr;
     std::size_t rows_ = 0, k_ = 0, panel_bytes_ = 0;
-    Buffer weights_;                       // [ceil(rows / 16), panel_bytes] or [rows, row_bytes]
+    std::shared_ptr<const Arena> arena_;   // holds weights_
+    const std::byte* weights_ = nullptr;   // [ceil(rows / 16), panel_bytes] or [rows, row_bytes]
+    std::uint64_t bytes_ = 0;
     std::vector<float> bias_;              // [rows] or empty
     float scale_ = 1;
 };
