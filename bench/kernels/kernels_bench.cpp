@@ -39,7 +39,12 @@ std::size_t fill_panels(const PanelFormat& f) {
     std::vector<std::byte> rows(kLanes * codec.row_bytes(kInputs));
     std::normal_distribution<float> normal(0.0f, 0.02f);
     for (float& v : values) v = normal(random);
-    codec.encode(values.data(), values.size() / codec.block_values, rows.data());
+    if (codec.encode != nullptr) {
+        codec.encode(values.data(), values.size() / codec.block_values, rows.data());
+    } else {  // codes are as good as random; a small scale, in front of every such block, keeps sums finite
+        for (std::byte& byte : rows) byte = static_cast<std::byte>(random());
+        for (std::size_t i = 0; i < rows.size(); i += codec.block_bytes) rows[i] = rows[i + 1] = std::byte{0x20};
+    }
     std::vector<std::byte> panel(f.panel_bytes(kInputs));
     f.pack(rows.data(), codec.row_bytes(kInputs), kLanes, kInputs, panel.data());
     const std::size_t count = kWorkingSet / panel.size() / (kRowsPerRun / kLanes) * (kRowsPerRun / kLanes);

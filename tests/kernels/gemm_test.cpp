@@ -4,6 +4,11 @@
 namespace hearth::test {
 namespace {
 
+// A second half scale stands behind the first.
+bool has_min(std::uint32_t codec) {
+    return codec == codec_id::Q4_1 || codec == codec_id::Q5_1 || codec == codec_id::Q4_K || codec == codec_id::Q5_K;
+}
+
 struct Shape {
     std::size_t rows, k, tokens;
 };
@@ -116,8 +121,11 @@ TEST_CASE("gemm: the largest sums do not wrap or saturate") {
                         std::memcpy(bytes.data() + i + offset, &one, 2);
                     }
                 };
-                scale(f.codec == codec_id::Q6_K ? sizeof(BlockQ6_K) - 2 : 0);
-                if (f.codec == codec_id::Q4_K || f.codec == codec_id::Q5_K) scale(2);
+                if (f.codec == codec_id::MXFP4)
+                    for (std::size_t i = 0; i < bytes.size(); i += codec.block_bytes) bytes[i] = std::byte{128};
+                else
+                    scale(f.codec == codec_id::Q6_K ? sizeof(BlockQ6_K) - 2 : 0);
+                if (has_min(f.codec)) scale(2);
                 PanelBytes panels = pack_rows(f, bytes, 17, k);
                 std::vector<std::byte> x(activation_bytes(f.activation, k));
                 const auto fill = [&]<class Block>(Block block, auto sums) {
@@ -175,9 +183,14 @@ TEST_CASE("gemm: the same bits on every processor") {
                 case codec_id::Q6_K:
                     std::memcpy(block + sizeof(BlockQ6_K) - 2, half, 2);
                     break;
+                case codec_id::Q4_1:
+                case codec_id::Q5_1:
                 case codec_id::Q4_K:
                 case codec_id::Q5_K:
                     std::memcpy(block, half, 4);
+                    break;
+                case codec_id::MXFP4:
+                    *block = static_cast<std::byte>(120 + random() % 8);
                     break;
                 default:
                     std::memcpy(block, half, 2);
@@ -206,10 +219,13 @@ TEST_CASE("gemm: the same bits on every processor") {
         std::uint32_t codec;
         std::uint64_t hash;
     } known[] = {
-        {codec_id::F32, 0x4d41ea9d67a36aacu},  {codec_id::F16, 0x135207af5ff3c791u},
-        {codec_id::BF16, 0x822b55e47919c49cu}, {codec_id::Q8_0, 0xb3807b1f526374f9u},
-        {codec_id::Q4_0, 0xb8bd4f21f0496d48u}, {codec_id::Q4_K, 0x160009b6de934aabu},
-        {codec_id::Q5_K, 0x2bc45991646a0d98u}, {codec_id::Q6_K, 0x9c7147952fbb6b52u},
+        {codec_id::F32, 0x4d41ea9d67a36aacu},    {codec_id::F16, 0x135207af5ff3c791u},
+        {codec_id::BF16, 0x822b55e47919c49cu},   {codec_id::Q8_0, 0xb3807b1f526374f9u},
+        {codec_id::Q4_0, 0xb8bd4f21f0496d48u},   {codec_id::Q4_K, 0x160009b6de934aabu},
+        {codec_id::Q5_K, 0x2bc45991646a0d98u},   {codec_id::Q6_K, 0x9c7147952fbb6b52u},
+        {codec_id::Q4_1, 0x41b9ffa0a7156f89u},   {codec_id::Q5_0, 0x1dedd8b2b34493fbu},
+        {codec_id::Q5_1, 0x273910ed04dd35f6u},   {codec_id::IQ4_NL, 0xa9af73a5b0ef921du},
+        {codec_id::IQ4_XS, 0x3a38539ba3726483u}, {codec_id::MXFP4, 0x92b4a9edc6c7f5dcu},
     };
     CHECK(std::size(known) == panel_formats().size());
     for (const auto& want : known) {
@@ -231,12 +247,14 @@ TEST_CASE("gemm: scalar is the matrix product of the decoded weights") {
             const std::vector<float> y = c.run(kernel_table(Isa::scalar));
             std::vector<float> w(rows * k), magnitude(rows * k);
             codec.decode(c.bytes.data(), rows * k / f.block_values, w.data());
-            // |d sc q| + |dmin m| bounds what cancels inside of an affine format: decode with signs that add up.
+            // |d sc q| + |dmin m| (or |d q| + |m|) bounds what cancels inside of an affine format: decode with signs
+            // that add up.
             std::vector<std::byte> adding = c.bytes;
-            if (f.codec == codec_id::Q4_K || f.codec == codec_id::Q5_K)
+            if (has_min(f.codec))
                 for (std::size_t i = 0; i < adding.size(); i += codec.block_bytes) {
                     adding[i + 1] &= std::byte{0x7f};
-                    adding[i + 3] |= std::byte{0x80};
+                    adding[i + 3] &= std::byte{0x7f};
+                    if (f.block_values == 256) adding[i + 3] |= std::byte{0x80};  // subtracted
                 }
             codec.decode(adding.data(), rows * k / f.block_values, magnitude.data());
             // Roundings: at most two fma, two products and two conversions per block, four in decode.

@@ -54,6 +54,10 @@ inline std::vector<std::byte> random_rows(Source& source, const Codec& codec, st
         block.d = random_scale(source, kind);
         block.dmin = random_scale(source, kind);
     };
+    const auto with_min = [&](auto& block) {
+        block.d = random_scale(source, kind);
+        block.m = random_scale(source, kind);
+    };
     switch (codec.id) {
         case codec_id::F32:
             for (std::size_t i = 0; i < bytes.size(); i += 4) {
@@ -82,6 +86,28 @@ inline std::vector<std::byte> random_rows(Source& source, const Codec& codec, st
             break;
         case codec_id::Q4_0:
             each_block(BlockQ4_0{}, one);
+            break;
+        case codec_id::Q4_1:
+            each_block(BlockQ4_1{}, with_min);
+            break;
+        case codec_id::Q5_0:
+            each_block(BlockQ5_0{}, one);
+            break;
+        case codec_id::Q5_1:
+            each_block(BlockQ5_1{}, with_min);
+            break;
+        case codec_id::IQ4_NL:
+            each_block(BlockIQ4_NL{}, one);
+            break;
+        case codec_id::IQ4_XS:
+            each_block(BlockIQ4_XS{}, one);
+            break;
+        case codec_id::MXFP4:
+            each_block(BlockMXFP4{}, [&](BlockMXFP4& block) {
+                static constexpr std::uint8_t ends[] = {0, 1, 2, 3, 254, 255};
+                block.e = kind == Weights::plain ? static_cast<std::uint8_t>(110 + source.below(16))
+                                                 : ends[source.below(std::size(ends))];
+            });
             break;
         case codec_id::Q4_K:
             each_block(BlockQ4_K{}, two);

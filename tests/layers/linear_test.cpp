@@ -146,7 +146,7 @@ TEST_CASE("linear: several weights of different types in one phase give what eac
     Draws draws(9);
     Tensors tensors;
     const std::size_t k = 512, tokens = 5;
-    const char* names[] = {"Q4_K", "Q8_0", "IQ4_NL", "F16"};
+    const char* names[] = {"Q4_K", "IQ4_NL", "IQ2_S", "F16"};
     const std::size_t rows[] = {40, 7, 100, 33};
     std::vector<Weight> weights;
     std::uint64_t scratch = 64;

@@ -42,10 +42,13 @@ inline constexpr std::size_t activation_bytes(Activation a, std::size_t k) {
 
 // y[t, r] = sum over k of w[r, k] * x[t, k]. One accumulator per output, starting at 0, over K in ascending order:
 //   F32/F16/BF16   acc = fma(w[k], x[k], acc)                                             for each k
-//   Q8_0, Q4_0     acc = fma(d * sx, float(sum over 32 of q * qx), acc)                   for each block of 32
-//   Q6_K           acc = fma(d * sx, float(sum_j sc_j * dot_j), acc)                      for each block of 256
+//   Q8_0, Q4_0, Q5_0, IQ4_NL, MXFP4
+//                  acc = fma(d * sx, float(sum over 32 of q * qx), acc)                   for each block of 32
+//   Q4_1, Q5_1     the same, then acc = fma(m * sx, float(sum over 32 of qx), acc)
+//   Q6_K, IQ4_XS   acc = fma(d * sx, float(sum_j sc_j * dot_j), acc)                      for each block of 256
 //   Q4_K, Q5_K     the same, then acc = fma(-(dmin * sx), float(sum_j m_j * sum_j), acc)
-// (d, dmin converted exactly to float; the product d * sx rounds once; int32 sums are exact.)
+// (d, m, dmin converted exactly to float; q of IQ4 and MXFP4 is the table's value, d of MXFP4 2^(e - 128), half of its
+// scale as the table holds doubled values; the product d * sx rounds once; int32 sums are exact.)
 struct GemmArgs {
     const void* panels;       // [ceil(rows / 16), panel_bytes] packed weights, 64-byte aligned
     std::size_t panel_bytes;

@@ -24,6 +24,17 @@ struct i32x16 {
     HEARTH_SIMD static i32x16 splat(std::int32_t x) { HEARTH_EACH_QUARTER(i32x16, vdupq_n_s32(x)); }
     HEARTH_SIMD static i32x16 zero() { return splat(0); }
     HEARTH_SIMD static i32x16 load(const std::int32_t* p) { HEARTH_EACH_QUARTER(i32x16, vld1q_s32(p + 4 * i)); }
+    HEARTH_SIMD static i32x16 load_u8(const std::uint8_t* p) {
+        const uint8x16_t bytes = vld1q_u8(p);
+        const uint16x8_t wide[2] = {vmovl_u8(vget_low_u8(bytes)), vmovl_high_u8(bytes)};
+        HEARTH_EACH_QUARTER(i32x16, vreinterpretq_s32_u32(i % 2 == 0 ? vmovl_u16(vget_low_u16(wide[i / 2]))
+                                                                     : vmovl_high_u16(wide[i / 2])));
+    }
+    HEARTH_SIMD static i32x16 load_s8(const std::int8_t* p) {
+        const int8x16_t bytes = vld1q_s8(p);
+        const int16x8_t wide[2] = {vmovl_s8(vget_low_s8(bytes)), vmovl_high_s8(bytes)};
+        HEARTH_EACH_QUARTER(i32x16, i % 2 == 0 ? vmovl_s16(vget_low_s16(wide[i / 2])) : vmovl_high_s16(wide[i / 2]));
+    }
 };
 
 HEARTH_SIMD float32x4_t halves_to_f32(uint16x4_t h) { return vcvt_f32_f16(vreinterpret_f16_u16(h)); }
@@ -199,6 +210,15 @@ HEARTH_SIMD i32x16 dot4_start(std::int32_t) { return i32x16::zero(); }
 HEARTH_SIMD i32x16 dot4(i32x16 acc, s8x64 w, const std::int8_t* x4) {
     const int8x16_t x = vreinterpretq_s8_s32(broadcast4(x4));
     HEARTH_EACH_QUARTER(i32x16, dot4_quarter(acc.v[i], w.v[i], x));
+}
+
+HEARTH_SIMD u8x64 lookup(const std::uint8_t (&table)[16], u8x64 codes) {
+    const uint8x16_t t = vld1q_u8(table);
+    HEARTH_EACH_QUARTER(u8x64, vqtbl1q_u8(t, codes.v[i]));
+}
+HEARTH_SIMD s8x64 lookup(const std::int8_t (&table)[16], u8x64 codes) {
+    const int8x16_t t = vld1q_s8(table);
+    HEARTH_EACH_QUARTER(s8x64, vqtbl1q_s8(t, codes.v[i]));
 }
 
 struct i16x32 {

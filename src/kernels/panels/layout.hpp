@@ -13,16 +13,21 @@ inline constexpr std::size_t kUnit = 64;
 
 // F32, F16, BF16: [k][row].
 
-// Formats with one half scale per row and block put the 32 bytes of scales of two neighbouring blocks together, in
-// front of both, which keeps units aligned: [2][row] f16 d, block, block. An odd last block has its own before it.
+// Formats with one small scale per row and block put the scales of `Group` neighbouring blocks together, in front of
+// them, which keeps units aligned: [Group][row] scales, block, block ... A last group may have fewer.
 struct BlockPlace {
     std::size_t d, block;  // bytes from the start of the panel
 };
+template <std::size_t Group, std::size_t BlockBytes, std::size_t ScaleBytes>
+[[gnu::always_inline]] constexpr BlockPlace in_groups(std::size_t b, std::size_t blocks) {
+    const std::size_t first = b / Group * Group, rest = blocks - first, count = rest < Group ? rest : Group;
+    const std::size_t group = first * (BlockBytes + ScaleBytes);
+    return {group + (b - first) * ScaleBytes, group + count * ScaleBytes + (b - first) * BlockBytes};
+}
+// Half scales: 32 bytes a block.
 template <std::size_t BlockBytes>
 [[gnu::always_inline]] constexpr BlockPlace in_twos(std::size_t b, std::size_t blocks) {
-    const std::size_t pair = b / 2 * 2 * (BlockBytes + 2 * kRows);
-    if (b + 1 == blocks && b % 2 == 0) return {pair, pair + 2 * kRows};
-    return {pair + b % 2 * 2 * kRows, pair + 4 * kRows + b % 2 * BlockBytes};
+    return in_groups<2, BlockBytes, 2 * kRows>(b, blocks);
 }
 
 // Q8_0, in twos: 8 units of q ^ 0x80, so unsigned.
@@ -31,7 +36,46 @@ struct Q8_0 {
 };
 // Q4_0, in twos: 4 units: unit g holds k = 4 g + i in the low nibbles, 16 + 4 g + i in the high ones, offset 8.
 struct Q4_0 {
-    static constexpr std::size_t kValues = 32, kBlock = 4 * kUnit, kBytes = kBlock + 2 * kRows;
+    static constexpr std::size_t kValues = 32, kNibbles = 0, kBlock = 4 * kUnit, kBytes = kBlock + 2 * kRows;
+    [[gnu::always_inline]] static constexpr BlockPlace place(std::size_t b, std::size_t blocks) {
+        return in_twos<kBlock>(b, blocks);
+    }
+};
+// Q4_1: per 32: [row] f16 d, [row] f16 m, 4 units as Q4_0 without offset.
+struct Q4_1 {
+    static constexpr std::size_t kValues = 32, kM = 32, kNibbles = 0, kBlock = 4 * kUnit, kBytes = kBlock + 4 * kRows;
+    [[gnu::always_inline]] static constexpr BlockPlace place(std::size_t b, std::size_t) {
+        return {b * kBytes, b * kBytes + 4 * kRows};
+    }
+};
+// Q5_0, in twos: a unit of fifth bits, bit g of which belongs to k = 4 g + i, then 4 units as Q4_0, offset 16.
+struct Q5_0 {
+    static constexpr std::size_t kValues = 32, kNibbles = kUnit, kBlock = 5 * kUnit, kBytes = kBlock + 2 * kRows;
+    [[gnu::always_inline]] static constexpr BlockPlace place(std::size_t b, std::size_t blocks) {
+        return in_twos<kBlock>(b, blocks);
+    }
+};
+// Q5_1: per 32: [row] f16 d, [row] f16 m, 5 units as Q5_0 without offset.
+struct Q5_1 {
+    static constexpr std::size_t kValues = 32, kM = 32, kNibbles = kUnit, kBlock = 5 * kUnit,
+                                 kBytes = kBlock + 4 * kRows;
+    [[gnu::always_inline]] static constexpr BlockPlace place(std::size_t b, std::size_t) {
+        return {b * kBytes, b * kBytes + 4 * kRows};
+    }
+};
+// IQ4_NL, in twos: 4 units as Q4_0; the nibbles choose from a table.
+struct IQ4_NL {
+    static constexpr std::size_t kValues = 32, kNibbles = 0, kBlock = 4 * kUnit, kBytes = kBlock + 2 * kRows;
+    [[gnu::always_inline]] static constexpr BlockPlace place(std::size_t b, std::size_t blocks) {
+        return in_twos<kBlock>(b, blocks);
+    }
+};
+// MXFP4, in fours: [row] u8 exponents, 4 units as IQ4_NL.
+struct MXFP4 {
+    static constexpr std::size_t kValues = 32, kNibbles = 0, kBlock = 4 * kUnit, kBytes = kBlock + kRows;
+    [[gnu::always_inline]] static constexpr BlockPlace place(std::size_t b, std::size_t blocks) {
+        return in_groups<4, kBlock, kRows>(b, blocks);
+    }
 };
 // Q4_K: per 256: [row] f16 d, [row] f16 dmin, u8 scales and u8 mins as [sub-block / 2][row][2], 32 units of nibbles:
 // unit 8 p + g holds k = 64 p + 4 g + i in the low nibbles (sub-block 2 p), 64 p + 32 + 4 g + i in the high ones.
@@ -52,6 +96,11 @@ struct Q5_K {
 struct Q6_K {
     static constexpr std::size_t kValues = 256;
     static constexpr std::size_t kScales = 0, kUnits = 256, kBlock = kUnits + 48 * kUnit, kBytes = kBlock + 2 * kRows;
+};
+// IQ4_XS, in twos: i8 scales as [sub-block][row], then 4 units as IQ4_NL for each sub-block.
+struct IQ4_XS {
+    static constexpr std::size_t kValues = 256;
+    static constexpr std::size_t kScales = 0, kUnits = 128, kBlock = kUnits + 32 * kUnit, kBytes = kBlock + 2 * kRows;
 };
 
 }  // namespace hearth::panel

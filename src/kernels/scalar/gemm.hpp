@@ -65,6 +65,30 @@ HEARTH_INLINE void add_scaled(const Scale* scales, std::size_t j, const std::int
     for (std::size_t r = 0; r < kLanes; ++r) sum[r] += scales[j / 2 * 2 * kLanes + 2 * r + j % 2] * dot[r];
 }
 
+// Formats of 32 nibbles: value(code) gives the integer of a code, scale(scales, row) the float of a row.
+template <class Layout, class Value, class Scale>
+void blocks_of_32_gemm(const GemmArgs& a, Value value, Scale scale) {
+    const std::size_t blocks = a.k / Layout::kValues;
+    for_outputs<ActQ8x32>(a, [&](const std::uint8_t* panel, const ActQ8x32* x, float(&acc)[kLanes]) {
+        for (std::size_t b = 0; b < blocks; ++b) {
+            const panel::BlockPlace at = Layout::place(b, blocks);
+            for (std::size_t r = 0; r < kLanes; ++r) {
+                std::int32_t sum = 0;
+                for (std::size_t k = 0; k < 32; ++k) {
+                    const std::uint8_t* const unit = panel + at.block + Layout::kNibbles + k / 4 % 4 * panel::kUnit;
+                    unsigned code = unit[4 * r + k % 4] >> 4 * (k / 16) & 15;
+                    if constexpr (Layout::kNibbles != 0) code |= (panel[at.block + 4 * r + k % 4] >> k / 4 & 1) << 4;
+                    sum += value(code) * x[b].q[k];
+                }
+                acc[r] = __builtin_fmaf(scale(panel + at.d, r) * x[b].scale, static_cast<float>(sum), acc[r]);
+                if constexpr (requires { Layout::kM; })
+                    acc[r] = __builtin_fmaf(half_at(panel + at.d + Layout::kM, r) * x[b].scale,
+                                            static_cast<float>(x[b].sum), acc[r]);
+            }
+        }
+    });
+}
+
 // Q4_K and Q5_K: code(block, j, g, place) gives the code at `place` of the unit of k = 32 j + 4 g to + 3.
 template <class Layout, class Code>
 void k_affine_gemm(const GemmArgs& a, Code code) {

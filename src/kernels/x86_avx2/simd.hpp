@@ -21,6 +21,14 @@ struct i32x16 {
     HEARTH_SIMD static i32x16 zero() { return {{_mm256_setzero_si256(), _mm256_setzero_si256()}}; }
     HEARTH_SIMD static i32x16 splat(std::int32_t x) { return {{_mm256_set1_epi32(x), _mm256_set1_epi32(x)}}; }
     HEARTH_SIMD static i32x16 load(const std::int32_t* p) { return {{load256(p), load256(p + 8)}}; }
+    HEARTH_SIMD static i32x16 load_u8(const std::uint8_t* p) {
+        const __m128i bytes = load128(p);
+        return {{_mm256_cvtepu8_epi32(bytes), _mm256_cvtepu8_epi32(_mm_unpackhi_epi64(bytes, bytes))}};
+    }
+    HEARTH_SIMD static i32x16 load_s8(const std::int8_t* p) {
+        const __m128i bytes = load128(p);
+        return {{_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_unpackhi_epi64(bytes, bytes))}};
+    }
 };
 
 // All ones in the first n of eight lanes that start at lane `from`.
@@ -239,6 +247,17 @@ HEARTH_SIMD i32x16 dot4(i32x16 acc, s8x64 w, const std::int8_t* x4) {
     const __m256i x = broadcast4(x4);
     return {{dot4_half(acc.v[0], w.magnitude[0], _mm256_sign_epi8(x, w.v[0])),
              dot4_half(acc.v[1], w.magnitude[1], _mm256_sign_epi8(x, w.v[1]))}};
+}
+
+HEARTH_SIMD __m256i table_of(const void* table) { return _mm256_broadcastsi128_si256(load128(table)); }
+HEARTH_SIMD u8x64 lookup(const std::uint8_t (&table)[16], u8x64 codes) {
+    const __m256i t = table_of(table);
+    return {{_mm256_shuffle_epi8(t, codes.v[0]), _mm256_shuffle_epi8(t, codes.v[1])}};
+}
+HEARTH_SIMD s8x64 lookup(const std::int8_t (&table)[16], u8x64 codes) {
+    const __m256i t = table_of(table);
+    const __m256i lo = _mm256_shuffle_epi8(t, codes.v[0]), hi = _mm256_shuffle_epi8(t, codes.v[1]);
+    return {{lo, hi}, {_mm256_abs_epi8(lo), _mm256_abs_epi8(hi)}};
 }
 
 struct i16x32 {

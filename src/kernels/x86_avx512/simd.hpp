@@ -23,6 +23,12 @@ struct i32x16 {
     HEARTH_SIMD static i32x16 zero() { return {_mm512_setzero_si512()}; }
     HEARTH_SIMD static i32x16 splat(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
     HEARTH_SIMD static i32x16 load(const std::int32_t* p) { return {_mm512_loadu_si512(p)}; }
+    HEARTH_SIMD static i32x16 load_u8(const std::uint8_t* p) {
+        return {_mm512_cvtepu8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+    }
+    HEARTH_SIMD static i32x16 load_s8(const std::int8_t* p) {
+        return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
+    }
 };
 
 HEARTH_SIMD __mmask16 first_lanes(std::size_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
@@ -173,6 +179,17 @@ struct s8x64 {
 HEARTH_SIMD i32x16 dot4_start(std::int32_t sum_x) { return i32x16::splat(-128 * sum_x); }
 HEARTH_SIMD i32x16 dot4(i32x16 acc, s8x64 w, const std::int8_t* x4) {
     return {_mm512_dpbusd_epi32(acc.v, w.v, broadcast4(x4))};
+}
+
+HEARTH_SIMD __m512i table_of(const void* table) {
+    return _mm512_broadcast_i32x4(_mm_loadu_si128(static_cast<const __m128i*>(table)));
+}
+HEARTH_SIMD u8x64 lookup(const std::uint8_t (&table)[16], u8x64 codes) {
+    return {_mm512_shuffle_epi8(table_of(table), codes.v)};
+}
+HEARTH_SIMD s8x64 lookup(const std::int8_t (&table)[16], u8x64 codes) {
+    const __m512i offset = _mm512_set1_epi8(static_cast<char>(0x80));
+    return {_mm512_shuffle_epi8(_mm512_xor_si512(table_of(table), offset), codes.v)};
 }
 
 struct i16x32 {

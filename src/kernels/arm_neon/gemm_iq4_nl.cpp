@@ -1,0 +1,3 @@
+#include "kernels/arm_neon/simd.hpp"
+
+#include "kernels/portable/gemm_iq4_nl.inl"

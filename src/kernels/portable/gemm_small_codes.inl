@@ -1,0 +1,86 @@
+// What kernels of 32 small unsigned codes share (Q4_0, Q4_1, Q5_0, Q5_1, MXFP4): 4 units of nibbles; an offset comes
+// off through the sum of the activations. A Format of gemm_blocks.inl made from Codes, which has
+//   using Layout; static constexpr int kTop (the largest code), kOffset;
+//   static f32x16 scale(const std::uint8_t* scales);
+//   template <int G> static u8x64 codes(u8x64 nibbles, const std::uint8_t* block): k = 4 G to + 3 from the bits of the
+//   unit, the low ones for G < 4.
+// A Layout with kM also has a minimum.
+#include "kernels/portable/gemm_blocks.inl"
+
+namespace hearth::HEARTH_SIMD_ISA {
+namespace {
+
+template <class Codes>
+struct SmallCodes {
+    using Activation = ActQ8x32;
+    using Layout = typename Codes::Layout;
+    static constexpr std::size_t kValues = Layout::kValues;
+    static constexpr int kUnits = small_dot_steps<Codes::kTop> < 8 ? int(small_dot_steps<Codes::kTop>) / 2 : 4;
+
+    template <int U, std::size_t T>
+    HEARTH_SIMD static void add_unit(const std::uint8_t* block, const ActQ8x32* const (&x)[T], small_dot (&dot)[T]) {
+        const u8x64 nibbles = u8x64::load(block + Layout::kNibbles + U * panel::kUnit);
+        const u8x64 low = Codes::template codes<U>(nibbles, block), high = Codes::template codes<U + 4>(nibbles, block);
+        for (std::size_t t = 0; t < T; ++t) {
+            dot[t] = step(dot[t], low, x[t]->q + 4 * U);
+            dot[t] = step(dot[t], high, x[t]->q + 16 + 4 * U);
+        }
+    }
+
+    // As many units as one small_dot takes.
+    template <int First, std::size_t T, int... U>
+    HEARTH_SIMD static void add_units(const std::uint8_t* block, const ActQ8x32* const (&x)[T], i32x16 (&sum)[T],
+                                      std::integer_sequence<int, U...>) {
+        small_dot dot[T];
+        for (small_dot& d : dot) d = small_dot::zero();
+        (add_unit<First + U, T>(block, x, dot), ...);
+        for (std::size_t t = 0; t < T; ++t) sum[t] = add_dot(sum[t], dot[t]);
+    }
+    template <std::size_t T, int... I>
+    HEARTH_SIMD static void add_all(const std::uint8_t* block, const ActQ8x32* const (&x)[T], i32x16 (&sum)[T],
+                                    std::integer_sequence<int, I...>) {
+        (add_units<I * kUnits, T>(block, x, sum, std::make_integer_sequence<int, kUnits>()), ...);
+    }
+
+    template <std::size_t T>
+    HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
+                                  const std::uint8_t* ahead, const ActQ8x32* const (&x)[T], f32x16 (&acc)[T]) {
+        fetch<0, 1>(ahead, Layout::kBytes);
+        const panel::BlockPlace at = Layout::place(b, blocks);
+        i32x16 sum[T];
+        for (std::size_t t = 0; t < T; ++t) sum[t] = i32x16::splat(-Codes::kOffset * x[t]->sum);
+        add_all<T>(panel + at.block, x, sum, std::make_integer_sequence<int, 4 / kUnits>());
+        const f32x16 d = Codes::scale(panel + at.d);
+        for (std::size_t t = 0; t < T; ++t) acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(sum[t]), acc[t]);
+        if constexpr (requires { Layout::kM; }) {
+            const f32x16 m = load_halves(panel + at.d + Layout::kM);
+            for (std::size_t t = 0; t < T; ++t)
+                acc[t] = fma(mul(m, f32x16::splat(x[t]->scale)), f32x16::splat(static_cast<float>(x[t]->sum)), acc[t]);
+        }
+    }
+};
+
+template <class L, int Offset>
+struct Nibbles {
+    using Layout = L;
+    static constexpr int kTop = 15, kOffset = Offset;
+    HEARTH_SIMD static f32x16 scale(const std::uint8_t* scales) { return load_halves(scales); }
+    template <int G>
+    HEARTH_SIMD static u8x64 codes(u8x64 nibbles, const std::uint8_t*) {
+        return bits_down<4 * (G / 4), 15>(nibbles);
+    }
+};
+
+template <class L, int Offset>
+struct FiveBits {
+    using Layout = L;
+    static constexpr int kTop = 31, kOffset = Offset;
+    HEARTH_SIMD static f32x16 scale(const std::uint8_t* scales) { return load_halves(scales); }
+    template <int G>
+    HEARTH_SIMD static u8x64 codes(u8x64 nibbles, const std::uint8_t* block) {
+        return or_(bits_down<4 * (G / 4), 15>(nibbles), move_bits<4 - G, 16>(u8x64::load(block)));
+    }
+};
+
+}  // namespace
+}  // namespace hearth::HEARTH_SIMD_ISA

@@ -1,0 +1,10 @@
+#include "kernels/scalar/gemm.hpp"
+
+namespace hearth::scalar {
+
+void gemm_q5_0(const GemmArgs& a) {
+    blocks_of_32_gemm<panel::Q5_0>(
+        a, [](unsigned code) { return static_cast<int>(code) - 16; }, half_at);
+}
+
+}  // namespace hearth::scalar
