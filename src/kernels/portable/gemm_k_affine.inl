@@ -51,22 +51,29 @@ struct KAffine {
     }
 
     template <std::size_t T>
+    HEARTH_SIMD static void add_mins(const std::uint8_t* block, const ActQ8x256* const (&x)[T], i32x16 (&sum)[T]) {
+        for (std::size_t t = 0; t < T; ++t) sum[t] = i32x16::zero();
+        for (std::size_t p = 0; p < 4; ++p) {
+            const i16x32 mins = i16x32::load_u8(block + Layout::kMins + 32 * p);
+            for (std::size_t t = 0; t < T; ++t) sum[t] = madd16(sum[t], mins, x[t]->sum32 + 2 * p);
+        }
+    }
+
+    template <std::size_t T>
     HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t, std::size_t b, const std::uint8_t* ahead,
                                   const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
         const std::uint8_t* const block = panel + b * Layout::kBytes;
         constexpr int N = sub_blocks_together<T, Codes::kTogether>;
         i32x16 sum[T], min_sum[T];
+        if constexpr (T == 1) {
+            for (std::size_t i = 0; i < 5; ++i) __builtin_prefetch(block + 64 * i);
+            add_mins<T>(block, x, min_sum);
+        }
         for (std::size_t t = 0; t < T; ++t) sum[t] = i32x16::zero();
         all_sub_blocks<T, N>(block, ahead, x, sum, std::make_integer_sequence<int, 8 / N>());
         const f32x16 d = load_halves(block + Layout::kD), dmin = load_halves(block + Layout::kDmin);
-        for (std::size_t t = 0; t < T; ++t) {
-            acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(sum[t]), acc[t]);
-            min_sum[t] = i32x16::zero();
-        }
-        for (std::size_t p = 0; p < 4; ++p) {
-            const i16x32 mins = i16x32::load_u8(block + Layout::kMins + 32 * p);
-            for (std::size_t t = 0; t < T; ++t) min_sum[t] = madd16(min_sum[t], mins, x[t]->sum32 + 2 * p);
-        }
+        for (std::size_t t = 0; t < T; ++t) acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(sum[t]), acc[t]);
+        if constexpr (T > 1) add_mins<T>(block, x, min_sum);
         for (std::size_t t = 0; t < T; ++t)
             acc[t] = fma(neg(mul(dmin, f32x16::splat(x[t]->scale))), to_f32(min_sum[t]), acc[t]);
     }
