@@ -106,25 +106,29 @@ KvLayout KvLayout::make(KvType type, std::span<const KvShape> shapes) {
     return layout;
 }
 
-void kv_store(const KvView& kv, std::size_t layer, std::size_t position, const float* key, const float* value,
-              const KernelTable& kernels) {
-    const KvShape& shape = kv.layout->layers[layer].shape;
-    std::byte* page = kv.pages[position / kSpan];
-    const std::size_t slot = position % kSpan, lane = slot % kLanes;
-    for (std::size_t h = 0; h < shape.heads; ++h) {
-        const float* k = key + h * shape.key_dim;
-        const float* v = value + h * shape.value_dim;
-        const std::size_t key_at = slot / kLanes * shape.key_dim * kLanes + lane, value_at = slot * shape.value_dim;
-        if (kv.layout->type == KvType::f16) {
-            auto* keys = reinterpret_cast<f16*>(page + kv.layout->keys_offset(layer, h)) + key_at;
-            for (std::size_t c = 0; c < shape.key_dim; ++c) keys[c * kLanes] = f32_to_f16(k[c]);
-            kernels.to_f16(v, shape.value_dim, reinterpret_cast<f16*>(page + kv.layout->values_offset(layer, h)) + value_at);
-        } else {
-            auto* keys = reinterpret_cast<float*>(page + kv.layout->keys_offset(layer, h)) + key_at;
-            for (std::size_t c = 0; c < shape.key_dim; ++c) keys[c * kLanes] = k[c];
-            std::copy_n(v, shape.value_dim, reinterpret_cast<float*>(page + kv.layout->values_offset(layer, h)) + value_at);
-        }
+void kv_store_key(const KvView& kv, std::size_t layer, std::size_t head, std::size_t position, const float* key) {
+    const std::size_t dim = kv.layout->layers[layer].shape.key_dim;
+    const std::size_t slot = position % kSpan;
+    std::byte* const keys = kv.pages[position / kSpan] + kv.layout->keys_offset(layer, head);
+    const std::size_t at = slot / kLanes * dim * kLanes + slot % kLanes;
+    if (kv.layout->type == KvType::f16) {
+        auto* to = reinterpret_cast<f16*>(keys) + at;
+        for (std::size_t c = 0; c < dim; ++c) to[c * kLanes] = f32_to_f16(key[c]);
+    } else {
+        auto* to = reinterpret_cast<float*>(keys) + at;
+        for (std::size_t c = 0; c < dim; ++c) to[c * kLanes] = key[c];
     }
+}
+
+void kv_store_value(const KvView& kv, std::size_t layer, std::size_t head, std::size_t position, const float* value,
+                    const KernelTable& kernels) {
+    const std::size_t dim = kv.layout->layers[layer].shape.value_dim;
+    std::byte* const values = kv.pages[position / kSpan] + kv.layout->values_offset(layer, head);
+    const std::size_t at = position % kSpan * dim;
+    if (kv.layout->type == KvType::f16)
+        kernels.to_f16(value, dim, reinterpret_cast<f16*>(values) + at);
+    else
+        std::copy_n(value, dim, reinterpret_cast<float*>(values) + at);
 }
 
 std::size_t attention_partials(std::size_t workers, std::size_t group, std::size_t value_dim, std::size_t positions) {

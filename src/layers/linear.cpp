@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 
 #include "hearth/base/cat.hpp"
 #include "layers/slabs.hpp"
@@ -46,7 +47,8 @@ std::uint64_t Linear::scratch_bytes(const TensorInfo* info) {
     return info->shape[0] * sizeof(float) * (kLanes + 1) + 64;
 }
 
-Result<Linear> Linear::load(LoadContext& context, const TensorInfo* info, const TensorInfo* bias, const TensorInfo* scale) {
+Result<Linear> Linear::load(LoadContext& context, const TensorInfo* info, const TensorInfo* bias,
+                            const TensorInfo* scale) {
     Linear w;
     if (info == nullptr) return w;
     w.codec_ = find_codec(info->type);
@@ -87,54 +89,59 @@ void Linear::row(std::size_t index, float* values) const {
 }
 
 void quantize_token(const RunContext& run, const LinearInput& input, ActivationNeeds needs, std::size_t token) {
-    const float* x = input.f32 + token * input.k;
-    if (needs.q8_32)
-        run.kernels.quantize_q8_32(x, input.k, input.q8_32 + token * activation_bytes(Activation::q8_32, input.k));
-    if (needs.q8_256)
-        run.kernels.quantize_q8_256(x, input.k, input.q8_256 + token * activation_bytes(Activation::q8_256, input.k));
+    quantize_values(run, input, needs, token, 0, input.k);
 }
 
-void LinearRun::add(const Linear& w, float* y, std::size_t y_stride) {
-    if (!w.empty()) parts_[count_++] = {&w, y, y_stride, 0, 0};
+void quantize_values(const RunContext& run, const LinearInput& input, ActivationNeeds needs, std::size_t token,
+                     std::size_t first, std::size_t end) {
+    const float* x = input.f32 + token * input.k + first;
+    auto blocks = [&](std::byte* to, Activation a) {
+        return to + token * activation_bytes(a, input.k) + activation_bytes(a, first);
+    };
+    if (needs.q8_32) run.kernels.quantize_q8_32(x, end - first, blocks(input.q8_32, Activation::q8_32));
+    if (needs.q8_256) run.kernels.quantize_q8_256(x, end - first, blocks(input.q8_256, Activation::q8_256));
 }
 
-void LinearRun::run(const RunContext& run, const LinearInput& input) {
-    // Several chunks for each worker, so that a slow core does not hold up the rest, but not so many that handing them
-    // out shows; a chunk of a few panels keeps the kernels' weight streams long.
+void LinearRun::add(const Linear& w, float* y, std::size_t y_stride, std::size_t unit) {
+    if (w.empty()) return;
+    parts_[count_++] = {&w, nullptr, y, nullptr, y_stride, w.rows(), 0, std::lcm(kLanes, unit), 0, 0};
+}
+
+void LinearRun::add_pair(const Linear& a, float* ya, const Linear& b, std::size_t b_first, float* yb, std::size_t rows,
+                         std::size_t y_stride) {
+    parts_[count_++] = {&a, &b, ya, yb, y_stride, rows, b_first, kLanes, 0, 0};
+}
+
+std::size_t LinearRun::plan(std::size_t workers) {
+    // Many chunks for each worker, so that a slow core does not hold up the rest, but not so many that handing them out
+    // shows.
     std::size_t panels = 0;
-    for (std::size_t i = 0; i < count_; ++i) panels += panels_of(parts_[i].w->rows());
-    const std::size_t chunk_panels = std::clamp<std::size_t>(panels / (run.executor.workers() * 8), 1, 16);
+    for (std::size_t i = 0; i < count_; ++i) panels += panels_of(parts_[i].rows);
+    const std::size_t rows = std::clamp<std::size_t>(panels / (workers * 16), 1, 8) * kLanes;
     std::size_t chunks = 0;
     for (std::size_t i = 0; i < count_; ++i) {
-        parts_[i].first_chunk = chunks;
-        parts_[i].chunk_panels = chunk_panels;
-        chunks += (panels_of(parts_[i].w->rows()) + chunk_panels - 1) / chunk_panels;
+        Part& p = parts_[i];
+        p.first_chunk = chunks;
+        p.chunk_rows = (rows + p.unit - 1) / p.unit * p.unit;
+        chunks += (p.rows + p.chunk_rows - 1) / p.chunk_rows;
     }
-    parallel_for(run.executor, chunks, [&](std::size_t chunk, std::size_t worker) {
-        std::size_t i = count_ - 1;
-        while (chunk < parts_[i].first_chunk) --i;
-        run_part(run, input, parts_[i], chunk - parts_[i].first_chunk, worker);
-    });
+    return chunks;
 }
 
-void LinearRun::run_part(const RunContext& run, const LinearInput& input, const Part& part, std::size_t chunk,
-                         std::size_t worker) {
-    const Linear& w = *part.w;
-    const std::size_t first_panel = chunk * part.chunk_panels;
-    const std::size_t first = first_panel * kLanes;
-    const std::size_t end = std::min(w.rows_, first + part.chunk_panels * kLanes);
+void LinearRun::multiply(const RunContext& run, const LinearInput& input, const Linear& w, std::size_t first,
+                         std::size_t end, float* y, std::size_t y_stride, std::size_t worker) {
     const Activation activation = w.activation();
     GemmArgs args{};
     args.k = w.k_;
     args.x = input.data(activation);
     args.x_stride = activation_bytes(activation, w.k_);
     args.tokens = input.tokens;
-    args.y_stride = part.y_stride;
+    args.y_stride = y_stride;
     if (w.format_ != nullptr) {
-        args.panels = w.weights_ + first_panel * w.panel_bytes_;
+        args.panels = w.weights_ + first / kLanes * w.panel_bytes_;
         args.panel_bytes = w.panel_bytes_;
         args.rows = end - first;
-        args.y = part.y + first;
+        args.y = y;
         (run.kernels.*(w.format_->gemm))(args);
     } else {
         const PanelFormat& f32 = f32_panel();
@@ -154,16 +161,15 @@ void LinearRun::run_part(const RunContext& run, const LinearInput& input, const 
                 }
             }
             args.rows = count;
-            args.y = part.y + r0;
+            args.y = y + (r0 - first);
             run.kernels.gemm_f32(args);
         }
     }
     if (w.scale_ != 1)
-        for (std::size_t t = 0; t < input.tokens; ++t)
-            run.kernels.scale(part.y + t * part.y_stride + first, w.scale_, end - first);
+        for (std::size_t t = 0; t < input.tokens; ++t) run.kernels.scale(y + t * y_stride, w.scale_, end - first);
     if (!w.bias_.empty())
         for (std::size_t t = 0; t < input.tokens; ++t)
-            run.kernels.add_scaled(w.bias_.data() + first, 1.0F, end - first, part.y + t * part.y_stride + first);
+            run.kernels.add_scaled(w.bias_.data() + first, 1.0F, end - first, y + t * y_stride);
 }
 
 }  // namespace hearth

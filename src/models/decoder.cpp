@@ -2,7 +2,9 @@
 #include "models/decoder.hpp"
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <numeric>
 
 #include "hearth/base/math.hpp"
 
@@ -12,20 +14,22 @@ namespace {
 
 struct DecoderWorkspace final : Workspace {
     RunLimits limits;
-    Buffer hidden;     // [tokens, embedding]: the residual stream
-    Buffer normed;     // [tokens, embedding]
-    Buffer qkv;        // [tokens, (heads + kv_heads) * key_dim + kv_heads * value_dim]
-    Buffer attended;   // [tokens, heads * value_dim]
-    Buffer gate_up;    // [tokens, 2 * feed_forward]
-    Buffer activated;  // [tokens, feed_forward]
-    Buffer angles;     // [tokens, 2, rope dims / 2]: cos, sin
-    Buffer q8_32, q8_256;
+    Buffer hidden;                       // [tokens, embedding]: the residual stream
+    Buffer normed;                       // [tokens, embedding]
+    Buffer qkv;                          // [tokens, (heads + kv_heads) * key_dim + kv_heads * value_dim]
+    Buffer attended;                     // [tokens, heads * value_dim]
+    Buffer gate_up;                      // [tokens, 2 * feed_forward]
+    Buffer activated;                    // [tokens, feed_forward]
+    Buffer angles;                       // [tokens, 2, rope dims / 2]: cos, sin
+    Buffer q8_32, q8_256;                // of normed and attended
+    Buffer activated_32, activated_256;  // of activated: written while `normed` is still read
     Buffer partials;
     std::vector<Buffer> scratch;  // [workers]
     std::vector<BatchToken> tokens;
     std::vector<std::int32_t> ids;
-    std::vector<std::uint8_t> long_context;  // [tokens]
-    std::vector<std::uint32_t> logit_rows;   // token index of each row of logits
+    std::vector<std::uint8_t> long_context;              // [tokens]
+    std::vector<std::uint32_t> logit_rows;               // token index of each row of logits
+    std::vector<std::atomic<std::uint32_t>> block_rows;  // rows of each block of `activated` that are written
 };
 
 }  // namespace
@@ -34,7 +38,7 @@ DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const RunLim
     DecoderWorkspaceSizes z{};
     const std::size_t t = limits.tokens, f = sizeof(float);
     const std::size_t attended = std::size_t{s.heads} * s.value_dim;
-    const std::size_t widest = std::max({std::size_t{s.embedding}, attended, std::size_t{s.feed_forward}});
+    const std::size_t widest = std::max(std::size_t{s.embedding}, attended);
     z.tokens = t;
     z.hidden = t * s.embedding * f;
     z.normed = z.hidden;
@@ -45,26 +49,38 @@ DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const RunLim
     z.angles = t * s.rope.dims * f;
     z.q8_32 = t * activation_bytes(Activation::q8_32, widest);
     z.q8_256 = t * activation_bytes(Activation::q8_256, widest);
+    z.activated_32 = t * activation_bytes(Activation::q8_32, s.feed_forward);
+    z.activated_256 = t * activation_bytes(Activation::q8_256, s.feed_forward);
     z.partials = attention_partials(limits.workers, s.heads / s.kv_heads, s.value_dim, limits.positions) * f;
     return z;
 }
 
 std::uint64_t DecoderWorkspaceSizes::total(std::size_t workers, std::size_t scratch_bytes) const {
-    return hidden + normed + qkv + attended + gate_up + activated + angles + q8_32 + q8_256 + partials + workers * scratch_bytes;
+    return hidden + normed + qkv + attended + gate_up + activated + angles + q8_32 + q8_256 + activated_32 +
+           activated_256 + partials + workers * scratch_bytes;
 }
 
 std::uint64_t DecoderModel::workspace_bytes(const RunLimits& limits) const {
     return decoder_workspace_sizes(spec_, limits).total(limits.workers, scratch_bytes_);
 }
 
-Result<std::unique_ptr<Workspace>> DecoderModel::make_workspace(const RunLimits& limits, std::shared_ptr<Memory> memory) const {
+Result<std::unique_ptr<Workspace>> DecoderModel::make_workspace(const RunLimits& limits,
+                                                                std::shared_ptr<Memory> memory) const {
     auto w = std::make_unique<DecoderWorkspace>();
     const DecoderWorkspaceSizes z = decoder_workspace_sizes(spec_, limits);
     w->limits = limits;
-    const std::pair<Buffer*, std::size_t> buffers[] = {
-        {&w->hidden, z.hidden},       {&w->normed, z.normed},       {&w->qkv, z.qkv},       {&w->attended, z.attended},
-        {&w->gate_up, z.gate_up},     {&w->activated, z.activated}, {&w->angles, z.angles}, {&w->q8_32, z.q8_32},
-        {&w->q8_256, z.q8_256},       {&w->partials, z.partials}};
+    const std::pair<Buffer*, std::size_t> buffers[] = {{&w->hidden, z.hidden},
+                                                       {&w->normed, z.normed},
+                                                       {&w->qkv, z.qkv},
+                                                       {&w->attended, z.attended},
+                                                       {&w->gate_up, z.gate_up},
+                                                       {&w->activated, z.activated},
+                                                       {&w->angles, z.angles},
+                                                       {&w->q8_32, z.q8_32},
+                                                       {&w->q8_256, z.q8_256},
+                                                       {&w->activated_32, z.activated_32},
+                                                       {&w->activated_256, z.activated_256},
+                                                       {&w->partials, z.partials}};
     for (auto [buffer, bytes] : buffers) {
         HEARTH_ASSIGN(*buffer, Buffer::make(memory, bytes, "the workspace of a forward pass"));
     }
@@ -72,6 +88,7 @@ Result<std::unique_ptr<Workspace>> DecoderModel::make_workspace(const RunLimits&
         HEARTH_ASSIGN(Buffer b, Buffer::make(memory, scratch_bytes_, "the scratch memory of a worker"));
         w->scratch.push_back(std::move(b));
     }
+    w->block_rows = std::vector<std::atomic<std::uint32_t>>(spec_.feed_forward / kLanes + 1);
     w->tokens.reserve(limits.tokens);
     w->ids.reserve(limits.tokens);
     w->long_context.reserve(limits.tokens);
@@ -83,9 +100,9 @@ struct DecoderModel::Pass {
     DecoderWorkspace& w;
     RunContext run;
     std::size_t tokens;
-    float* hidden;     // [tokens, embedding]
-    float* normed;     // [tokens, embedding]
-    float* qkv;        // [tokens, qkv_stride]
+    float* hidden;  // [tokens, embedding]
+    float* normed;  // [tokens, embedding]
+    float* qkv;     // [tokens, qkv_stride]
     std::size_t qkv_stride, k_offset, v_offset;
     float* attended;   // [tokens, heads * value_dim]
     float* gate_up;    // [tokens, 2 * feed_forward]
@@ -111,16 +128,26 @@ Status DecoderModel::forward(std::span<const SequenceBatch> batch, Workspace& wo
             w.long_context.push_back(s.context > spec_.long_context);
         }
         if (s.position + s.tokens.size() > w.limits.positions)
-            return {Code::internal, cat("a pass reaches position ", s.position + s.tokens.size(), ", planned for ", w.limits.positions)};
+            return {Code::internal, cat("a pass reaches position ", s.position + s.tokens.size(), ", planned for ",
+                                        w.limits.positions)};
     }
     if (w.tokens.size() > w.limits.tokens || executor.workers() > w.limits.workers)
         return {Code::internal, cat("a pass of ", w.tokens.size(), " tokens, planned for ", w.limits.tokens)};
 
     const std::size_t k_offset = std::size_t{spec_.heads} * spec_.key_dim;
     const std::size_t v_offset = k_offset + std::size_t{spec_.kv_heads} * spec_.key_dim;
-    Pass pass{w, {kernels, executor, w.scratch}, w.tokens.size(), w.hidden.as<float>(), w.normed.as<float>(),
-              w.qkv.as<float>(), v_offset + std::size_t{spec_.kv_heads} * spec_.value_dim, k_offset, v_offset,
-              w.attended.as<float>(), w.gate_up.as<float>(), w.activated.as<float>()};
+    Pass pass{w,
+              {kernels, executor, w.scratch},
+              w.tokens.size(),
+              w.hidden.as<float>(),
+              w.normed.as<float>(),
+              w.qkv.as<float>(),
+              v_offset + std::size_t{spec_.kv_heads} * spec_.value_dim,
+              k_offset,
+              v_offset,
+              w.attended.as<float>(),
+              w.gate_up.as<float>(),
+              w.activated.as<float>()};
     embed(pass);
     for (std::size_t layer = 0; layer < layers_.size(); ++layer) run_layer(pass, layer);
     write_logits(pass, logits);
@@ -137,88 +164,155 @@ void DecoderModel::embed(Pass& pass) const {
         if (spec_.rope.kind != RopeKind::none) {
             float* cos = pass.w.angles.as<float>() + t * 2 * half;
             const bool far = pass.w.long_context[t] != 0 && !frequencies_long_.empty();
-            rope_angles(far ? frequencies_long_ : frequencies_, spec_.rope.magnitude, pass.w.tokens[t].position, cos, cos + half);
+            rope_angles(far ? frequencies_long_ : frequencies_, spec_.rope.magnitude, pass.w.tokens[t].position, cos,
+                        cos + half);
         }
+    });
+}
+
+// Work on every token by itself: not worth waking workers for where all of it takes less time than that.
+template <class F>
+void DecoderModel::each_token(const Pass& pass, std::size_t width, F&& f) const {
+    constexpr std::size_t kAlone = 16384;  // values that one worker sees to
+    if (pass.tokens * width <= kAlone)
+        for (std::size_t t = 0; t < pass.tokens; ++t) f(t);
+    else
+        parallel_for(pass.run.executor, pass.tokens, [&](std::size_t t, std::size_t) { f(t); });
+}
+
+// stream += scale * W in: each chunk's worker adds the rows that it has computed.
+void DecoderModel::add_to_stream(Pass& pass, const Linear& w, const LinearInput& in) const {
+    const std::size_t d = spec_.embedding;
+    LinearRun product;
+    product.add(w, pass.normed, d);
+    product.run(pass.run, in, [&](std::size_t, std::size_t first, std::size_t end, std::size_t) {
+        for (std::size_t t = 0; t < pass.tokens; ++t)
+            pass.run.kernels.add_scaled(pass.normed + t * d + first, spec_.residual_scale, end - first,
+                                        pass.hidden + t * d + first);
+    });
+}
+
+void DecoderModel::norm_stream(Pass& pass, const std::vector<float>& weight, const LinearInput& in,
+                               ActivationNeeds needs) const {
+    const std::size_t d = spec_.embedding;
+    each_token(pass, d, [&](std::size_t t) {
+        pass.run.kernels.rms_norm(pass.hidden + t * d, weight.data(), spec_.norm_eps, d, pass.normed + t * d);
+        quantize_token(pass.run, in, needs, t);
     });
 }
 
 void DecoderModel::run_layer(Pass& pass, std::size_t index) const {
     const DecoderLayer& l = layers_[index];
     const RunContext& run = pass.run;
-    const std::size_t d = spec_.embedding, f = spec_.feed_forward, tokens = pass.tokens;
+    const std::size_t tokens = pass.tokens;
 
-    // Attention: normed input → q|k|v → rotated, stored → attended → output, added to the stream.
-    const LinearInput attn_in = pass.input(pass.normed, d, tokens);
-    parallel_for(run.executor, tokens, [&](std::size_t t, std::size_t) {
-        run.kernels.rms_norm(pass.hidden + t * d, l.attn_norm.data(), spec_.norm_eps, d, pass.normed + t * d);
-        quantize_token(run, attn_in, attn_needs_, t);
-    });
-    LinearRun qkv;
-    qkv.add(l.qkv, pass.qkv, pass.qkv_stride);
-    qkv.add(l.q, pass.qkv, pass.qkv_stride);
-    qkv.add(l.k, pass.qkv + pass.k_offset, pass.qkv_stride);
-    qkv.add(l.v, pass.qkv + pass.v_offset, pass.qkv_stride);
-    qkv.run(run, attn_in);
-    rotate_and_store(pass, index);
+    // Attention: normed input → q|k|v, rotated and stored → attended → output, added to the stream.
+    const LinearInput attn_in = pass.input(pass.normed, spec_.embedding, tokens);
+    norm_stream(pass, l.attn_norm, attn_in, attn_needs_);
+    project_heads(pass, index, attn_in);
     const AttentionSpec attn{spec_.heads, spec_.attention_scale, 0, 0, nullptr};
     attention(run, attn, index, pass.w.tokens, pass.qkv, pass.qkv_stride, pass.attended, pass.w.partials.as<float>());
     const LinearInput o_in = pass.input(pass.attended, std::size_t{spec_.heads} * spec_.value_dim, tokens);
-    parallel_for(run.executor, tokens, [&](std::size_t t, std::size_t) { quantize_token(run, o_in, o_needs_, t); });
-    LinearRun output;
-    output.add(l.output, pass.normed, d);
-    output.run(run, o_in);
+    each_token(pass, o_in.k, [&](std::size_t t) { quantize_token(run, o_in, o_needs_, t); });
+    add_to_stream(pass, l.output, o_in);
 
     // Feed-forward: down(silu(gate) * up), added to the stream.
-    const LinearInput ffn_in = pass.input(pass.normed, d, tokens);
-    parallel_for(run.executor, tokens, [&](std::size_t t, std::size_t) {
-        float* h = pass.hidden + t * d;
-        run.kernels.add_scaled(pass.normed + t * d, spec_.residual_scale, d, h);
-        run.kernels.rms_norm(h, l.ffn_norm.data(), spec_.norm_eps, d, pass.normed + t * d);
-        quantize_token(run, ffn_in, ffn_needs_, t);
-    });
-    LinearRun gate_up;
-    gate_up.add(l.gate, pass.gate_up, 2 * f);
-    gate_up.add(l.up, pass.gate_up + (spec_.gate_in_up ? 0 : f), 2 * f);
-    gate_up.run(run, ffn_in);
-    const LinearInput down_in = pass.input(pass.activated, f, tokens);
-    parallel_for(run.executor, tokens, [&](std::size_t t, std::size_t) {
+    const LinearInput ffn_in = pass.input(pass.normed, spec_.embedding, tokens);
+    norm_stream(pass, l.ffn_norm, ffn_in, ffn_needs_);
+    const LinearInput down_in{pass.activated, pass.w.activated_32.as<std::byte>(), pass.w.activated_256.as<std::byte>(),
+                              tokens, spec_.feed_forward};
+    activate(pass, l, ffn_in, down_in);
+    add_to_stream(pass, l.down, down_in);
+}
+
+// activated = silu(gate) * up, quantised for `down` by whoever completes a block.
+void DecoderModel::activate(Pass& pass, const DecoderLayer& l, const LinearInput& in,
+                            const LinearInput& down_in) const {
+    const RunContext& run = pass.run;
+    const std::size_t f = spec_.feed_forward;
+    auto act = [&](std::size_t t, std::size_t first, std::size_t end) {
         const float* gate = pass.gate_up + t * 2 * f;
-        run.kernels.silu_mul(gate, gate + f, f, pass.activated + t * f);
-        quantize_token(run, down_in, down_needs_, t);
-    });
-    LinearRun down;
-    down.add(l.down, pass.normed, d);
-    down.run(run, down_in);
-    parallel_for(run.executor, tokens, [&](std::size_t t, std::size_t) {
-        run.kernels.add_scaled(pass.normed + t * d, spec_.residual_scale, d, pass.hidden + t * d);
+        run.kernels.silu_mul(gate + first, gate + f + first, end - first, pass.activated + t * f + first);
+    };
+    LinearRun gate_up;
+    if (spec_.gate_in_up && f % kLanes != 0) {  // one panel holds the last rows of the gate and the first of up
+        gate_up.add(l.up, pass.gate_up, 2 * f);
+        gate_up.run(run, in);
+        each_token(pass, f, [&](std::size_t t) {
+            act(t, 0, f);
+            quantize_token(run, down_in, down_needs_, t);
+        });
+        return;
+    }
+    if (spec_.gate_in_up)
+        gate_up.add_pair(l.up, pass.gate_up, l.up, f, pass.gate_up + f, f, 2 * f);
+    else
+        gate_up.add_pair(l.gate, pass.gate_up, l.up, 0, pass.gate_up + f, f, 2 * f);
+    const std::size_t block = down_needs_.block();
+    gate_up.run(run, in, [&](std::size_t, std::size_t first, std::size_t end, std::size_t) {
+        for (std::size_t t = 0; t < pass.tokens; ++t) act(t, first, end);
+        for (std::size_t b = first / block; b * block < end; ++b) {
+            const std::size_t from = b * block, to = std::min(from + block, f);
+            const auto rows = static_cast<std::uint32_t>(std::min(end, to) - std::max(first, from));
+            if (pass.w.block_rows[b].fetch_add(rows, std::memory_order_acq_rel) + rows != to - from) continue;
+            pass.w.block_rows[b].store(0, std::memory_order_relaxed);
+            for (std::size_t t = 0; t < pass.tokens; ++t) quantize_values(run, down_in, down_needs_, t, from, to);
+        }
     });
 }
 
-// Per-head norms, rotation, query temperature; keys and values go to the cache.
-void DecoderModel::rotate_and_store(Pass& pass, std::size_t index) const {
+// q|k|v of every token; who has computed a head norms and rotates it, and stores its keys or values in the cache.
+void DecoderModel::project_heads(Pass& pass, std::size_t index, const LinearInput& in) const {
+    const DecoderLayer& l = layers_[index];
+    LinearRun qkv;
+    if (l.qkv.empty()) {
+        qkv.add(l.q, pass.qkv, pass.qkv_stride, spec_.key_dim);
+        qkv.add(l.k, pass.qkv + pass.k_offset, pass.qkv_stride, spec_.key_dim);
+        qkv.add(l.v, pass.qkv + pass.v_offset, pass.qkv_stride, spec_.value_dim);
+    } else {
+        // Chunks that end between heads, of keys and of values: one chunk where their widths have no such unit.
+        const std::size_t unit = std::lcm(kLanes, std::size_t{spec_.key_dim});
+        const bool fits =
+            spec_.key_dim == spec_.value_dim || (pass.v_offset % unit == 0 && unit % spec_.value_dim == 0);
+        qkv.add(l.qkv, pass.qkv, pass.qkv_stride, fits ? unit : l.qkv.rows());
+    }
+    const std::size_t offsets[] = {0, pass.k_offset, pass.v_offset};
+    qkv.run(pass.run, in, [&](std::size_t part, std::size_t first, std::size_t end, std::size_t) {
+        finish_heads(pass, index, offsets[part] + first, offsets[part] + end);
+    });
+}
+
+// Columns [first, end) of q|k|v, whole heads.
+void DecoderModel::finish_heads(Pass& pass, std::size_t index, std::size_t first, std::size_t end) const {
     const DecoderLayer& l = layers_[index];
     const KernelTable& k = pass.run.kernels;
-    const std::size_t half = spec_.rope.dims / 2;
-    const bool rotates = spec_.rope.kind != RopeKind::none && (spec_.layer_rotates.empty() || spec_.layer_rotates[index]);
+    const std::size_t half = spec_.rope.dims / 2, dim = spec_.key_dim;
+    const bool rotates =
+        spec_.rope.kind != RopeKind::none && (spec_.layer_rotates.empty() || spec_.layer_rotates[index]);
     const RopeFn rotate = spec_.rope.kind == RopeKind::adjacent ? k.rope_adjacent : k.rope_halves;
-    parallel_for(pass.run.executor, pass.tokens, [&](std::size_t t, std::size_t) {
-        float* q = pass.qkv + t * pass.qkv_stride;
-        float* key = q + pass.k_offset;
+    for (std::size_t t = 0; t < pass.tokens; ++t) {
         const BatchToken& token = pass.w.tokens[t];
         const float* cos = pass.w.angles.as<float>() + t * 2 * half;
-        const std::size_t heads = spec_.heads + spec_.kv_heads;  // keys follow the queries
-        for (std::size_t h = 0; h < heads; ++h) {
-            float* x = q + h * spec_.key_dim;
-            if (spec_.qk_norm)
-                k.rms_norm(x, (h < spec_.heads ? l.q_norm : l.k_norm).data(), spec_.norm_eps, spec_.key_dim, x);
+        float* const row = pass.qkv + t * pass.qkv_stride;
+        std::size_t at = first;
+        for (; at < std::min(end, pass.v_offset); at += dim) {
+            const bool query = at < pass.k_offset;
+            float* const x = row + at;
+            if (spec_.qk_norm) k.rms_norm(x, (query ? l.q_norm : l.k_norm).data(), spec_.norm_eps, dim, x);
             if (rotates) rotate(x, cos, cos + half, half);
+            if (!query)
+                kv_store_key(*token.kv, index, (at - pass.k_offset) / dim, token.position, x);
+            else if (spec_.query_temperature.beta != 0)
+                k.scale(x, query_temperature(token.position), dim);
         }
-        if (spec_.query_temperature.beta != 0) {
-            const double steps = std::floor(static_cast<double>(token.position) / spec_.query_temperature.period);
-            k.scale(q, static_cast<float>(1 + spec_.query_temperature.beta * det_log(1 + steps)), pass.k_offset);
-        }
-        kv_store(*token.kv, index, token.position, key, q + pass.v_offset, k);
-    });
+        for (; at < end; at += spec_.value_dim)
+            kv_store_value(*token.kv, index, (at - pass.v_offset) / spec_.value_dim, token.position, row + at, k);
+    }
+}
+
+float DecoderModel::query_temperature(std::size_t position) const {
+    const double steps = std::floor(static_cast<double>(position) / spec_.query_temperature.period);
+    return static_cast<float>(1 + spec_.query_temperature.beta * det_log(1 + steps));
 }
 
 void DecoderModel::write_logits(Pass& pass, float* logits) const {
@@ -227,16 +321,17 @@ void DecoderModel::write_logits(Pass& pass, float* logits) const {
     const std::size_t d = spec_.embedding;
     const LinearInput in = pass.input(pass.normed, d, rows.size());
     parallel_for(pass.run.executor, rows.size(), [&](std::size_t r, std::size_t) {
-        pass.run.kernels.rms_norm(pass.hidden + rows[r] * d, output_norm_.data(), spec_.norm_eps, d, pass.normed + r * d);
+        pass.run.kernels.rms_norm(pass.hidden + rows[r] * d, output_norm_.data(), spec_.norm_eps, d,
+                                  pass.normed + r * d);
         quantize_token(pass.run, in, output_needs_, r);
     });
     LinearRun output;
     output.add(output_.empty() ? embedding_ : output_, logits, spec_.vocab);
-    output.run(pass.run, in);
-    if (spec_.logit_divisor != 1)
-        parallel_for(pass.run.executor, rows.size(), [&](std::size_t r, std::size_t) {
-            pass.run.kernels.scale(logits + r * spec_.vocab, 1.0F / spec_.logit_divisor, spec_.vocab);
-        });
+    output.run(pass.run, in, [&](std::size_t, std::size_t first, std::size_t end, std::size_t) {
+        if (spec_.logit_divisor == 1) return;
+        for (std::size_t r = 0; r < rows.size(); ++r)
+            pass.run.kernels.scale(logits + r * spec_.vocab + first, 1.0F / spec_.logit_divisor, end - first);
+    });
 }
 
 }  // namespace hearth

@@ -53,7 +53,8 @@ public:
     DecoderModel(DecoderSpec spec, ModelInfo info) : spec_(std::move(spec)), info_(std::move(info)) {}
     Status load(LoadContext& context, const DecoderTensors& tensors, std::size_t scratch_bytes);
 
-    Result<std::unique_ptr<Workspace>> make_workspace(const RunLimits& limits, std::shared_ptr<Memory> memory) const override;
+    Result<std::unique_ptr<Workspace>> make_workspace(const RunLimits& limits,
+                                                      std::shared_ptr<Memory> memory) const override;
     std::uint64_t workspace_bytes(const RunLimits& limits) const override;
     Status forward(std::span<const SequenceBatch> batch, Workspace& workspace, const KernelTable& kernels,
                    Executor& executor, float* logits) const override;
@@ -61,8 +62,15 @@ public:
 private:
     struct Pass;
     void embed(Pass& pass) const;
-    void rotate_and_store(Pass& pass, std::size_t layer) const;
     void run_layer(Pass& pass, std::size_t layer) const;
+    template <class F>
+    void each_token(const Pass& pass, std::size_t width, F&& f) const;
+    void norm_stream(Pass& pass, const std::vector<float>& weight, const LinearInput& in, ActivationNeeds needs) const;
+    void add_to_stream(Pass& pass, const Linear& w, const LinearInput& in) const;
+    void project_heads(Pass& pass, std::size_t layer, const LinearInput& in) const;
+    void finish_heads(Pass& pass, std::size_t layer, std::size_t first, std::size_t end) const;
+    void activate(Pass& pass, const DecoderLayer& l, const LinearInput& in, const LinearInput& down_in) const;
+    float query_temperature(std::size_t position) const;
     void write_logits(Pass& pass, float* logits) const;
 
     DecoderSpec spec_;
@@ -77,7 +85,8 @@ private:
 
 // Buffers of one pass by size; a formula both for planning and for allocating.
 struct DecoderWorkspaceSizes {
-    std::size_t tokens, hidden, normed, qkv, attended, gate_up, activated, angles, q8_32, q8_256, partials;
+    std::size_t tokens, hidden, normed, qkv, attended, gate_up, activated, angles, q8_32, q8_256, activated_32,
+        activated_256, partials;
     std::uint64_t total(std::size_t workers, std::size_t scratch_bytes) const;
 };
 DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& spec, const RunLimits& limits);

@@ -50,9 +50,10 @@ struct BatchToken {
     std::size_t position;
 };
 
-// Stores key [heads * key_dim] and value [heads * value_dim] of one token in its sequence's page.
-void kv_store(const KvView& kv, std::size_t layer, std::size_t position, const float* key, const float* value,
-              const KernelTable& kernels);
+// Stores the key [key_dim] or the value [value_dim] of one token and one head of the cache in its sequence's page.
+void kv_store_key(const KvView& kv, std::size_t layer, std::size_t head, std::size_t position, const float* key);
+void kv_store_value(const KvView& kv, std::size_t layer, std::size_t head, std::size_t position, const float* value,
+                    const KernelTable& kernels);
 
 struct AttentionSpec {
     std::uint32_t heads = 0;  // query heads; a multiple of the cache's heads

@@ -23,7 +23,8 @@ Result<std::vector<float>> load_vector(LoadContext& context, const TensorInfo* i
 // panel by panel into F32 while they are used. Immutable after load; shareable.
 class Linear {
 public:
-    // Null info gives an empty Linear. `bias` {rows} and `scale` {1}, a factor of the output before the bias, may be null.
+    // Null info gives an empty Linear. `bias` {rows} and `scale` {1}, a factor of the output before the bias, may be
+    // null.
     static Result<Linear> load(LoadContext& context, const TensorInfo* info, const TensorInfo* bias = nullptr,
                                const TensorInfo* scale = nullptr);
     // Bytes that load would take of an arena, and scratch bytes that one worker needs to run it.
@@ -70,27 +71,57 @@ struct ActivationNeeds {
         q8_32 |= !w.empty() && w.activation() == Activation::q8_32;
         q8_256 |= !w.empty() && w.activation() == Activation::q8_256;
     }
+    // Values that are quantised together.
+    std::size_t block() const { return q8_256 ? 256 : q8_32 ? 32 : kLanes; }
 };
 
-// Quantises token `t` of the input as `needs` says.
+// Quantises token `token` of the input as `needs` says: all of it, or values [first, end), whole blocks.
 void quantize_token(const RunContext& run, const LinearInput& input, ActivationNeeds needs, std::size_t token);
+void quantize_values(const RunContext& run, const LinearInput& input, ActivationNeeds needs, std::size_t token,
+                     std::size_t first, std::size_t end);
 
-// Several products of the same input in one parallel phase.
+// Several products of the same input in one parallel phase. Chunks are rows of the weights; a worker goes on with what
+// it has just written while it is in its cache: run(run, input, after) calls after(part, first, end, worker) for rows
+// [first, end) of the part-th added product, all tokens of which stand in y, once for each row.
 class LinearRun {
 public:
-    // y: [tokens, y_stride]. Empty weights are passed over.
-    void add(const Linear& w, float* y, std::size_t y_stride);
-    void run(const RunContext& run, const LinearInput& input);
+    // y: [tokens, y_stride]. Empty weights are passed over and not counted. Chunks are multiples of `unit` rows.
+    void add(const Linear& w, float* y, std::size_t y_stride, std::size_t unit = 1);
+    // Rows [0, rows) of `a` and [b_first, b_first + rows) of `b` in the same chunks, to ya and yb. b_first is a
+    // multiple of kLanes.
+    void add_pair(const Linear& a, float* ya, const Linear& b, std::size_t b_first, float* yb, std::size_t rows,
+                  std::size_t y_stride);
+    void run(const RunContext& run, const LinearInput& input) {
+        this->run(run, input, [](std::size_t, std::size_t, std::size_t, std::size_t) {});
+    }
+    template <class After>
+    void run(const RunContext& run, const LinearInput& input, After&& after) {
+        parallel_for(run.executor, plan(run.executor.workers()), [&](std::size_t chunk, std::size_t worker) {
+            std::size_t i = count_ - 1;
+            while (chunk < parts_[i].first_chunk) --i;
+            const Part& part = parts_[i];
+            const std::size_t first = (chunk - part.first_chunk) * part.chunk_rows;
+            const std::size_t end = first + part.chunk_rows < part.rows ? first + part.chunk_rows : part.rows;
+            multiply(run, input, *part.w, first, end, part.y + first, part.y_stride, worker);
+            if (part.w2 != nullptr)
+                multiply(run, input, *part.w2, part.first2 + first, part.first2 + end, part.y2 + first, part.y_stride,
+                         worker);
+            after(i, first, end, worker);
+        });
+    }
 
 private:
     struct Part {
-        const Linear* w;
-        float* y;
-        std::size_t y_stride;
-        std::size_t first_chunk, chunk_panels;
+        const Linear *w, *w2;  // w2 null but for pairs
+        float *y, *y2;
+        std::size_t y_stride, rows, first2, unit;
+        std::size_t first_chunk, chunk_rows;
     };
-    static void run_part(const RunContext& run, const LinearInput& input, const Part& part, std::size_t chunk,
-                         std::size_t worker);
+    // Places the chunks; returns their number.
+    std::size_t plan(std::size_t workers);
+    // Rows [first, end) of w, first a multiple of kLanes, to y[tokens, y_stride].
+    static void multiply(const RunContext& run, const LinearInput& input, const Linear& w, std::size_t first,
+                         std::size_t end, float* y, std::size_t y_stride, std::size_t worker);
     std::array<Part, 4> parts_{};
     std::size_t count_ = 0;
 };
