@@ -35,10 +35,17 @@ Result<std::vector<float>> load_vector(LoadContext& context, const TensorInfo* i
     return values;
 }
 
-std::uint64_t Linear::memory_bytes(const TensorInfo* info) {
+Activation Linear::activation(const TensorInfo& info) {
+    const PanelFormat* format = find_panel_format(info.type);
+    return format != nullptr ? format->activation : Activation::f32;
+}
+
+std::uint64_t Linear::memory_bytes(const TensorInfo* info, std::size_t split) {
     if (info == nullptr) return 0;
     const PanelFormat* format = find_panel_format(info->type);
-    return Arena::place_bytes(format != nullptr ? panels_of(info->rows()) * format->panel_bytes(info->shape[0]) : info->bytes);
+    if (format == nullptr) return Arena::place_bytes(info->bytes);
+    const std::uint64_t matrices = info->shape[2] * info->shape[3] * split;
+    return Arena::place_bytes(matrices * panels_of(info->shape[1] / split) * format->panel_bytes(info->shape[0]));
 }
 
 std::uint64_t Linear::scratch_bytes(const TensorInfo* info) {
@@ -48,14 +55,15 @@ std::uint64_t Linear::scratch_bytes(const TensorInfo* info) {
 }
 
 Result<Linear> Linear::load(LoadContext& context, const TensorInfo* info, const TensorInfo* bias,
-                            const TensorInfo* scale) {
+                            const TensorInfo* scale, std::size_t split) {
     Linear w;
     if (info == nullptr) return w;
     w.codec_ = find_codec(info->type);
     w.format_ = find_panel_format(info->type);
-    w.rows_ = info->rows();
+    w.rows_ = info->shape[1] / split;
+    w.matrices_ = info->shape[2] * info->shape[3] * split;
     w.k_ = info->shape[0];
-    w.bytes_ = memory_bytes(info);
+    w.bytes_ = memory_bytes(info, split);
     w.arena_ = context.arena;
     HEARTH_ASSIGN(const std::span<std::byte> place, context.arena->take(w.bytes_, cat("tensor '", info->name, "'")));
     w.weights_ = place.data();
@@ -64,27 +72,77 @@ Result<Linear> Linear::load(LoadContext& context, const TensorInfo* info, const 
         HEARTH_TRY(copy_stored(context, *info, 0, place.first(static_cast<std::size_t>(info->bytes))));
     } else {
         w.panel_bytes_ = w.format_->panel_bytes(w.k_);
-        HEARTH_TRY(for_slabs(context, *info, kLanes * row_bytes, [&](const Slab& slab) {
-            for (std::size_t i = 0; i < slab.units; ++i) {
-                const std::size_t panel = slab.first + i;
-                w.format_->pack(slab.bytes + i * kLanes * row_bytes, row_bytes, std::min(kLanes, w.rows_ - panel * kLanes),
-                                w.k_, place.data() + panel * w.panel_bytes_);
+        // A panel never holds rows of two matrices, so a stack is cut into panels only where they fill its matrices.
+        const std::size_t panels = panels_of(w.rows_);
+        const std::size_t unit_rows = w.matrices_ == 1 || w.rows_ % kLanes == 0 ? kLanes : w.rows_;
+        const std::size_t unit_panels = panels_of(unit_rows);
+        HEARTH_TRY(for_slabs(context, *info, unit_rows * row_bytes, [&](const Slab& slab) {
+            for (std::size_t i = 0; i < slab.units * unit_panels; ++i) {
+                const std::size_t panel = slab.first * unit_panels + i, row = panel % panels * kLanes;
+                const std::byte* rows = slab.bytes + (i / unit_panels * unit_rows + i % unit_panels * kLanes) * row_bytes;
+                w.format_->pack(rows, row_bytes, std::min(kLanes, w.rows_ - row), w.k_, place.data() + panel * w.panel_bytes_);
             }
         }));
     }
     HEARTH_TRY(context.advance(*info));
     HEARTH_ASSIGN(w.bias_, load_vector(context, bias));
-    HEARTH_ASSIGN(const auto factor, load_vector(context, scale));
-    if (!factor.empty()) w.scale_ = factor[0];
+    HEARTH_ASSIGN(w.scale_, load_vector(context, scale));
     return w;
 }
 
 void Linear::row(std::size_t index, float* values) const {
     if (format_ != nullptr) {
-        format_->unpack(weights_ + index / kLanes * panel_bytes_, index % kLanes, k_, values);
+        const std::size_t row = index % rows_, panel = index / rows_ * panels_of(rows_) + row / kLanes;
+        format_->unpack(weights_ + panel * panel_bytes_, row % kLanes, k_, values);
     } else {
         const std::size_t row_bytes = codec_->row_bytes(k_);
         codec_->decode(weights_ + index * row_bytes, k_ / codec_->block_values, values);
+    }
+}
+
+void Linear::multiply(const KernelTable& kernels, const Part& part, std::byte* room) const {
+    GemmArgs args{};
+    args.k = k_;
+    args.x = part.x;
+    args.x_stride = activation_bytes(activation(), k_);
+    args.tokens = part.tokens;
+    args.y_stride = part.y_stride;
+    if (format_ != nullptr) {
+        args.panels = weights_ + (part.matrix * panels_of(rows_) + part.first / kLanes) * panel_bytes_;
+        args.panel_bytes = panel_bytes_;
+        args.rows = part.end - part.first;
+        args.y = part.y;
+        (kernels.*(format_->gemm))(args);
+    } else {
+        const PanelFormat& f32 = f32_panel();
+        const std::size_t row_bytes = codec_->row_bytes(k_);
+        const std::byte* stored = weights_ + part.matrix * rows_ * row_bytes;
+        auto* panel = reinterpret_cast<float*>(room);  // [k][16]
+        float* row = panel + k_ * kLanes;              // [k]
+        args.panels = panel;
+        args.panel_bytes = f32.panel_bytes(k_);
+        for (std::size_t r0 = part.first; r0 < part.end; r0 += kLanes) {
+            const std::size_t count = std::min(kLanes, part.end - r0);
+            for (std::size_t r = 0; r < kLanes; ++r) {
+                if (r < count) {
+                    codec_->decode(stored + (r0 + r) * row_bytes, k_ / codec_->block_values, row);
+                    for (std::size_t i = 0; i < k_; ++i) panel[i * kLanes + r] = row[i];
+                } else {
+                    for (std::size_t i = 0; i < k_; ++i) panel[i * kLanes + r] = 0.0F;
+                }
+            }
+            args.rows = count;
+            args.y = part.y + (r0 - part.first);
+            kernels.gemm_f32(args);
+        }
+    }
+    const std::size_t rows = part.end - part.first;
+    const float scale = scale_.empty() ? 1.0F : scale_[scale_.size() == 1 ? 0 : part.matrix];
+    if (scale != 1)
+        for (std::size_t t = 0; t < part.tokens; ++t) kernels.scale(part.y + t * part.y_stride, scale, rows);
+    if (!bias_.empty()) {
+        const float* bias = bias_.data() + part.matrix * rows_ + part.first;
+        for (std::size_t t = 0; t < part.tokens; ++t) kernels.add_scaled(bias, 1.0F, rows, part.y + t * part.y_stride);
     }
 }
 
@@ -130,46 +188,8 @@ std::size_t LinearRun::plan(std::size_t workers) {
 
 void LinearRun::multiply(const RunContext& run, const LinearInput& input, const Linear& w, std::size_t first,
                          std::size_t end, float* y, std::size_t y_stride, std::size_t worker) {
-    const Activation activation = w.activation();
-    GemmArgs args{};
-    args.k = w.k_;
-    args.x = input.data(activation);
-    args.x_stride = activation_bytes(activation, w.k_);
-    args.tokens = input.tokens;
-    args.y_stride = y_stride;
-    if (w.format_ != nullptr) {
-        args.panels = w.weights_ + first / kLanes * w.panel_bytes_;
-        args.panel_bytes = w.panel_bytes_;
-        args.rows = end - first;
-        args.y = y;
-        (run.kernels.*(w.format_->gemm))(args);
-    } else {
-        const PanelFormat& f32 = f32_panel();
-        const std::size_t row_bytes = w.codec_->row_bytes(w.k_);
-        auto* panel = reinterpret_cast<float*>(run.worker_scratch(worker));  // [k][16]
-        float* row = panel + w.k_ * kLanes;                                  // [k]
-        args.panels = panel;
-        args.panel_bytes = f32.panel_bytes(w.k_);
-        for (std::size_t r0 = first; r0 < end; r0 += kLanes) {
-            const std::size_t count = std::min(kLanes, end - r0);
-            for (std::size_t r = 0; r < kLanes; ++r) {
-                if (r < count) {
-                    w.codec_->decode(w.weights_ + (r0 + r) * row_bytes, w.k_ / w.codec_->block_values, row);
-                    for (std::size_t i = 0; i < w.k_; ++i) panel[i * kLanes + r] = row[i];
-                } else {
-                    for (std::size_t i = 0; i < w.k_; ++i) panel[i * kLanes + r] = 0.0F;
-                }
-            }
-            args.rows = count;
-            args.y = y + (r0 - first);
-            run.kernels.gemm_f32(args);
-        }
-    }
-    if (w.scale_ != 1)
-        for (std::size_t t = 0; t < input.tokens; ++t) run.kernels.scale(y + t * y_stride, w.scale_, end - first);
-    if (!w.bias_.empty())
-        for (std::size_t t = 0; t < input.tokens; ++t)
-            run.kernels.add_scaled(w.bias_.data() + first, 1.0F, end - first, y + t * y_stride);
+    w.multiply(run.kernels, {0, first, end, input.data(w.activation()), input.tokens, y, y_stride},
+               run.worker_scratch(worker));
 }
 
 }  // namespace hearth

@@ -117,10 +117,10 @@ Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, R
 }
 
 Status refuse_experts(const Hparams& h) {
-    HEARTH_ASSIGN(const auto experts, h.metadata().get_uint(h.full("expert_count")));
-    if (experts.value_or(0) == 0) return {};
-    return {Code::unsupported, cat("metadata key '", h.full("expert_count"), "' is ", *experts,
-                                   ": mixtures of experts are not supported yet")};
+    HEARTH_ASSIGN(const bool experts, has_experts(h));
+    if (!experts) return {};
+    return {Code::unsupported, cat("metadata key '", h.full("expert_count"), "' says that this is a mixture of experts, which architecture '",
+                                   h.architecture(), "' does not support here")};
 }
 
 }  // namespace hearth

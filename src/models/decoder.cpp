@@ -24,6 +24,7 @@ struct DecoderWorkspace final : Workspace {
     Buffer q8_32, q8_256;                // of normed and attended
     Buffer activated_32, activated_256;  // of activated: written while `normed` is still read
     Buffer partials;
+    MoeWorkspace experts;
     std::vector<Buffer> scratch;  // [workers]
     std::vector<BatchToken> tokens;
     std::vector<std::int32_t> ids;
@@ -34,8 +35,11 @@ struct DecoderWorkspace final : Workspace {
 
 }  // namespace
 
-DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const RunLimits& limits) {
+DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const MoeForms& forms, const RunLimits& limits) {
     DecoderWorkspaceSizes z{};
+    bool dense = false;
+    for (std::size_t layer = 0; layer < s.layers; ++layer) dense |= !s.has_experts(layer);
+    const std::size_t feed_forward = dense ? s.feed_forward : 0;
     const std::size_t t = limits.tokens, f = sizeof(float);
     const std::size_t attended = std::size_t{s.heads} * s.value_dim;
     const std::size_t widest = std::max(std::size_t{s.embedding}, attended);
@@ -44,30 +48,31 @@ DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const RunLim
     z.normed = z.hidden;
     z.qkv = t * ((std::size_t{s.heads} + s.kv_heads) * s.key_dim + std::size_t{s.kv_heads} * s.value_dim) * f;
     z.attended = t * attended * f;
-    z.gate_up = t * 2 * s.feed_forward * f;
-    z.activated = t * s.feed_forward * f;
+    z.gate_up = t * 2 * feed_forward * f;
+    z.activated = t * feed_forward * f;
     z.angles = t * s.rope.dims * f;
     z.q8_32 = t * activation_bytes(Activation::q8_32, widest);
     z.q8_256 = t * activation_bytes(Activation::q8_256, widest);
-    z.activated_32 = t * activation_bytes(Activation::q8_32, s.feed_forward);
-    z.activated_256 = t * activation_bytes(Activation::q8_256, s.feed_forward);
+    z.activated_32 = t * activation_bytes(Activation::q8_32, feed_forward);
+    z.activated_256 = t * activation_bytes(Activation::q8_256, feed_forward);
     z.partials = attention_partials(limits.workers, s.heads / s.kv_heads, s.value_dim, limits.positions) * f;
+    z.experts = MoeWorkspace::bytes(s.moe, forms, s.embedding, t);
     return z;
 }
 
 std::uint64_t DecoderWorkspaceSizes::total(std::size_t workers, std::size_t scratch_bytes) const {
     return hidden + normed + qkv + attended + gate_up + activated + angles + q8_32 + q8_256 + activated_32 +
-           activated_256 + partials + workers * scratch_bytes;
+           activated_256 + partials + experts + workers * scratch_bytes;
 }
 
 std::uint64_t DecoderModel::workspace_bytes(const RunLimits& limits) const {
-    return decoder_workspace_sizes(spec_, limits).total(limits.workers, scratch_bytes_);
+    return decoder_workspace_sizes(spec_, moe_forms_, limits).total(limits.workers, scratch_bytes_);
 }
 
 Result<std::unique_ptr<Workspace>> DecoderModel::make_workspace(const RunLimits& limits,
                                                                 std::shared_ptr<Memory> memory) const {
     auto w = std::make_unique<DecoderWorkspace>();
-    const DecoderWorkspaceSizes z = decoder_workspace_sizes(spec_, limits);
+    const DecoderWorkspaceSizes z = decoder_workspace_sizes(spec_, moe_forms_, limits);
     w->limits = limits;
     const std::pair<Buffer*, std::size_t> buffers[] = {{&w->hidden, z.hidden},
                                                        {&w->normed, z.normed},
@@ -84,6 +89,7 @@ Result<std::unique_ptr<Workspace>> DecoderModel::make_workspace(const RunLimits&
     for (auto [buffer, bytes] : buffers) {
         HEARTH_ASSIGN(*buffer, Buffer::make(memory, bytes, "the workspace of a forward pass"));
     }
+    HEARTH_ASSIGN(w->experts, MoeWorkspace::make(memory, spec_.moe, moe_forms_, spec_.embedding, limits.tokens));
     for (std::size_t i = 0; i < limits.workers; ++i) {
         HEARTH_ASSIGN(Buffer b, Buffer::make(memory, scratch_bytes_, "the scratch memory of a worker"));
         w->scratch.push_back(std::move(b));
@@ -219,6 +225,11 @@ void DecoderModel::run_layer(Pass& pass, std::size_t index) const {
     // Feed-forward: down(silu(gate) * up), added to the stream.
     const LinearInput ffn_in = pass.input(pass.normed, spec_.embedding, tokens);
     norm_stream(pass, l.ffn_norm, ffn_in, ffn_needs_);
+    if (l.experts != nullptr) {
+        moe_feed_forward(run, spec_.moe, *l.experts, pass.w.experts, ffn_in,
+                         {pass.normed, pass.hidden, spec_.residual_scale});
+        return;
+    }
     const LinearInput down_in{pass.activated, pass.w.activated_32.as<std::byte>(), pass.w.activated_256.as<std::byte>(),
                               tokens, spec_.feed_forward};
     activate(pass, l, ffn_in, down_in);

@@ -5,18 +5,13 @@
 #include <vector>
 
 #include "hearth/layers/linear.hpp"
+#include "hearth/layers/moe.hpp"
 #include "hearth/models/decoder_spec.hpp"
 #include "hearth/models/model.hpp"
+#include "models/experts.hpp"
 #include "models/family.hpp"
 
 namespace hearth {
-
-// A matrix with its optional bias {rows} and output scale {1} (NVFP4 files), as the file has them; null when absent.
-struct MatrixInfo {
-    const TensorInfo* weight = nullptr;
-    const TensorInfo* bias = nullptr;
-    const TensorInfo* scale = nullptr;
-};
 
 struct DecoderLayerTensors {
     const TensorInfo* attn_norm = nullptr;
@@ -24,7 +19,8 @@ struct DecoderLayerTensors {
     const TensorInfo *q_norm = nullptr, *k_norm = nullptr;
     MatrixInfo output;
     const TensorInfo* ffn_norm = nullptr;
-    MatrixInfo gate, up, down;  // gate empty when up holds both
+    MatrixInfo gate, up, down;  // gate empty when up holds both; all empty in a layer of experts
+    ExpertTensors experts;
 };
 
 struct DecoderTensors {
@@ -46,12 +42,13 @@ struct DecoderTensors {
 struct DecoderLayer {
     std::vector<float> attn_norm, q_norm, k_norm, ffn_norm;
     Linear q, k, v, qkv, output, gate, up, down;
+    std::unique_ptr<MoeWeights> experts;  // instead of gate, up and down
 };
 
 class DecoderModel final : public Model {
 public:
     DecoderModel(DecoderSpec spec, ModelInfo info) : spec_(std::move(spec)), info_(std::move(info)) {}
-    Status load(LoadContext& context, const DecoderTensors& tensors, std::size_t scratch_bytes);
+    Status load(LoadContext& context, const DecoderTensors& tensors, std::size_t scratch_bytes, const MoeForms& forms);
 
     Result<std::unique_ptr<Workspace>> make_workspace(const RunLimits& limits,
                                                       std::shared_ptr<Memory> memory) const override;
@@ -80,15 +77,16 @@ private:
     std::vector<DecoderLayer> layers_;
     std::vector<float> output_norm_;
     std::size_t scratch_bytes_ = 0;  // per worker
+    MoeForms moe_forms_;
     ActivationNeeds attn_needs_, o_needs_, ffn_needs_, down_needs_, output_needs_;
 };
 
 // Buffers of one pass by size; a formula both for planning and for allocating.
 struct DecoderWorkspaceSizes {
     std::size_t tokens, hidden, normed, qkv, attended, gate_up, activated, angles, q8_32, q8_256, activated_32,
-        activated_256, partials;
+        activated_256, partials, experts;
     std::uint64_t total(std::size_t workers, std::size_t scratch_bytes) const;
 };
-DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& spec, const RunLimits& limits);
+DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& spec, const MoeForms& forms, const RunLimits& limits);
 
 }  // namespace hearth

@@ -15,31 +15,21 @@ public:
         DecoderTensors out;
         HEARTH_ASSIGN(out.embedding, t_.need("token_embd.weight", {s_.embedding, s_.vocab}));
         for (std::uint32_t i = 0; i < s_.layers; ++i) {
-            HEARTH_ASSIGN(auto layer, one(cat("blk.", i, ".")));
+            HEARTH_ASSIGN(auto layer, one(cat("blk.", i, "."), s_.has_experts(i)));
             out.layers.push_back(layer);
         }
         HEARTH_ASSIGN(out.output_norm, t_.need("output_norm.weight", {s_.embedding}));
         HEARTH_ASSIGN(out.output.weight, t_.want("output.weight", {s_.embedding, s_.vocab}));
-        HEARTH_TRY(extras(out.output, "output", s_.vocab));  // the bias may come with a tied output too
+        HEARTH_TRY(t_.extras(out.output, "output", {s_.embedding, s_.vocab}));  // the bias may come with a tied output too
         return out;
     }
 
 private:
     Result<MatrixInfo> matrix(const std::string& name, std::uint64_t k, std::uint64_t rows) {
-        MatrixInfo m;
-        HEARTH_ASSIGN(m.weight, t_.need(name + ".weight", {k, rows}));
-        HEARTH_TRY(extras(m, name, rows));
-        return m;
+        return t_.matrix(name, {k, rows});
     }
 
-    Status extras(MatrixInfo& m, const std::string& name, std::uint64_t rows) {
-        HEARTH_ASSIGN(m.bias, t_.want(name + ".bias", {rows}));
-        HEARTH_ASSIGN(m.scale, t_.want(name + ".scale", {1}));
-        t_.ignore(name + ".input_scale");  // for engines that quantise inputs with a fixed scale
-        return {};
-    }
-
-    Result<DecoderLayerTensors> one(const std::string& b) {
+    Result<DecoderLayerTensors> one(const std::string& b, bool experts) {
         DecoderLayerTensors l;
         const std::uint64_t d = s_.embedding, q = std::uint64_t{s_.heads} * s_.key_dim,
                             k = std::uint64_t{s_.kv_heads} * s_.key_dim, v = std::uint64_t{s_.kv_heads} * s_.value_dim;
@@ -57,6 +47,10 @@ private:
         }
         HEARTH_ASSIGN(l.output, matrix(b + "attn_output", std::uint64_t{s_.heads} * s_.value_dim, d));
         HEARTH_ASSIGN(l.ffn_norm, t_.need(b + "ffn_norm.weight", {d}));
+        if (experts) {
+            HEARTH_ASSIGN(l.experts, find_experts(t_, s_, b));
+            return l;
+        }
         if (s_.gate_in_up) {
             HEARTH_ASSIGN(l.up, matrix(b + "ffn_up", d, std::uint64_t{s_.feed_forward} * 2));
         } else {
@@ -92,20 +86,30 @@ public:
             scratch_bytes_ = std::max<std::size_t>(scratch_bytes_, Linear::scratch_bytes(weight));
         };
         tensors_.each_matrix([&](const MatrixInfo& m) { count(m.weight); });
+        std::uint64_t unused = 0;  // by a token: experts that it does not choose
+        for (const DecoderLayerTensors& l : tensors_.layers) {
+            l.experts.each_matrix([&](const MatrixInfo& m, bool stack) {
+                const std::uint64_t bytes = expert_memory_bytes(l.experts, m);
+                matrices += bytes;
+                if (stack) unused += bytes / spec_.moe.experts * (spec_.moe.experts - spec_.moe.used);
+                scratch_bytes_ = std::max<std::size_t>(scratch_bytes_, moe_scratch_bytes() + Linear::scratch_bytes(m.weight));
+            });
+            add_forms(l.experts, forms_);
+        }
         const std::uint64_t inner = matrices;
         count(tensors_.embedding);
         info_.weight_bytes = matrices;
         // A token reads one row of the embedding, or all of it when it is the output too.
-        info_.decode_bytes = tensors_.output.weight == nullptr ? matrices : inner;
+        info_.decode_bytes = (tensors_.output.weight == nullptr ? matrices : inner) - unused;
     }
 
     std::uint64_t workspace_bytes(const RunLimits& limits) const override {
-        return decoder_workspace_sizes(spec_, limits).total(limits.workers, scratch_bytes_);
+        return decoder_workspace_sizes(spec_, forms_, limits).total(limits.workers, scratch_bytes_);
     }
 
     Result<std::unique_ptr<Model>> load(LoadContext& context) const override {
         auto model = std::make_unique<DecoderModel>(spec_, info_);
-        HEARTH_TRY(model->load(context, tensors_, scratch_bytes_));
+        HEARTH_TRY(model->load(context, tensors_, scratch_bytes_, forms_));
         return std::unique_ptr<Model>(std::move(model));
     }
 
@@ -113,6 +117,7 @@ private:
     DecoderSpec spec_;
     DecoderTensors tensors_;
     std::size_t scratch_bytes_ = 0;
+    MoeForms forms_;
 };
 
 }  // namespace
@@ -123,8 +128,10 @@ Result<std::unique_ptr<Blueprint>> make_decoder(const Hparams& h, TensorFinder& 
         std::make_unique<DecoderBlueprint>(std::move(spec), std::move(found), h.architecture(), tensors.source()));
 }
 
-Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, std::size_t scratch_bytes) {
+Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, std::size_t scratch_bytes,
+                          const MoeForms& forms) {
     scratch_bytes_ = scratch_bytes;
+    moe_forms_ = forms;
     frequencies_ = rope_frequencies(spec_.rope);
     if (!spec_.rope_factors_long.empty()) {
         RopeSpec far = spec_.rope;
@@ -154,6 +161,13 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
         ffn_needs_.add(l.gate);
         ffn_needs_.add(l.up);
         down_needs_.add(l.down);
+        if (t.experts.router.weight != nullptr) {
+            HEARTH_ASSIGN(auto experts, load_experts(context, t.experts));
+            for (const Linear* w : {&experts.router, &experts.gate, &experts.up, &experts.gate_up, &experts.shared_router,
+                                    &experts.shared_gate, &experts.shared_up})
+                ffn_needs_.add(*w);
+            l.experts = std::make_unique<MoeWeights>(std::move(experts));
+        }
         layers_.push_back(std::move(l));
     }
     HEARTH_ASSIGN(output_norm_, load_vector(context, tensors.output_norm));

@@ -11,6 +11,12 @@ namespace hearth {
 // Sets rope.kind to `kind` and attention_scale to 1/sqrt(key_dim) unless the file says otherwise.
 Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, RopeKind kind);
 
+// What the file says of its experts. `defaults` holds what the family does where the file is silent; a feed-forward width
+// of 0 in it means that an expert is as wide as the dense feed-forward.
+Result<MoeSpec> base_moe_spec(const Hparams& h, const DecoderSpec& spec, MoeSpec defaults);
+// For families that may be mixtures of experts.
+Result<bool> has_experts(const Hparams& h);
+
 // For families whose files may also be mixtures of experts, which have no forward here.
 Status refuse_experts(const Hparams& h);
 

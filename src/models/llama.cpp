@@ -1,12 +1,17 @@
-// Llama 2, 3 and 3.x, Mistral 7B, Nemo and Small, and the many models of the same shape: adjacent pairs rotate (the
+// Llama 2, 3 and 3.x, Mistral 7B, Nemo and Small, Mixtral, and the many models of the same shape: adjacent pairs rotate (the
 // converter permuted q and k), Llama 3's frequency factors come as rope_freqs, biases are found by their tensors.
 #include "models/family.hpp"
 
 namespace hearth {
 
 Result<std::unique_ptr<Blueprint>> describe_llama(const Hparams& h, TensorFinder& tensors) {
-    HEARTH_TRY(refuse_experts(h));
     HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::adjacent));
+    HEARTH_ASSIGN(const bool experts, has_experts(h));
+    if (experts) {
+        MoeSpec moe;
+        moe.normalize = true;
+        HEARTH_ASSIGN(spec.moe, base_moe_spec(h, spec, moe));
+    }
     return make_decoder(h, tensors, std::move(spec));
 }
 

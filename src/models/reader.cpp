@@ -76,6 +76,21 @@ Result<const TensorInfo*> TensorFinder::want(const std::string& name, std::initi
     return info;
 }
 
+Result<MatrixInfo> TensorFinder::matrix(const std::string& name, std::initializer_list<std::uint64_t> shape) {
+    MatrixInfo m;
+    HEARTH_ASSIGN(m.weight, need(name + ".weight", shape));
+    HEARTH_TRY(extras(m, name, shape));
+    return m;
+}
+
+Status TensorFinder::extras(MatrixInfo& m, const std::string& name, std::initializer_list<std::uint64_t> shape) {
+    const std::uint64_t rows = shape.begin()[1], matrices = shape.size() > 2 ? shape.begin()[2] : 1;
+    HEARTH_ASSIGN(m.bias, want(name + ".bias", {rows, matrices}));
+    HEARTH_ASSIGN(m.scale, want(name + ".scale", {matrices}));
+    ignore(name + ".input_scale");  // for engines that quantise inputs with a fixed scale
+    return {};
+}
+
 Status TensorFinder::all_used() const {
     for (const TensorInfo& t : source_.tensors())
         if (!used_.contains(t.name))

@@ -38,6 +38,14 @@ private:
     std::string architecture_;
 };
 
+// A matrix {k, rows}, or a stack of them, with its optional bias {rows …} and output scale (NVFP4 files: one for each
+// matrix), as the file has them; null when absent.
+struct MatrixInfo {
+    const TensorInfo* weight = nullptr;
+    const TensorInfo* bias = nullptr;
+    const TensorInfo* scale = nullptr;
+};
+
 // Hands out tensors after checking their shape, and remembers which were asked for.
 class TensorFinder {
 public:
@@ -46,6 +54,10 @@ public:
     Result<const TensorInfo*> need(const std::string& name, std::initializer_list<std::uint64_t> shape);
     // Null when missing.
     Result<const TensorInfo*> want(const std::string& name, std::initializer_list<std::uint64_t> shape);
+    // name + ".weight" of the given shape, which must be there, with what belongs to it.
+    Result<MatrixInfo> matrix(const std::string& name, std::initializer_list<std::uint64_t> shape);
+    // Bias and scale of a matrix of that shape.
+    Status extras(MatrixInfo& m, const std::string& name, std::initializer_list<std::uint64_t> shape);
     const TensorSource& source() const { return source_; }
     bool exists(const std::string& name) const { return source_.find(name) != nullptr; }
     // A tensor that this family knows and leaves alone.

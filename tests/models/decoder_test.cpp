@@ -198,6 +198,33 @@ TEST_CASE("decoder: biases of every matrix are added") {
     }
 }
 
+TEST_CASE("decoder: gate and up of experts may come as one tensor") {
+    for (const std::uint64_t ffn : {64, 40}) {
+        ModelShape s;
+        s.experts = 3;
+        s.ffn = ffn;
+        const ModelFile separate(s);
+        ModelFile fused = separate;
+        for (const std::string b : {"blk.0.", "blk.1."}) {
+            auto both = fused.tensor(b + "ffn_gate_exps.weight");
+            const auto up = fused.tensor(b + "ffn_up_exps.weight");
+            const std::size_t one = both.bytes.size() / 3;
+            for (std::size_t e = 3; e-- > 0;)
+                both.bytes.insert(both.bytes.begin() + static_cast<std::ptrdiff_t>((e + 1) * one), up.bytes.begin() + static_cast<std::ptrdiff_t>(e * one),
+                                  up.bytes.begin() + static_cast<std::ptrdiff_t>((e + 1) * one));
+            both.shape[1] *= 2;
+            both.name = b + "ffn_gate_up_exps.weight";
+            for (const char* part : {"ffn_gate_exps.weight", "ffn_up_exps.weight"}) fused.erase_tensor(b + part);
+            fused.tensors.push_back(both);
+        }
+        const auto tokens = some_tokens(11, 290);
+        const Loaded a(fused), b(separate);
+        check_same(a.logits(tokens, best_isa()), b.logits(tokens, best_isa()));
+        CHECK(a.info.decode_bytes == b.info.decode_bytes);
+        CHECK(a.memory->budget.used() == a.info.weight_bytes);
+    }
+}
+
 TEST_CASE("decoder: a tied output has its own bias and scale, which the embedding does not see") {
     for (const bool tied : {false, true}) {
         ModelShape s;

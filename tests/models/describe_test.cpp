@@ -1,4 +1,5 @@
 // What describe_model says of files that lack something, or have it wrong: the right status, part and words.
+#include "hearth/layers/moe.hpp"
 #include "hearth/models/model.hpp"
 
 #include <limits>
@@ -208,7 +209,7 @@ TEST_CASE("describe: tensors that the family does not compute with are refused, 
     for (const ModelFile& m : all_families())
         for (const std::string name : {"blk.0.ffn_gate_exps.weight", "blk.4.attn_norm.weight",
                                        "blk.0.attn_sinks.weight", "position_embd.weight"})
-            check_refused(m, {name,
+            if (!m.has_tensor(name)) check_refused(m, {name,
                               [&](ModelFile& f) { f.add_floats(name, std::vector<float>(64)); },
                               Code::unsupported,
                               Trouble::tensor,
@@ -267,20 +268,76 @@ TEST_CASE("describe: keys of single families") {
     check_refused(granite,
                   key(granite, "residual_scale", std::numeric_limits<double>::infinity(), Code::malformed, {"finite"}));
     check_refused(granite, key(granite, "rope.scaling.finetuned", 3.0, Code::malformed, {"expected a bool"}));
-    for (const char* arch : {"llama", "mistral3"}) {
-        s.arch = arch;
-        const ModelFile m(s);
-        check_refused(m, key(m, "expert_count", std::uint64_t{8}, Code::unsupported, {"8", "experts"}));
-        check_refused(m, key(m, "expert_count", std::string("8"), Code::malformed, {"a string"}));
-    }
     s.arch = "mistral3";
     const ModelFile mistral(s);
+    check_refused(mistral, key(mistral, "expert_count", std::uint64_t{8}, Code::unsupported, {"experts"}));
+    check_refused(mistral, key(mistral, "expert_count", std::string("8"), Code::malformed, {"a string"}));
     check_refused(mistral,
                   key(mistral, "attention.temperature_scale", std::string("x"), Code::malformed, {"a string"}));
     check_refused(mistral, key(mistral, "rope.scaling.yarn_beta_fast", true, Code::malformed, {"bool"}));
     for (const char* name : {"rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow"})
         for (const double bad : {0.0, -1.0})
             check_refused(mistral, key(mistral, name, bad, Code::malformed, {"more than 0"}));
+}
+
+TEST_CASE("describe: keys of experts") {
+    std::vector<ModelFile> models;
+    for (const char* arch : kArchitectures) {
+        ModelShape s;
+        s.type = "Q8_0";
+        s.arch = arch;
+        s.layers = 2;
+        if (s.arch == "llama") s.experts = 6;
+        if (s.moe()) models.emplace_back(s);
+    }
+    REQUIRE(models.size() >= 2);
+    const auto u = [](std::uint64_t n) { return MetaValue(n); };
+    for (const ModelFile& m : models) {
+        const std::uint64_t experts = m.shape().experts;
+        REQUIRE_MESSAGE(describe(m).status.ok(), describe(m).status.message());
+        check_refused(m, key(m, "expert_count", std::string("8"), Code::malformed, {"a string"}));
+        check_refused(m, key(m, "expert_count", u(1 << 20), Code::malformed, {"1048576"}));
+        check_refused(m, key(m, "expert_used_count", u(0), Code::malformed, {"is 0"}));
+        check_refused(m, key(m, "expert_used_count", u(experts + 1), Code::malformed, {cat("expected 1 to ", experts)}));
+        check_refused(m, key(m, "expert_feed_forward_length", u(0), Code::malformed, {"is 0"}));
+        check_refused(m, key(m, "expert_gating_func", u(9), Code::unsupported, {"9", "softmax"}));
+        check_refused(m, key(m, "expert_weights_norm", u(1), Code::malformed, {"bool"}));
+        check_refused(m, key(m, "expert_weights_scale", std::numeric_limits<double>::quiet_NaN(), Code::malformed, {"finite"}));
+        check_refused(m, key(m, "expert_group_count", u(kMaxExpertGroups + 1), Code::malformed, {"expected 1 to"}));
+        check_refused(m, key(m, "expert_group_count", u(4), Code::malformed, {"a divisor"}));
+        check_refused(m, {"groups without enough experts",
+                          [&](ModelFile& f) {
+                              f.set("expert_group_count", experts);
+                              f.set("expert_group_used_count", std::uint64_t{1});
+                          },
+                          Code::malformed, Trouble::key, {"expert_group_used_count", "leaves 1"}});
+        check_refused(m, {"no used count", [&](ModelFile& f) { f.keys.erase(f.key("expert_used_count")); },
+                          Code::malformed, Trouble::key, {"expert_used_count", "missing"}});
+        // More experts than the tensors hold.
+        check_refused(m, {"another count", [&](ModelFile& f) { f.set("expert_count", experts + 1); },
+                          Code::malformed, Trouble::tensor, {"ffn_gate_inp", cat(experts + 1)}});
+        if (m.shape().arch == "llama") continue;
+        check_refused(m, key(m, "expert_count", u(0), Code::malformed, {"is 0"}));
+        check_refused(m, {"no count", [&](ModelFile& f) { f.keys.erase(f.key("expert_count")); },
+                          Code::malformed, Trouble::key, {"expert_count", "missing"}});
+    }
+}
+
+TEST_CASE("describe: a decoded token reads the experts that it uses") {
+    ModelShape s;
+    s.type = "Q8_0";
+    s.arch = "qwen3moe";
+    s.layers = 3;
+    s.experts = 8;
+    s.used = 8;
+    const ModelInfo all = describe(ModelFile(s)).info;
+    s.used = 2;
+    const ModelInfo some = describe(ModelFile(s)).info;
+    CHECK(all.weight_bytes == some.weight_bytes);
+    std::uint64_t experts = 0;
+    for (const auto& t : ModelFile(s).tensors)
+        if (t.shape.size() == 3) experts += t.bytes.size();
+    CHECK(all.decode_bytes - some.decode_bytes == experts / 8 * 6);
 }
 
 TEST_CASE("describe: architectures") {

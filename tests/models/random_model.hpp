@@ -2,6 +2,7 @@
 // change before they become a file.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <functional>
@@ -16,7 +17,7 @@
 
 namespace hearth::test {
 
-inline constexpr const char* kArchitectures[] = {"granite", "llama", "mistral3", "phi3", "qwen2", "qwen3", "smollm3"};
+inline constexpr const char* kArchitectures[] = {"granite", "llama", "mistral3", "phi3", "qwen2", "qwen3", "qwen3moe", "smollm3"};
 
 struct ModelShape {
     std::string arch = "llama";
@@ -25,6 +26,10 @@ struct ModelShape {
     std::uint64_t layers = 2, embd = 256, heads = 4, kv_heads = 2, ffn = 512, vocab = 290, context = 1024;
     bool tied = false;
     bool factors = false;  // rope_freqs, or the short and long factors of phi3
+    std::uint64_t experts = 0, used = 2;  // for llama; other mixtures of experts always have some
+
+    bool is(std::initializer_list<std::string_view> names) const { return std::find(names.begin(), names.end(), arch) != names.end(); }
+    bool moe() const { return experts != 0 || is({"qwen3moe"}); }
 };
 
 class ModelFile {
@@ -61,6 +66,9 @@ public:
             if (t.name == name) return t;
         FAIL("no tensor " << std::string(name));
         return tensors.front();
+    }
+    bool has_tensor(std::string_view name) const {
+        return std::any_of(tensors.begin(), tensors.end(), [&](const Tensor& t) { return t.name == name; });
     }
     void erase_tensor(std::string_view name) {
         std::erase_if(tensors, [&](const Tensor& t) { return t.name == name; });
@@ -122,6 +130,12 @@ private:
         set("attention.head_count_kv", s_.kv_heads);
         set("attention.layer_norm_rms_epsilon", 1e-5);
         set("rope.freq_base", 10000.0);
+        if (s_.moe()) {
+            if (s_.experts == 0) s_.experts = 5;
+            set("expert_count", s_.experts);
+            set("expert_used_count", s_.used);
+            set("expert_feed_forward_length", s_.ffn);
+        }
         if (s_.arch == "mistral3") {
             set("attention.key_length", head_);
             set("attention.value_length", head_);
@@ -178,15 +192,27 @@ private:
             vector(at + "attn_k.bias", kv, 0);
             vector(at + "attn_v.bias", kv, 0);
         }
-        if (s_.arch == "qwen3") {
+        if (s_.is({"qwen3", "qwen3moe"})) {
             vector(at + "attn_q_norm.weight", head_, 1);
             vector(at + "attn_k_norm.weight", head_, 1);
         }
         matrix(at + "attn_output", q, s_.embd);
         vector(at + "ffn_norm.weight", s_.embd, 1);
+        if (s_.moe()) return experts(at);
         if (s_.arch != "phi3") matrix(at + "ffn_gate", s_.embd, s_.ffn);
         matrix(at + "ffn_up", s_.embd, s_.arch == "phi3" ? 2 * s_.ffn : s_.ffn);
         matrix(at + "ffn_down", s_.ffn, s_.embd);
+    }
+
+    void experts(const std::string& at) {
+        matrix(at + "ffn_gate_inp", s_.embd, s_.experts);
+        stack(at + "ffn_gate_exps", s_.embd, s_.ffn);
+        stack(at + "ffn_up_exps", s_.embd, s_.ffn);
+        stack(at + "ffn_down_exps", s_.ffn, s_.embd);
+    }
+    void stack(const std::string& name, std::uint64_t in, std::uint64_t out) {
+        matrix(name, in, out * s_.experts);
+        tensors.back().shape = {in, out, s_.experts};
     }
 
     void matrix(const std::string& name, std::uint64_t in, std::uint64_t out, float limit = 0) {

@@ -19,36 +19,50 @@ Result<std::vector<float>> read_floats(const TensorSource& source, const TensorI
 // A vector of floats stored with the model (norm weights, biases, rope factors). Empty when the model has none.
 Result<std::vector<float>> load_vector(LoadContext& context, const TensorInfo* info);
 
-// Weights of one matrix {k, rows}. Types with a panel format are packed; others keep their stored bytes and are decoded
-// panel by panel into F32 while they are used. Immutable after load; shareable.
+// Weights of a matrix {k, rows}, or of a stack of them {k, rows, matrices}, each in panels of its own. Types with a panel
+// format are packed; others keep their stored bytes and are decoded panel by panel into F32 while they are used.
+// Immutable after load; shareable.
 class Linear {
 public:
-    // Null info gives an empty Linear. `bias` {rows} and `scale` {1}, a factor of the output before the bias, may be
-    // null.
+    // Null info gives an empty Linear. `bias` {rows, matrices} and `scale` {1} or {matrices}, a factor of the output
+    // before the bias, may be null. With `split` each stored matrix is taken as so many, one below the other.
     static Result<Linear> load(LoadContext& context, const TensorInfo* info, const TensorInfo* bias = nullptr,
-                               const TensorInfo* scale = nullptr);
+                               const TensorInfo* scale = nullptr, std::size_t split = 1);
     // Bytes that load would take of an arena, and scratch bytes that one worker needs to run it.
-    static std::uint64_t memory_bytes(const TensorInfo* info);
+    static std::uint64_t memory_bytes(const TensorInfo* info, std::size_t split = 1);
     static std::uint64_t scratch_bytes(const TensorInfo* info);
+    static Activation activation(const TensorInfo& info);
 
     bool empty() const { return rows_ == 0; }
-    std::size_t rows() const { return rows_; }
+    std::size_t rows() const { return rows_; }  // of each matrix
     std::size_t k() const { return k_; }
+    std::size_t matrices() const { return matrices_; }
     std::uint64_t bytes() const { return bytes_; }
     Activation activation() const { return format_ != nullptr ? format_->activation : Activation::f32; }
-    // One row as floats [k], equal to the bit to the stored block's decode.
+    // One stored row as floats [k], equal to the bit to the stored block's decode; matrices follow each other.
     void row(std::size_t index, float* values) const;
 
+    // A part of one matrix's product.
+    struct Part {
+        std::size_t matrix;
+        std::size_t first, end;  // rows; first is a multiple of 16
+        const void* x;           // [tokens, activation_bytes(activation(), k)]
+        std::size_t tokens;
+        float* y;                // [tokens, y_stride], column 0 is row `first`
+        std::size_t y_stride;
+    };
+    // y = W x (+ bias) for the part; room: scratch_bytes of memory, aligned to 64 bytes.
+    void multiply(const KernelTable& kernels, const Part& part, std::byte* room) const;
+
 private:
-    friend class LinearRun;
     const PanelFormat* format_ = nullptr;  // null: stored bytes of codec_
     const Codec* codec_ = nullptr;
-    std::size_t rows_ = 0, k_ = 0, panel_bytes_ = 0;
+    std::size_t rows_ = 0, k_ = 0, matrices_ = 0, panel_bytes_ = 0;
     std::shared_ptr<const Arena> arena_;   // holds weights_
-    const std::byte* weights_ = nullptr;   // [ceil(rows / 16), panel_bytes] or [rows, row_bytes]
+    const std::byte* weights_ = nullptr;   // [matrices, ceil(rows / 16), panel_bytes] or [matrices, rows, row_bytes]
     std::uint64_t bytes_ = 0;
-    std::vector<float> bias_;              // [rows] or empty
-    float scale_ = 1;
+    std::vector<float> bias_;              // [matrices, rows] or empty
+    std::vector<float> scale_;             // [1] or [matrices] or empty
 };
 
 // Inputs of a group of Linears in every form that they ask for. Buffers belong to the workspace.
@@ -67,9 +81,12 @@ struct LinearInput {
 // Which quantised forms a group of weights wants.
 struct ActivationNeeds {
     bool q8_32 = false, q8_256 = false;
+    void add(Activation a) {
+        q8_32 |= a == Activation::q8_32;
+        q8_256 |= a == Activation::q8_256;
+    }
     void add(const Linear& w) {
-        q8_32 |= !w.empty() && w.activation() == Activation::q8_32;
-        q8_256 |= !w.empty() && w.activation() == Activation::q8_256;
+        if (!w.empty()) add(w.activation());
     }
     // Values that are quantised together.
     std::size_t block() const { return q8_256 ? 256 : q8_32 ? 32 : kLanes; }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "hearth/layers/moe.hpp"
 #include "hearth/layers/rope.hpp"
 
 namespace hearth {
@@ -16,7 +17,7 @@ struct DecoderSpec {
     std::uint32_t kv_heads = 0;    // divides heads
     std::uint32_t key_dim = 0;     // of a head
     std::uint32_t value_dim = 0;
-    std::uint32_t feed_forward = 0;
+    std::uint32_t feed_forward = 0;  // of layers without experts
     std::uint32_t vocab = 0;
     std::uint64_t context = 0;     // as trained or extended
 
@@ -39,6 +40,13 @@ struct DecoderSpec {
 
     bool qk_norm = false;          // RMS norm of every query and key head before rotation
     bool gate_in_up = false;       // ffn_up holds gate rows, then up rows; there is no ffn_gate
+
+    MoeSpec moe;                   // experts 0: every layer is dense
+    std::vector<bool> layer_has_experts;  // [layers]; empty: all do, when there are any
+
+    bool has_experts(std::size_t layer) const {
+        return moe.experts != 0 && (layer_has_experts.empty() || layer_has_experts[layer]);
+    }
 };
 
 }  // namespace hearth

@@ -1,0 +1,92 @@
+// Which experts a token visits, and with what weights.
+#include <algorithm>
+#include <limits>
+
+#include "hearth/base/math.hpp"
+#include "hearth/layers/moe.hpp"
+
+namespace hearth {
+
+namespace {
+
+constexpr float kNone = -std::numeric_limits<float>::infinity();
+
+float below_numbers(float value) { return value == value ? value : kNone; }  // where NaN stands
+
+// Scores of experts outside of the best groups become -infinity.
+void keep_best_groups(const MoeSpec& spec, float* scores) {
+    const std::size_t size = spec.experts / spec.groups;
+    std::array<float, kMaxExpertGroups> of_group;
+    std::array<bool, kMaxExpertGroups> dropped{};
+    for (std::size_t g = 0; g < spec.groups; ++g) {
+        float best = kNone, second = kNone;
+        for (std::size_t i = 0; i < size; ++i) {
+            const float s = scores[g * size + i];
+            second = std::max(second, std::min(s, best));
+            best = std::max(best, s);
+        }
+        of_group[g] = size > 1 ? below_numbers(best + second) : best;
+    }
+    // The worst go until groups_used are left; of equal ones those of lower id stay.
+    for (std::size_t left = spec.groups; left > spec.groups_used; --left) {
+        std::size_t worst = spec.groups;
+        for (std::size_t g = 0; g < spec.groups; ++g)
+            if (!dropped[g] && (worst == spec.groups || of_group[g] <= of_group[worst])) worst = g;
+        dropped[worst] = true;
+        std::fill_n(scores + worst * size, size, kNone);
+    }
+}
+
+// The `used` highest scores, as ids in ascending order. best: room for [used].
+void pick(const MoeSpec& spec, const float* scores, std::uint32_t* ids, float* best) {
+    std::size_t held = 0;
+    for (std::uint32_t e = 0; e < spec.experts; ++e) {
+        const float s = scores[e];
+        if (held == spec.used && !(s > best[held - 1])) continue;
+        std::size_t at = held < spec.used ? held++ : held - 1;
+        for (; at > 0 && s > best[at - 1]; --at) {
+            best[at] = best[at - 1];
+            ids[at] = ids[at - 1];
+        }
+        best[at] = s;
+        ids[at] = e;
+    }
+    std::sort(ids, ids + held);
+}
+
+}  // namespace
+
+void route(const MoeSpec& spec, std::span<const float> selection_bias, const KernelTable& kernels, float* logits,
+           std::uint32_t* ids, float* weights) {
+    const std::size_t n = spec.experts;
+    float* scores = logits + n;
+    std::copy_n(logits, n, scores);
+    float sum = 1;
+    if (spec.gating == Gating::softmax) {
+        sum = kernels.exp_sum(logits, n, logits);
+        // Exponentials keep the order of logits but may round two of them to one: where nothing is added, logits pick.
+        if (!selection_bias.empty() || spec.groups != 1)
+            for (std::size_t e = 0; e < n; ++e) scores[e] = logits[e] / sum;
+    } else if (spec.gating == Gating::sigmoid) {
+        for (std::size_t e = 0; e < n; ++e)
+            scores[e] = logits[e] = static_cast<float>(1 / (1 + det_exp(-static_cast<double>(logits[e]))));
+    }
+    for (std::size_t e = 0; e < selection_bias.size(); ++e) scores[e] += selection_bias[e];
+    for (std::size_t e = 0; e < n; ++e) scores[e] = below_numbers(scores[e]);
+    if (spec.groups != 1) keep_best_groups(spec, scores);
+    pick(spec, scores, ids, weights);
+
+    for (std::size_t i = 0; i < spec.used; ++i) weights[i] = logits[ids[i]];
+    if (spec.gating == Gating::softmax_of_chosen) sum = kernels.exp_sum(weights, spec.used, weights);
+    for (std::size_t i = 0; i < spec.used; ++i) weights[i] /= sum;
+    if (spec.normalize) {
+        float total = 0;
+        for (std::size_t i = 0; i < spec.used; ++i) total += weights[i];
+        total = total < kLeastWeightSum ? kLeastWeightSum : total;
+        for (std::size_t i = 0; i < spec.used; ++i) weights[i] /= total;
+    }
+    if (spec.scale != 1)
+        for (std::size_t i = 0; i < spec.used; ++i) weights[i] *= spec.scale;
+}
+
+}  // namespace hearth
