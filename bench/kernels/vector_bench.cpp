@@ -1,6 +1,6 @@
 // The other lines of kernels.inc on one thread. Vector operations work on 4096 values that stay in cache; GB/s counts
 // the floats (or blocks) that they must read and write. Attention walks the spans of one K/V head: 1 span stays in
-// cache, 256 come from memory; GB/s counts the bytes of keys and values.
+// cache, 256 come from memory; GB/s counts the bytes of keys and values, once for all queries of a call.
 #include <benchmark/benchmark.h>
 
 #include <functional>
@@ -27,7 +27,7 @@ std::vector<float> random_values(std::size_t n) {
 }
 
 // Counts per iteration.
-void count(benchmark::State& state, double bytes, double products = 0) {
+void count_work(benchmark::State& state, double bytes, double products = 0) {
     const auto runs = static_cast<double>(state.iterations());
     state.counters["GB/s"] = benchmark::Counter(runs * bytes * 1e-9, benchmark::Counter::kIsRate);
     if (products > 0)
@@ -84,18 +84,19 @@ void run_vector(benchmark::State& state, const VectorOp& op, Isa isa) {
         op.run(kernel_table(isa), v);
         benchmark::ClobberMemory();
     }
-    count(state, op.bytes_per_value * kValues);
+    count_work(state, op.bytes_per_value * kValues);
 }
 
-// Arguments: heads that share the keys, channels of a head, spans.
+// Arguments: heads that share the keys, channels of a head, spans, tokens of a call.
 template <class T>
 void run_span(benchmark::State& state, AttentionSpanFn KernelTable::*op, Isa isa) {
     if (!can_run(state, isa)) return;
     const auto heads = static_cast<std::size_t>(state.range(0)), dim = static_cast<std::size_t>(state.range(1));
-    const auto spans = static_cast<std::size_t>(state.range(2));
+    const auto spans = static_cast<std::size_t>(state.range(2)), count = static_cast<std::size_t>(state.range(3));
     const std::size_t values = kSpan * dim;  // of the keys of a span, and of its values
     Result<Buffer> memory = Buffer::make(std::make_shared<Memory>(), 2 * spans * values * sizeof(T), "keys and values");
-    Result<Buffer> scratch = Buffer::make(std::make_shared<Memory>(), heads * kSpan * sizeof(float), "scores");
+    Result<Buffer> scratch =
+        Buffer::make(std::make_shared<Memory>(), attention_span_scratch(dim) * sizeof(float), "scores");
     if (!memory || !scratch) {
         state.SkipWithError("no memory");
         return;
@@ -108,17 +109,21 @@ void run_span(benchmark::State& state, AttentionSpanFn KernelTable::*op, Isa isa
         else
             kv[i] = some[i % values];
     }
-    const std::vector<float> q = random_values(heads * dim);
-    std::vector<float> out(heads * dim), max(heads), sum(heads);
+    const std::vector<float> q = random_values(count * heads * dim);
+    std::vector<float> out(count * heads * dim), max(count * heads), sum(count * heads);
+    std::vector<AttentionQueries> tokens;
+    for (std::size_t t = 0; t < count; ++t)
+        tokens.push_back({q.data() + t * heads * dim, out.data() + t * heads * dim, max.data() + t * heads,
+                          sum.data() + t * heads, 0, kSpan});
     std::size_t span = 0;
     for (auto _ : state) {
         const T* const keys = kv + 2 * span * values;
-        (kernel_table(isa).*op)({q.data(), dim, heads, keys, keys + values, dim, dim, 0, kSpan, 0.1f, 0.0f,
-                                 reinterpret_cast<float*>(scratch->data()), out.data(), dim, max.data(), sum.data()});
+        (kernel_table(isa).*op)({tokens.data(), count, heads, dim, dim, keys, keys + values, dim, dim, 0.1f, 0.0f,
+                                 reinterpret_cast<float*>(scratch->data())});
         benchmark::ClobberMemory();
         span = (span + 1) % spans;
     }
-    count(state, static_cast<double>(2 * values * sizeof(T)), static_cast<double>(2 * values * heads));
+    count_work(state, static_cast<double>(2 * values * sizeof(T)), static_cast<double>(2 * values * heads * count));
 }
 
 void run_merge(benchmark::State& state, Isa isa) {
@@ -132,7 +137,7 @@ void run_merge(benchmark::State& state, Isa isa) {
             {out.data(), dim, max.data(), sum.data(), 1, spans, dim, false, 0.0f, y.data()});
         benchmark::ClobberMemory();
     }
-    count(state, static_cast<double>(spans * dim * sizeof(float)));
+    count_work(state, static_cast<double>(spans * dim * sizeof(float)));
 }
 
 void register_line(Isa isa, std::string_view isa_name, std::string_view op) {
@@ -152,10 +157,12 @@ void register_line(Isa isa, std::string_view isa_name, std::string_view op) {
         else
             run_span<std::uint16_t>(s, &KernelTable::attention_span_f16, isa);
     });
-    bench->ArgNames({"heads", "dim", "spans"});
-    for (std::int64_t spans : {1, 256})
-        for (std::int64_t heads : {1, 3, 4, 8})
-            for (std::int64_t dim : {64, 128}) bench->Args({heads, dim, spans});
+    bench->ArgNames({"heads", "dim", "spans", "tokens"});
+    for (std::int64_t dim : {64, 128}) {
+        for (std::int64_t spans : {1, 256})
+            for (std::int64_t heads : {1, 3, 4, 8}) bench->Args({heads, dim, spans, 1});
+        bench->Args({4, dim, 1, 6});  // a tile of a prompt
+    }
 }
 
 const bool kRegistered = [] {

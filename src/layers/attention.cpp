@@ -1,6 +1,8 @@
 #include "hearth/layers/attention.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <new>
 
 #include "hearth/base/half.hpp"
 
@@ -8,9 +10,15 @@ namespace hearth {
 
 namespace {
 
-constexpr std::size_t kTokenTile = 8;  // queries that share one pass over a span while it is in cache
+// Queries that share one pass over a span while it is in cache: a multiple of what a kernel takes at a time.
+constexpr std::size_t kRowTile = 2 * kAttentionRows;
+constexpr std::size_t kTokenTile = 12;  // tokens that share it, at most; and items of a worker that keep their partials
 
 std::size_t round64(std::size_t n) { return (n + 63) / 64 * 64; }
+
+// How many spans of an item have been computed.
+using Ended = std::atomic<std::uint32_t>;
+std::size_t ended_floats(std::size_t workers) { return round64(workers * kTokenTile * sizeof(Ended) / sizeof(float)); }
 
 // Span results of one token and one K/V head: out [spans][group][value_dim], max and sum [spans][group].
 struct Partials {
@@ -46,28 +54,42 @@ struct Walk {
     std::size_t end_span(std::size_t t) const { return tokens[t].position / kSpan + 1; }
     std::size_t spans(std::size_t t) const { return end_span(t) - first_span(t); }
 
-    void span(std::size_t t, std::size_t head, std::size_t s, const Partials& p, std::size_t worker) const {
-        const KvView& kv = *tokens[t].kv;
-        const std::byte* page = kv.pages[s];
-        const std::size_t i = s - first_span(t);
-        AttentionSpanArgs a{};
-        a.q = q + t * q_stride + head * group * shape.key_dim;
-        a.q_stride = shape.key_dim;
-        a.heads = group;
-        a.keys = page + kv.layout->keys_offset(layer, head);
-        a.values = page + kv.layout->values_offset(layer, head);
-        a.key_dim = shape.key_dim;
-        a.value_dim = shape.value_dim;
-        a.first = std::max(first_key(t), s * kSpan) - s * kSpan;
-        a.last = std::min(tokens[t].position + 1, (s + 1) * kSpan) - s * kSpan;
-        a.scale = spec.scale;
-        a.softcap = spec.softcap;
-        a.scratch = reinterpret_cast<float*>(run.worker_scratch(worker));
-        a.out = p.out + i * group * shape.value_dim;
-        a.out_stride = shape.value_dim;
-        a.max = p.max + i * group;
-        a.sum = p.sum + i * group;
-        (kv.layout->type == KvType::f16 ? run.kernels.attention_span_f16 : run.kernels.attention_span_f32)(a);
+    // Tokens [begin, end) over span s, as far as they see keys of it; at(t): the partials of token t.
+    template <class At>
+    void span(std::size_t begin, std::size_t end, std::size_t head, std::size_t s, const At& at, std::size_t worker) const {
+        AttentionQueries queries[kTokenTile];
+        std::size_t count = 0;
+        for (std::size_t t = begin; t < end; ++t) {
+            if (s >= first_span(t) && s < end_span(t)) {
+                const Partials p = at(t);
+                const std::size_t i = s - first_span(t);
+                queries[count++] = {q + t * q_stride + head * group * shape.key_dim,
+                                    p.out + i * group * shape.value_dim,
+                                    p.max + i * group,
+                                    p.sum + i * group,
+                                    std::max(first_key(t), s * kSpan) - s * kSpan,
+                                    std::min(tokens[t].position + 1, (s + 1) * kSpan) - s * kSpan};
+            }
+            const bool same_cache = t + 1 < end && tokens[t + 1].kv->pages == tokens[t].kv->pages;
+            if (count == 0 || same_cache) continue;
+            const KvView& kv = *tokens[t].kv;
+            const std::byte* page = kv.pages[s];
+            AttentionSpanArgs a{};
+            a.tokens = queries;
+            a.count = count;
+            a.heads = group;
+            a.q_stride = shape.key_dim;
+            a.out_stride = shape.value_dim;
+            a.keys = page + kv.layout->keys_offset(layer, head);
+            a.values = page + kv.layout->values_offset(layer, head);
+            a.key_dim = shape.key_dim;
+            a.value_dim = shape.value_dim;
+            a.scale = spec.scale;
+            a.softcap = spec.softcap;
+            a.scratch = reinterpret_cast<float*>(run.worker_scratch(worker));
+            (kv.layout->type == KvType::f16 ? run.kernels.attention_span_f16 : run.kernels.attention_span_f32)(a);
+            count = 0;
+        }
     }
 
     void merge(std::size_t t, std::size_t head, const Partials& p) const {
@@ -106,14 +128,20 @@ KvLayout KvLayout::make(KvType type, std::span<const KvShape> shapes) {
     return layout;
 }
 
-void kv_store_key(const KvView& kv, std::size_t layer, std::size_t head, std::size_t position, const float* key) {
+void kv_store_key(const KvView& kv, std::size_t layer, std::size_t head, std::size_t position, const float* key,
+                  const KernelTable& kernels) {
     const std::size_t dim = kv.layout->layers[layer].shape.key_dim;
     const std::size_t slot = position % kSpan;
     std::byte* const keys = kv.pages[position / kSpan] + kv.layout->keys_offset(layer, head);
     const std::size_t at = slot / kLanes * dim * kLanes + slot % kLanes;
     if (kv.layout->type == KvType::f16) {
         auto* to = reinterpret_cast<f16*>(keys) + at;
-        for (std::size_t c = 0; c < dim; ++c) to[c * kLanes] = f32_to_f16(key[c]);
+        f16 halves[64];
+        for (std::size_t c = 0; c < dim; c += std::size(halves)) {
+            const std::size_t n = std::min(std::size(halves), dim - c);
+            kernels.to_f16(key + c, n, halves);
+            for (std::size_t i = 0; i < n; ++i) to[(c + i) * kLanes] = halves[i];
+        }
     } else {
         auto* to = reinterpret_cast<float*>(keys) + at;
         for (std::size_t c = 0; c < dim; ++c) to[c * kLanes] = key[c];
@@ -133,48 +161,64 @@ void kv_store_value(const KvView& kv, std::size_t layer, std::size_t head, std::
 
 std::size_t attention_partials(std::size_t workers, std::size_t group, std::size_t value_dim, std::size_t positions) {
     // A tile of tokens for each worker; the other walk has at most kTokenTile items for each worker.
-    return workers * kTokenTile * Partials::floats((positions + kSpan - 1) / kSpan, group, value_dim);
+    return ended_floats(workers) + workers * kTokenTile * Partials::floats((positions + kSpan - 1) / kSpan, group, value_dim);
 }
 
-std::size_t attention_scratch(std::size_t group) { return group * kSpan * sizeof(float); }
+std::size_t attention_scratch(std::size_t key_dim) { return attention_span_scratch(key_dim) * sizeof(float); }
 
 void attention(const RunContext& run, const AttentionSpec& spec, std::size_t layer, std::span<const BatchToken> tokens,
                const float* q, std::size_t q_stride, float* y, float* partials) {
     if (tokens.empty()) return;
     const KvShape shape = tokens[0].kv->layout->layers[layer].shape;
-    const std::size_t group = spec.heads / shape.heads;
+    const std::size_t heads = shape.heads, group = spec.heads / heads;
     const Walk walk{run, spec, layer, tokens, q, q_stride, y, shape, group};
     std::size_t most = 0;
     for (std::size_t t = 0; t < tokens.size(); ++t) most = std::max(most, walk.spans(t));
     const std::size_t each = Partials::floats(most, group, shape.value_dim);
     const std::size_t workers = run.executor.workers();
+    const std::size_t tile = std::clamp<std::size_t>(kRowTile / group, 1, kTokenTile);
+    const std::size_t tiles = (tokens.size() + tile - 1) / tile;
+    const auto end_of = [&](std::size_t first) { return std::min(tokens.size(), first + tile); };
+    // Spans that any token of a tile sees.
+    const auto begin_span = [&](std::size_t first) {
+        std::size_t s = SIZE_MAX;
+        for (std::size_t t = first; t < end_of(first); ++t) s = std::min(s, walk.first_span(t));
+        return s;
+    };
+    const auto end_span = [&](std::size_t first) {
+        std::size_t s = 0;
+        for (std::size_t t = first; t < end_of(first); ++t) s = std::max(s, walk.end_span(t));
+        return s;
+    };
 
-    if (tokens.size() * shape.heads < workers * kTokenTile && most > 1) {
-        // Few heads, many keys: spans of one head run side by side, then each head is merged.
-        auto at = [&](std::size_t item) { return Partials(partials + item * each, most, group, shape.value_dim); };
-        parallel_for(run.executor, tokens.size() * shape.heads * most, [&](std::size_t i, std::size_t worker) {
-            const std::size_t item = i / most, t = item / shape.heads, s = i % most;
-            if (s < walk.spans(t)) walk.span(t, item % shape.heads, walk.first_span(t) + s, at(item), worker);
+    if (tokens.size() * heads <= workers * kTokenTile && most > 1) {
+        // Few heads, many keys: the spans of a tile run side by side, and who ends the last of them merges.
+        const std::size_t items = tiles * heads;
+        std::size_t spans = 0;
+        for (std::size_t first = 0; first < tokens.size(); first += tile)
+            spans = std::max(spans, end_span(first) - begin_span(first));
+        auto* const ended = reinterpret_cast<Ended*>(partials);
+        for (std::size_t i = 0; i < items; ++i) new (ended + i) Ended(0);
+        float* const base = partials + ended_floats(workers);
+        parallel_for(run.executor, items * spans, [&](std::size_t i, std::size_t worker) {
+            const std::size_t item = i % items, head = item % heads, first = item / heads * tile, end = end_of(first);
+            const auto at = [&](std::size_t t) {
+                return Partials(base + (t * heads + head) * each, most, group, shape.value_dim);
+            };
+            const std::size_t s = begin_span(first) + i / items;
+            if (s < end_span(first)) walk.span(first, end, head, s, at, worker);
+            // Release what this span wrote; acquire what the others did.
+            if (ended[item].fetch_add(1, std::memory_order_acq_rel) + 1 != spans) return;
+            for (std::size_t t = first; t < end; ++t) walk.merge(t, head, at(t));
         });
-        parallel_for(run.executor, tokens.size() * shape.heads,
-                     [&](std::size_t item, std::size_t) { walk.merge(item / shape.heads, item % shape.heads, at(item)); });
         return;
     }
-    const std::size_t tiles = (tokens.size() + kTokenTile - 1) / kTokenTile;
-    parallel_for(run.executor, tiles * shape.heads, [&](std::size_t i, std::size_t worker) {
-        const std::size_t head = i / tiles, first = i % tiles * kTokenTile;
-        const std::size_t end = std::min(tokens.size(), first + kTokenTile);
-        auto at = [&](std::size_t t) {
+    parallel_for(run.executor, tiles * heads, [&](std::size_t i, std::size_t worker) {
+        const std::size_t head = i / tiles, first = i % tiles * tile, end = end_of(first);
+        const auto at = [&](std::size_t t) {
             return Partials(partials + (worker * kTokenTile + t - first) * each, most, group, shape.value_dim);
         };
-        std::size_t begin_span = SIZE_MAX, last_span = 0;
-        for (std::size_t t = first; t < end; ++t) {
-            begin_span = std::min(begin_span, walk.first_span(t));
-            last_span = std::max(last_span, walk.end_span(t));
-        }
-        for (std::size_t s = begin_span; s < last_span; ++s)
-            for (std::size_t t = first; t < end; ++t)
-                if (s >= walk.first_span(t) && s < walk.end_span(t)) walk.span(t, head, s, at(t), worker);
+        for (std::size_t s = begin_span(first); s < end_span(first); ++s) walk.span(first, end, head, s, at, worker);
         for (std::size_t t = first; t < end; ++t) walk.merge(t, head, at(t));
     });
 }

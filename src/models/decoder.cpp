@@ -312,7 +312,7 @@ void DecoderModel::finish_heads(Pass& pass, std::size_t index, std::size_t first
             if (spec_.qk_norm) k.rms_norm(x, (query ? l.q_norm : l.k_norm).data(), spec_.norm_eps, dim, x);
             if (rotates) rotate(x, cos, cos + half, half);
             if (!query)
-                kv_store_key(*token.kv, index, (at - pass.k_offset) / dim, token.position, x);
+                kv_store_key(*token.kv, index, (at - pass.k_offset) / dim, token.position, x, k);
             else if (spec_.query_temperature.beta != 0)
                 k.scale(x, query_temperature(token.position), dim);
         }

@@ -79,7 +79,7 @@ public:
         info_.feed_forward = spec_.feed_forward;
         info_.kv.assign(spec_.layers, KvShape{spec_.kv_heads, spec_.key_dim, spec_.value_dim});
         for (const TensorInfo& t : source.tensors()) info_.parameters += t.elements();
-        scratch_bytes_ = attention_scratch(spec_.heads / spec_.kv_heads);
+        scratch_bytes_ = attention_scratch(spec_.key_dim);
         std::uint64_t matrices = 0;
         auto count = [&](const TensorInfo* weight) {
             matrices += Linear::memory_bytes(weight);

@@ -1,6 +1,9 @@
 // Attention over spans and their merge: scalar against a plain softmax in double, every instruction set against
 // scalar to the bit, and what lies outside of [first, last) without influence.
+#include <algorithm>
+#include <tuple>
 #include <type_traits>
+#include <utility>
 
 #include "kernels/values.hpp"
 
@@ -40,26 +43,43 @@ struct Result {
     std::vector<float> out, max, sum;
 };
 
+// Aligned to 64 bytes as kernels want it; its guards are whole lines.
+class Scratch {
+public:
+    explicit Scratch(std::size_t key_dim) : n_(attention_span_scratch(key_dim)), memory_(n_ + 48, 7.0f) {
+        while (reinterpret_cast<std::uintptr_t>(memory_.data() + begin_) % 64) ++begin_;
+    }
+    float* data() { return memory_.data() + begin_; }
+    bool intact() const {
+        bool good = true;
+        for (std::size_t i = 0; i < memory_.size(); ++i)
+            good = good && ((i >= begin_ && i < begin_ + n_) || memory_[i] == 7.0f);
+        return good;
+    }
+
+private:
+    std::size_t n_, begin_ = 16;
+    std::vector<float> memory_;
+};
+
+template <class T>
+AttentionSpanFn span_of(const KernelTable& t) {
+    return std::is_same_v<T, float> ? t.attention_span_f32 : t.attention_span_f16;
+}
+
 template <class T>
 Result run(const KernelTable& t, const Shape& s, Span<T>& span, const std::vector<float>& q, std::size_t q_stride,
            float scale) {
     const std::size_t out_stride = s.value_dim + 3;
     Guarded<T> keys(span.keys), values(span.values);
     Guarded<float> q_in(q), out(s.heads * out_stride), max(s.heads), sum(s.heads);
-    // Scratch must be aligned to 64 bytes; its guards are whole lines.
-    std::vector<float> memory(s.heads * kSpan + 48, 7.0f);
-    float* scratch = memory.data();
-    while (reinterpret_cast<std::uintptr_t>(scratch) % 64) ++scratch;
-    scratch += 16;
-    const AttentionSpanArgs a{q_in.data(), q_stride,   s.heads,    keys.data(), values.data(), s.key_dim,
-                              s.value_dim, s.first,    s.last,     scale,       s.softcap,     scratch,
-                              out.data(),  out_stride, max.data(), sum.data()};
+    Scratch scratch(s.key_dim);
+    const AttentionQueries queries{q_in.data(), out.data(), max.data(), sum.data(), s.first, s.last};
     const std::vector<float> before = out.values();
-    (std::is_same_v<T, float> ? t.attention_span_f32 : t.attention_span_f16)(a);
+    span_of<T>(t)({&queries, 1, s.heads, q_stride, out_stride, keys.data(), values.data(), s.key_dim, s.value_dim,
+                   scale, s.softcap, scratch.data()});
     CHECK((keys.intact() && values.intact() && q_in.intact() && out.intact() && max.intact() && sum.intact()));
-    bool guards = true;
-    for (float* p = memory.data(); p < scratch; ++p) guards = guards && *p == 7.0f;
-    for (float* p = scratch + s.heads * kSpan; p < memory.data() + memory.size(); ++p) guards = guards && *p == 7.0f;
+    bool guards = scratch.intact();
     Result r{{}, max.values(), sum.values()};
     for (std::size_t h = 0; h < s.heads; ++h)
         for (std::size_t c = 0; c < out_stride; ++c) {
@@ -160,6 +180,74 @@ void check_softmax() {
     }
 }
 
+// Tokens of one call, each with keys of its own: equal to as many calls, by scalar code, with a token each; and what a
+// token does not see is NaN to it, though others of the call see it.
+template <class T>
+void check_tokens() {
+    const T nan = std::is_same_v<T, float> ? static_cast<T>(kNan) : static_cast<T>(0x7e00);
+    Source shapes(31);
+    for (std::size_t round = 0; round < 60; ++round) {
+        CAPTURE(round);
+        const std::size_t count = 1 + shapes.below(12), heads = 1 + shapes.below(17);
+        const std::size_t begin = shapes.below(200), end = begin + 1 + shapes.below(kSpan - begin);
+        const Shape all{heads, 1 + shapes.below(130), 1 + shapes.below(130), begin, end, round % 5 == 0 ? 9.0f : 0.0f};
+        Source source(static_cast<std::uint32_t>(round));
+        Span<T> span(source, all, kAllValues[round % 5], nan);
+        const std::vector<float> q = source.many(count * heads * all.key_dim);
+        // As in a prompt, as with a window, and any.
+        std::vector<std::pair<std::size_t, std::size_t>> ranges;
+        for (std::size_t t = 0; t < count; ++t) {
+            std::size_t first = begin, last = end - std::min(end - begin - 1, count - 1 - t);
+            if (round % 3 == 1) first = std::min(begin + t, last - 1);
+            if (round % 3 == 2) {
+                first = begin + shapes.below(end - begin);
+                last = first + 1 + shapes.below(end - first);
+            }
+            ranges.emplace_back(first, last);
+        }
+        const auto own = [&](std::size_t t) {
+            const auto from = q.begin() + static_cast<std::ptrdiff_t>(t * heads * all.key_dim);
+            return std::vector<float>(from, from + static_cast<std::ptrdiff_t>(heads * all.key_dim));
+        };
+        std::vector<Result> want;
+        for (std::size_t t = 0; t < count; ++t) {
+            Shape one = all;
+            std::tie(one.first, one.last) = ranges[t];
+            Span<T> seen = span;
+            for (std::size_t j = 0; j < kSpan; ++j) {
+                if (j >= one.first && j < one.last) continue;
+                for (std::size_t c = 0; c < all.key_dim; ++c) seen.key(all, j, c) = nan;
+                for (std::size_t c = 0; c < all.value_dim; ++c) seen.values[j * all.value_dim + c] = nan;
+            }
+            want.push_back(run(kernel_table(Isa::scalar), one, seen, own(t), all.key_dim, 0.3f));
+        }
+        const auto check = [&](const KernelTable& table) {
+            Scratch scratch(all.key_dim);
+            std::vector<Guarded<float>> out, max, sum, queries;
+            for (std::size_t t = 0; t < count; ++t) {
+                out.emplace_back(heads * all.value_dim);
+                max.emplace_back(heads);
+                sum.emplace_back(heads);
+                queries.emplace_back(own(t));
+            }
+            std::vector<AttentionQueries> tokens;
+            for (std::size_t t = 0; t < count; ++t)
+                tokens.push_back({queries[t].data(), out[t].data(), max[t].data(), sum[t].data(), ranges[t].first,
+                                  ranges[t].second});
+            span_of<T>(table)({tokens.data(), count, heads, all.key_dim, all.value_dim, span.keys.data(),
+                               span.values.data(), all.key_dim, all.value_dim, 0.3f, all.softcap, scratch.data()});
+            CHECK(scratch.intact());
+            for (std::size_t t = 0; t < count; ++t) {
+                CAPTURE(t);
+                CHECK((out[t].intact() && max[t].intact() && sum[t].intact()));
+                check_same({out[t].values(), max[t].values(), sum[t].values()}, want[t]);
+            }
+        };
+        check(kernel_table(Isa::scalar));
+        for_each_isa([&](const KernelTable& table, const KernelTable&) { check(table); });
+    }
+}
+
 struct Parts {
     std::vector<float> out, max, sum;
 };
@@ -185,6 +273,9 @@ TEST_CASE("attention_span_f32: what lies outside of [first, last) has no influen
 TEST_CASE("attention_span_f16: what lies outside of [first, last) has no influence") { check_garbage<std::uint16_t>(); }
 TEST_CASE("attention_span_f32: is a softmax") { check_softmax<float>(); }
 TEST_CASE("attention_span_f16: is a softmax") { check_softmax<std::uint16_t>(); }
+
+TEST_CASE("attention_span_f32: tokens of a call do not know of each other") { check_tokens<float>(); }
+TEST_CASE("attention_span_f16: tokens of a call do not know of each other") { check_tokens<std::uint16_t>(); }
 
 TEST_CASE("attention_span: heads do not know of each other") {
     const Shape all{7, 40, 24, 5, 90, 0};

@@ -36,11 +36,12 @@ Sum span_sum(const char* name, AttentionSpanFn op) {
     std::vector<T> keys, values;
     for (float x : k) keys.push_back(sizeof(T) == 2 ? static_cast<T>(f32_to_f16(x)) : static_cast<T>(x));
     for (float x : v) values.push_back(sizeof(T) == 2 ? static_cast<T>(f32_to_f16(x)) : static_cast<T>(x));
-    alignas(64) static float scratch[heads * kSpan];
+    alignas(64) static float scratch[attention_span_scratch(key_dim)];
     std::vector<float> all(heads * value_dim + 2 * heads);
     float* const stats = all.data() + heads * value_dim;
-    op({q.data(), key_dim, heads, keys.data(), values.data(), key_dim, value_dim, 3, 201, 0.125f, 20.0f, scratch,
-        all.data(), value_dim, stats, stats + heads});
+    const AttentionQueries queries{q.data(), all.data(), stats, stats + heads, 3, 201};
+    op({&queries, 1, heads, key_dim, value_dim, keys.data(), values.data(), key_dim, value_dim, 0.125f, 20.0f,
+        scratch});
     return {name, checksum(all)};
 }
 

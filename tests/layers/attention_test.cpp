@@ -15,7 +15,7 @@ namespace {
 void store_token(const KvView& view, std::size_t layer, std::size_t position, const float* key, const float* value) {
     const KvShape& shape = view.layout->layers[layer].shape;
     for (std::size_t h = 0; h < shape.heads; ++h) {
-        kv_store_key(view, layer, h, position, key + h * shape.key_dim);
+        kv_store_key(view, layer, h, position, key + h * shape.key_dim, kernel_table(best_isa()));
         kv_store_value(view, layer, h, position, value + h * shape.value_dim, kernel_table(best_isa()));
     }
 }
@@ -100,7 +100,7 @@ std::vector<double> plain(const Setup& s, const Query& query, const float* q) {
 std::vector<float> attend(const Setup& s, const std::vector<Query>& queries, const std::vector<float>& q,
                           std::size_t q_stride, std::size_t workers, Isa isa) {
     const std::size_t group = s.heads / s.shape.heads;
-    Workers crew(workers, attention_scratch(group));
+    Workers crew(workers, attention_scratch(s.shape.key_dim));
     std::size_t deepest = 0;
     std::vector<BatchToken> tokens;
     for (const Query& query : queries) {

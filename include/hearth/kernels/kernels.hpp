@@ -62,28 +62,37 @@ struct GemmArgs {
 };
 using GemmFn = void (*)(const GemmArgs&);
 
-// One token's queries against the keys of one span of one K/V head.
+// The query heads of one token that share a K/V head, and where their results go.
+struct AttentionQueries {
+    const float* q;           // [heads, q_stride]
+    float* out;               // [heads, out_stride]
+    float* max;               // [heads]
+    float* sum;               // [heads]
+    std::size_t first, last;  // of the span's keys that the token sees; 0 <= first < last <= kSpan
+};
+
+// Queries of several tokens against the keys of one span of one K/V head, each for itself:
 //   s_j = scale * (one fma chain over ascending channels of k[j, c] * q[c]); if softcap > 0: s_j = softcap * tanh(s_j / softcap)
 //   max = max_j s_j, a zero as +0;  p_j = exp(s_j - max);  sum = sum over j in 16 virtual lanes (lane j mod 16)
 //   out[c] = one fma chain over ascending keys of p_j * v[j, c]
 // with j over [first, last). Nothing outside of [first, last) influences a result, whatever memory holds there.
 struct AttentionSpanArgs {
-    const float* q;            // [heads, q_stride]
-    std::size_t q_stride;
-    std::size_t heads;         // query heads that share this K/V head
+    const AttentionQueries* tokens;
+    std::size_t count;         // of tokens
+    std::size_t heads;         // query heads of a token that share this K/V head
+    std::size_t q_stride, out_stride;
     const void* keys;          // [kSpan / 16][key_dim][16]: 16 keys in lanes
     const void* values;        // [kSpan][value_dim]
     std::size_t key_dim;
     std::size_t value_dim;
-    std::size_t first, last;   // 0 <= first < last <= kSpan
     float scale;
     float softcap;             // 0: none
-    float* scratch;            // [heads, kSpan], 64-byte aligned
-    float* out;                // [heads, out_stride]
-    std::size_t out_stride;
-    float* max;                // [heads]
-    float* sum;                // [heads]
+    float* scratch;            // attention_span_scratch(key_dim) floats, 64-byte aligned
 };
+inline constexpr std::size_t kAttentionRows = 12;  // queries that a kernel takes at a time, at most
+inline constexpr std::size_t attention_span_scratch(std::size_t key_dim) {
+    return kAttentionRows * (kSpan + (key_dim + 15) / 16 * 16);
+}
 using AttentionSpanFn = void (*)(const AttentionSpanArgs&);
 
 // Spans of one head in ascending order, merged one by one into (m, l, o), starting from the first:

@@ -51,7 +51,8 @@ struct BatchToken {
 };
 
 // Stores the key [key_dim] or the value [value_dim] of one token and one head of the cache in its sequence's page.
-void kv_store_key(const KvView& kv, std::size_t layer, std::size_t head, std::size_t position, const float* key);
+void kv_store_key(const KvView& kv, std::size_t layer, std::size_t head, std::size_t position, const float* key,
+                  const KernelTable& kernels);
 void kv_store_value(const KvView& kv, std::size_t layer, std::size_t head, std::size_t position, const float* value,
                     const KernelTable& kernels);
 
@@ -73,6 +74,6 @@ void attention(const RunContext& run, const AttentionSpec& spec, std::size_t lay
 // Floats that attention needs for tokens up to `positions` deep; group: query heads for each head of the cache.
 std::size_t attention_partials(std::size_t workers, std::size_t group, std::size_t value_dim, std::size_t positions);
 // Scratch bytes per worker.
-std::size_t attention_scratch(std::size_t group);
+std::size_t attention_scratch(std::size_t key_dim);
 
 }  // namespace hearth

@@ -1,4 +1,6 @@
 #include "kernels/arm_neon/simd.hpp"
 
-#define HEARTH_TILE 4
+#define HEARTH_ROWS 6
+#define HEARTH_REGISTERS 8
 #include "kernels/portable/attention.inl"
+#include "kernels/portable/attention_merge.inl"

@@ -16,37 +16,41 @@ namespace {
 [[gnu::always_inline]] inline float to_float(std::uint16_t x) { return f16_to_f32(x); }
 
 template <class T>
-void attention_span(const AttentionSpanArgs& a) {
+void attend(const AttentionSpanArgs& a, const AttentionQueries& t, std::size_t h) {
     const auto* keys = static_cast<const T*>(a.keys);
     const auto* values = static_cast<const T*>(a.values);
-    for (std::size_t h = 0; h < a.heads; ++h) {
-        const float* q = a.q + h * a.q_stride;
-        float* p = a.scratch + h * kSpan;
-        float* out = a.out + h * a.out_stride;
-        float max = -kInfinity;
-        for (std::size_t j = a.first; j < a.last; ++j) {
-            const T* key = keys + j / kLanes * a.key_dim * kLanes + j % kLanes;
-            float dot = 0.0f;
-            for (std::size_t c = 0; c < a.key_dim; ++c) dot = __builtin_fmaf(to_float(key[c * kLanes]), q[c], dot);
-            float s = a.scale * dot;
-            if (a.softcap > 0.0f) s = a.softcap * tanh(s / a.softcap);
-            max = s > max ? s : max;
-            p[j] = s;
-        }
-        max += 0.0f;  // -0 becomes +0
-        float lanes[kLanes] = {};
-        for (std::size_t j = a.first; j < a.last; ++j) {
-            p[j] = exp(p[j] - max);
-            lanes[j % kLanes] += p[j];
-        }
-        for (std::size_t c = 0; c < a.value_dim; ++c) out[c] = 0.0f;
-        for (std::size_t j = a.first; j < a.last; ++j) {
-            const T* value = values + j * a.value_dim;
-            for (std::size_t c = 0; c < a.value_dim; ++c) out[c] = __builtin_fmaf(p[j], to_float(value[c]), out[c]);
-        }
-        a.max[h] = max;
-        a.sum[h] = fold_add(lanes);
+    const float* q = t.q + h * a.q_stride;
+    float* p = a.scratch;
+    float* out = t.out + h * a.out_stride;
+    float max = -kInfinity;
+    for (std::size_t j = t.first; j < t.last; ++j) {
+        const T* key = keys + j / kLanes * a.key_dim * kLanes + j % kLanes;
+        float dot = 0.0f;
+        for (std::size_t c = 0; c < a.key_dim; ++c) dot = __builtin_fmaf(to_float(key[c * kLanes]), q[c], dot);
+        float s = a.scale * dot;
+        if (a.softcap > 0.0f) s = a.softcap * tanh(s / a.softcap);
+        max = s > max ? s : max;
+        p[j] = s;
     }
+    max += 0.0f;  // -0 becomes +0
+    float lanes[kLanes] = {};
+    for (std::size_t j = t.first; j < t.last; ++j) {
+        p[j] = exp(p[j] - max);
+        lanes[j % kLanes] += p[j];
+    }
+    for (std::size_t c = 0; c < a.value_dim; ++c) out[c] = 0.0f;
+    for (std::size_t j = t.first; j < t.last; ++j) {
+        const T* value = values + j * a.value_dim;
+        for (std::size_t c = 0; c < a.value_dim; ++c) out[c] = __builtin_fmaf(p[j], to_float(value[c]), out[c]);
+    }
+    t.max[h] = max;
+    t.sum[h] = fold_add(lanes);
+}
+
+template <class T>
+void attention_span(const AttentionSpanArgs& a) {
+    for (std::size_t t = 0; t < a.count; ++t)
+        for (std::size_t h = 0; h < a.heads; ++h) attend<T>(a, a.tokens[t], h);
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 #include "kernels/x86_avx512/simd.hpp"
 
-#define HEARTH_TILE 16
+#define HEARTH_ROWS 12
+#define HEARTH_REGISTERS 32
 #include "kernels/portable/attention.inl"
+#include "kernels/portable/attention_merge.inl"
