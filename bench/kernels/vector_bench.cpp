@@ -3,6 +3,7 @@
 // cache, 256 come from memory; GB/s counts the bytes of keys and values, once for all queries of a call.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <functional>
 #include <random>
 #include <string>
@@ -40,6 +41,7 @@ struct Vectors {
     std::vector<float> cos = std::vector<float>(kValues / 2, 1.0f), sin = std::vector<float>(kValues / 2, 0.0f);
     std::vector<float> out = std::vector<float>(kValues);
     std::vector<std::uint16_t> halves = std::vector<std::uint16_t>(kValues);
+    std::vector<std::uint8_t> lanes = std::vector<std::uint8_t>(128 / 4 * 64 + kValues / 128 * 4);
     std::vector<ActQ8x32> blocks32 = std::vector<ActQ8x32>(kValues / 32);
     std::vector<ActQ8x256> blocks256 = std::vector<ActQ8x256>(kValues / 256);
 };
@@ -54,6 +56,11 @@ const VectorOp kVectorOps[] = {
      [](const KernelTable& t, Vectors& v) { t.quantize_q8_32(v.x.data(), kValues, v.blocks32.data()); }},
     {"quantize_q8_256", 4 + static_cast<double>(sizeof(ActQ8x256)) / 256,
      [](const KernelTable& t, Vectors& v) { t.quantize_q8_256(v.x.data(), kValues, v.blocks256.data()); }},
+    {"quantize_q8_row", 5,
+     [](const KernelTable& t, Vectors& v) {
+         for (std::size_t i = 0; i < kValues; i += 128)  // as heads are
+             t.quantize_q8_row(v.x.data() + i, 128, 128, 64, v.lanes.data() + i / 128 * 4);
+     }},
     {"rms_norm", 12,
      [](const KernelTable& t, Vectors& v) { t.rms_norm(v.x.data(), v.w.data(), 1e-5f, kValues, v.out.data()); }},
     {"silu_mul", 12,
@@ -94,20 +101,27 @@ void run_span(benchmark::State& state, AttentionSpanFn KernelTable::*op, Isa isa
     const auto heads = static_cast<std::size_t>(state.range(0)), dim = static_cast<std::size_t>(state.range(1));
     const auto spans = static_cast<std::size_t>(state.range(2)), count = static_cast<std::size_t>(state.range(3));
     const std::size_t values = kSpan * dim;  // of the keys of a span, and of its values
-    Result<Buffer> memory = Buffer::make(std::make_shared<Memory>(), 2 * spans * values * sizeof(T), "keys and values");
+    // Q8_0 has 4 bytes of scale to a row.
+    const std::size_t row_bytes = dim * sizeof(T) + (sizeof(T) == 1 ? sizeof(float) : 0);
+    Result<Buffer> memory = Buffer::make(std::make_shared<Memory>(), 2 * spans * kSpan * row_bytes, "keys and values");
     Result<Buffer> scratch =
         Buffer::make(std::make_shared<Memory>(), attention_span_scratch(dim) * sizeof(float), "scores");
     if (!memory || !scratch) {
         state.SkipWithError("no memory");
         return;
     }
-    T* const kv = reinterpret_cast<T*>(memory->data());
     const std::vector<float> some = random_values(values);
-    for (std::size_t i = 0; i < 2 * spans * values; ++i) {
-        if constexpr (sizeof(T) == 2)
-            kv[i] = f32_to_f16(some[i % values]);
-        else
-            kv[i] = some[i % values];
+    for (std::size_t s = 0; s < spans; ++s) {
+        T* const kv = reinterpret_cast<T*>(memory->data() + 2 * s * kSpan * row_bytes);
+        for (std::size_t i = 0; i < 2 * values; ++i) {
+            if constexpr (sizeof(T) == 1)
+                kv[i] = static_cast<T>(40.0f * some[i % values]);
+            else if constexpr (sizeof(T) == 2)
+                kv[i] = f32_to_f16(some[i % values]);
+            else
+                kv[i] = some[i % values];
+        }
+        if constexpr (sizeof(T) == 1) std::fill_n(reinterpret_cast<float*>(kv + 2 * values), 2 * kSpan, 0.02f);
     }
     const std::vector<float> q = random_values(count * heads * dim);
     std::vector<float> out(count * heads * dim), max(count * heads), sum(count * heads);
@@ -117,13 +131,15 @@ void run_span(benchmark::State& state, AttentionSpanFn KernelTable::*op, Isa isa
                           sum.data() + t * heads, 0, kSpan});
     std::size_t span = 0;
     for (auto _ : state) {
-        const T* const keys = kv + 2 * span * values;
-        (kernel_table(isa).*op)({tokens.data(), count, heads, dim, dim, keys, keys + values, dim, dim, 0.1f, 0.0f,
+        const T* const keys = reinterpret_cast<const T*>(memory->data() + 2 * span * kSpan * row_bytes);
+        const float* const scales = sizeof(T) == 1 ? reinterpret_cast<const float*>(keys + 2 * values) : nullptr;
+        (kernel_table(isa).*op)({tokens.data(), count, heads, dim, dim, keys, keys + values, scales,
+                                 scales ? scales + kSpan : nullptr, dim, dim, 0.1f, 0.0f,
                                  reinterpret_cast<float*>(scratch->data())});
         benchmark::ClobberMemory();
         span = (span + 1) % spans;
     }
-    count_work(state, static_cast<double>(2 * values * sizeof(T)), static_cast<double>(2 * values * heads * count));
+    count_work(state, static_cast<double>(2 * kSpan * row_bytes), static_cast<double>(2 * values * heads * count));
 }
 
 void run_merge(benchmark::State& state, Isa isa) {
@@ -149,14 +165,15 @@ void register_line(Isa isa, std::string_view isa_name, std::string_view op) {
         benchmark::RegisterBenchmark(name.c_str(), [isa](benchmark::State& s) { run_merge(s, isa); })
             ->ArgNames({"spans", "dim"})
             ->Args({16, 128});
-    const bool f32 = op == "attention_span_f32";
-    if (!f32 && op != "attention_span_f16") return;
-    auto* const bench = benchmark::RegisterBenchmark(name.c_str(), [f32, isa](benchmark::State& s) {
-        if (f32)
-            run_span<float>(s, &KernelTable::attention_span_f32, isa);
-        else
-            run_span<std::uint16_t>(s, &KernelTable::attention_span_f16, isa);
-    });
+    void (*run)(benchmark::State&, Isa) = nullptr;
+    if (op == "attention_span_f32")
+        run = [](benchmark::State& s, Isa i) { run_span<float>(s, &KernelTable::attention_span_f32, i); };
+    if (op == "attention_span_f16")
+        run = [](benchmark::State& s, Isa i) { run_span<std::uint16_t>(s, &KernelTable::attention_span_f16, i); };
+    if (op == "attention_span_q8_0")
+        run = [](benchmark::State& s, Isa i) { run_span<std::int8_t>(s, &KernelTable::attention_span_q8_0, i); };
+    if (run == nullptr) return;
+    auto* const bench = benchmark::RegisterBenchmark(name.c_str(), [run, isa](benchmark::State& s) { run(s, isa); });
     bench->ArgNames({"heads", "dim", "spans", "tokens"});
     for (std::int64_t dim : {64, 128}) {
         for (std::int64_t spans : {1, 256})

@@ -15,6 +15,10 @@ struct Shape {
     float softcap;
 };
 
+// The cache's types by their elements: float, binary16, and int8 codes with a scale for each row.
+template <class T>
+constexpr bool kCoded = std::is_same_v<T, std::int8_t>;
+
 template <class T>
 T stored(float x) {
     if constexpr (std::is_same_v<T, float>)
@@ -25,19 +29,78 @@ T stored(float x) {
 double value_of(float x) { return static_cast<double>(x); }
 double value_of(std::uint16_t x) { return static_cast<double>(f16_to_f32(x)); }
 
-// One span's keys and values; what no key of [first, last) owns is filled with `garbage`.
+// One span's keys and values; what no key of [first, last) owns is garbage: 0, or NaN and codes that are not 0.
 template <class T>
 struct Span {
     std::vector<T> keys, values;
-    Span(Source& source, const Shape& s, Values kind, T garbage)
-        : keys(kSpan * s.key_dim, garbage), values(kSpan * s.value_dim, garbage) {
-        for (std::size_t j = s.first; j < s.last; ++j) {
-            for (std::size_t c = 0; c < s.key_dim; ++c) key(s, j, c) = stored<T>(source.one(kind));
-            for (std::size_t c = 0; c < s.value_dim; ++c) values[j * s.value_dim + c] = stored<T>(source.one(kind));
+    std::vector<float> key_scales, value_scales;
+    Shape s;
+
+    Span(Source& source, const Shape& shape, Values kind, bool nan)
+        : keys(kSpan * (kCoded<T> ? 4 * key_units(shape.key_dim) : shape.key_dim)),
+          values(kSpan * shape.value_dim),
+          key_scales(kCoded<T> ? kSpan : 0),
+          value_scales(key_scales.size()),
+          s(shape) {
+        for (std::size_t j = 0; j < kSpan; ++j) {
+            forget(j, nan);
+            if (j >= s.first && j < s.last) store(j, source.many(s.key_dim, kind), source.many(s.value_dim, kind));
         }
     }
-    T& key(const Shape& s, std::size_t j, std::size_t c) { return keys[(j / 16 * s.key_dim + c) * 16 + j % 16]; }
+    std::size_t key_at(std::size_t j, std::size_t c) const {
+        if constexpr (kCoded<T>) return (j / 16 * key_units(s.key_dim) + c / 4) * 64 + j % 16 * 4 + c % 4;
+        return (j / 16 * s.key_dim + c) * 16 + j % 16;
+    }
+    void store(std::size_t j, const std::vector<float>& key, const std::vector<float>& value) {
+        if constexpr (kCoded<T>) {
+            const KernelTable& t = kernel_table(Isa::scalar);
+            const auto bytes = [](std::int8_t* p) { return reinterpret_cast<std::uint8_t*>(p); };
+            key_scales[j] = t.quantize_q8_row(key.data(), s.key_dim, 128, 64, bytes(&keys[key_at(j, 0)]));
+            value_scales[j] = t.quantize_q8_row(value.data(), s.value_dim, 0, 4, bytes(&values[j * s.value_dim]));
+        } else {
+            for (std::size_t c = 0; c < s.key_dim; ++c) keys[key_at(j, c)] = stored<T>(key[c]);
+            for (std::size_t c = 0; c < s.value_dim; ++c) values[j * s.value_dim + c] = stored<T>(value[c]);
+        }
+    }
+    void forget(std::size_t j, bool nan) {
+        T fill{};
+        if constexpr (kCoded<T>) {
+            key_scales[j] = value_scales[j] = nan ? kNan : 0.0f;
+            fill = nan ? std::int8_t{-77} : std::int8_t{0};
+        } else if (nan) {
+            fill = stored<T>(kNan);
+        }
+        for (std::size_t c = 0; c < s.key_dim; ++c) keys[key_at(j, c)] = fill;
+        for (std::size_t c = 0; c < s.value_dim; ++c) values[j * s.value_dim + c] = fill;
+    }
+    double key(std::size_t j, std::size_t c) const {
+        const T x = keys[key_at(j, c)];
+        if constexpr (kCoded<T>)
+            return value_of(key_scales[j]) * (static_cast<std::uint8_t>(x) - 128);
+        else
+            return value_of(x);
+    }
+    double value(std::size_t j, std::size_t c) const {
+        const T x = values[j * s.value_dim + c];
+        if constexpr (kCoded<T>)
+            return value_of(value_scales[j]) * x;
+        else
+            return value_of(x);
+    }
 };
+
+// A query as scores see it.
+template <class T>
+std::vector<double> seen(const float* q, std::size_t n) {
+    std::vector<double> x(q, q + n);
+    if (kCoded<T>) {
+        std::vector<std::int8_t> codes(n);
+        const float scale =
+            kernel_table(Isa::scalar).quantize_q8_row(q, n, 0, 4, reinterpret_cast<std::uint8_t*>(codes.data()));
+        for (std::size_t c = 0; c < n; ++c) x[c] = value_of(scale) * codes[c];
+    }
+    return x;
+}
 
 struct Result {
     std::vector<float> out, max, sum;
@@ -64,7 +127,7 @@ private:
 
 template <class T>
 AttentionSpanFn span_of(const KernelTable& t) {
-    return std::is_same_v<T, float> ? t.attention_span_f32 : t.attention_span_f16;
+    return std::is_same_v<T, float> ? t.attention_span_f32 : kCoded<T> ? t.attention_span_q8_0 : t.attention_span_f16;
 }
 
 template <class T>
@@ -72,13 +135,15 @@ Result run(const KernelTable& t, const Shape& s, Span<T>& span, const std::vecto
            float scale) {
     const std::size_t out_stride = s.value_dim + 3;
     Guarded<T> keys(span.keys), values(span.values);
+    Guarded<float> key_scales(span.key_scales), value_scales(span.value_scales);
     Guarded<float> q_in(q), out(s.heads * out_stride), max(s.heads), sum(s.heads);
     Scratch scratch(s.key_dim);
     const AttentionQueries queries{q_in.data(), out.data(), max.data(), sum.data(), s.first, s.last};
     const std::vector<float> before = out.values();
-    span_of<T>(t)({&queries, 1, s.heads, q_stride, out_stride, keys.data(), values.data(), s.key_dim, s.value_dim,
-                   scale, s.softcap, scratch.data()});
-    CHECK((keys.intact() && values.intact() && q_in.intact() && out.intact() && max.intact() && sum.intact()));
+    span_of<T>(t)({&queries, 1, s.heads, q_stride, out_stride, keys.data(), values.data(), key_scales.data(),
+                   value_scales.data(), s.key_dim, s.value_dim, scale, s.softcap, scratch.data()});
+    CHECK((keys.intact() && values.intact() && key_scales.intact() && value_scales.intact()));
+    CHECK((q_in.intact() && out.intact() && max.intact() && sum.intact()));
     bool guards = scratch.intact();
     Result r{{}, max.values(), sum.values()};
     for (std::size_t h = 0; h < s.heads; ++h)
@@ -118,7 +183,7 @@ void check_isas() {
                 Source source(static_cast<std::uint32_t>(++number));
                 const std::size_t q_stride = s.key_dim + number % 3;
                 std::vector<float> q = source.many(s.heads * q_stride, kind);
-                Span<T> clean(source, s, kind, T{0});
+                Span<T> clean(source, s, kind, false);
                 const float scale = number % 4 ? 0.125f : -1.5f;
                 const Result want = run(scalar, s, clean, q, q_stride, scale);
                 check_same(run(table, s, clean, q, q_stride, scale), want);
@@ -128,13 +193,12 @@ void check_isas() {
 
 template <class T>
 void check_garbage() {
-    const T nan = std::is_same_v<T, float> ? static_cast<T>(kNan) : static_cast<T>(0x7e00);
     const auto check = [&](const KernelTable& table) {
         for (const Shape& s : kShapes) {
             Source a(3), b(3);
             const std::vector<float> q = a.many(s.heads * s.key_dim);
             b.many(s.heads * s.key_dim);
-            Span<T> zeros(a, s, Values::normal, T{0}), nans(b, s, Values::normal, nan);
+            Span<T> zeros(a, s, Values::normal, false), nans(b, s, Values::normal, true);
             const Result got = run(table, s, nans, q, s.key_dim, 0.5f);
             check_same(got, run(table, s, zeros, q, s.key_dim, 0.5f));
             for (float x : got.sum) CHECK(x >= 1.0f);
@@ -149,17 +213,17 @@ void check_softmax() {
     for (const Shape& s : kShapes) {
         Source source(11);
         const std::vector<float> q = source.many(s.heads * s.key_dim);
-        Span<T> span(source, s, Values::normal, T{0});
+        Span<T> span(source, s, Values::normal, false);
         const float scale = 1.0f / std::sqrt(static_cast<float>(s.key_dim));
         const Result got = run(kernel_table(Isa::scalar), s, span, q, s.key_dim, scale);
         double worst = 0;
         for (std::size_t h = 0; h < s.heads; ++h) {
+            const std::vector<double> query = seen<T>(q.data() + h * s.key_dim, s.key_dim);
             std::vector<double> score;
             double max = -1e300, sum = 0;
             for (std::size_t j = s.first; j < s.last; ++j) {
                 double dot = 0;
-                for (std::size_t c = 0; c < s.key_dim; ++c)
-                    dot += value_of(q[h * s.key_dim + c]) * value_of(span.key(s, j, c));
+                for (std::size_t c = 0; c < s.key_dim; ++c) dot += query[c] * span.key(j, c);
                 dot *= value_of(scale);
                 if (s.softcap > 0) dot = value_of(s.softcap) * std::tanh(dot / value_of(s.softcap));
                 score.push_back(dot);
@@ -169,8 +233,7 @@ void check_softmax() {
             worst = std::max(worst, std::fabs(value_of(got.sum[h]) - sum) / sum);
             for (std::size_t c = 0; c < s.value_dim; ++c) {
                 double y = 0;
-                for (std::size_t j = s.first; j < s.last; ++j)
-                    y += score[j - s.first] / sum * value_of(span.values[j * s.value_dim + c]);
+                for (std::size_t j = s.first; j < s.last; ++j) y += score[j - s.first] / sum * span.value(j, c);
                 worst = std::max(worst, std::fabs(value_of(got.out[h * s.value_dim + c] / got.sum[h]) - y));
             }
         }
@@ -184,7 +247,6 @@ void check_softmax() {
 // token does not see is NaN to it, though others of the call see it.
 template <class T>
 void check_tokens() {
-    const T nan = std::is_same_v<T, float> ? static_cast<T>(kNan) : static_cast<T>(0x7e00);
     Source shapes(31);
     for (std::size_t round = 0; round < 60; ++round) {
         CAPTURE(round);
@@ -192,7 +254,7 @@ void check_tokens() {
         const std::size_t begin = shapes.below(200), end = begin + 1 + shapes.below(kSpan - begin);
         const Shape all{heads, 1 + shapes.below(130), 1 + shapes.below(130), begin, end, round % 5 == 0 ? 9.0f : 0.0f};
         Source source(static_cast<std::uint32_t>(round));
-        Span<T> span(source, all, kAllValues[round % 5], nan);
+        Span<T> span(source, all, kAllValues[round % 5], true);
         const std::vector<float> q = source.many(count * heads * all.key_dim);
         // As in a prompt, as with a window, and any.
         std::vector<std::pair<std::size_t, std::size_t>> ranges;
@@ -213,13 +275,10 @@ void check_tokens() {
         for (std::size_t t = 0; t < count; ++t) {
             Shape one = all;
             std::tie(one.first, one.last) = ranges[t];
-            Span<T> seen = span;
-            for (std::size_t j = 0; j < kSpan; ++j) {
-                if (j >= one.first && j < one.last) continue;
-                for (std::size_t c = 0; c < all.key_dim; ++c) seen.key(all, j, c) = nan;
-                for (std::size_t c = 0; c < all.value_dim; ++c) seen.values[j * all.value_dim + c] = nan;
-            }
-            want.push_back(run(kernel_table(Isa::scalar), one, seen, own(t), all.key_dim, 0.3f));
+            Span<T> own_keys = span;
+            for (std::size_t j = 0; j < kSpan; ++j)
+                if (j < one.first || j >= one.last) own_keys.forget(j, true);
+            want.push_back(run(kernel_table(Isa::scalar), one, own_keys, own(t), all.key_dim, 0.3f));
         }
         const auto check = [&](const KernelTable& table) {
             Scratch scratch(all.key_dim);
@@ -235,7 +294,8 @@ void check_tokens() {
                 tokens.push_back({queries[t].data(), out[t].data(), max[t].data(), sum[t].data(), ranges[t].first,
                                   ranges[t].second});
             span_of<T>(table)({tokens.data(), count, heads, all.key_dim, all.value_dim, span.keys.data(),
-                               span.values.data(), all.key_dim, all.value_dim, 0.3f, all.softcap, scratch.data()});
+                               span.values.data(), span.key_scales.data(), span.value_scales.data(), all.key_dim,
+                               all.value_dim, 0.3f, all.softcap, scratch.data()});
             CHECK(scratch.intact());
             for (std::size_t t = 0; t < count; ++t) {
                 CAPTURE(t);
@@ -269,19 +329,23 @@ std::vector<float> merge(const KernelTable& t, const Parts& p, std::size_t spans
 
 TEST_CASE("attention_span_f32: equals scalar") { check_isas<float>(); }
 TEST_CASE("attention_span_f16: equals scalar") { check_isas<std::uint16_t>(); }
+TEST_CASE("attention_span_q8_0: equals scalar") { check_isas<std::int8_t>(); }
 TEST_CASE("attention_span_f32: what lies outside of [first, last) has no influence") { check_garbage<float>(); }
 TEST_CASE("attention_span_f16: what lies outside of [first, last) has no influence") { check_garbage<std::uint16_t>(); }
+TEST_CASE("attention_span_q8_0: what lies outside of [first, last) has no influence") { check_garbage<std::int8_t>(); }
 TEST_CASE("attention_span_f32: is a softmax") { check_softmax<float>(); }
 TEST_CASE("attention_span_f16: is a softmax") { check_softmax<std::uint16_t>(); }
+TEST_CASE("attention_span_q8_0: is a softmax") { check_softmax<std::int8_t>(); }
 
 TEST_CASE("attention_span_f32: tokens of a call do not know of each other") { check_tokens<float>(); }
 TEST_CASE("attention_span_f16: tokens of a call do not know of each other") { check_tokens<std::uint16_t>(); }
+TEST_CASE("attention_span_q8_0: tokens of a call do not know of each other") { check_tokens<std::int8_t>(); }
 
 TEST_CASE("attention_span: heads do not know of each other") {
     const Shape all{7, 40, 24, 5, 90, 0};
     Source source(4);
     const std::vector<float> q = source.many(all.heads * all.key_dim);
-    Span<float> span(source, all, Values::normal, 0.0f);
+    Span<float> span(source, all, Values::normal, false);
     for_each_isa([&](const KernelTable& table, const KernelTable&) {
         const Result together = run(table, all, span, q, all.key_dim, 0.2f);
         for (std::size_t h = 0; h < all.heads; ++h) {

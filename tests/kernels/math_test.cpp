@@ -160,7 +160,8 @@ TEST_CASE("exp, tanh, silu, gelu: equal bits on every instruction set") {
             alignas(64) static float scratch[attention_span_scratch(1)];
             for (std::size_t i = 0; i + heads <= x.size(); i += heads) {
                 AttentionQueries queries{x.data() + i, out.data(), got.data() + i, sum.data(), 0, 1};
-                const AttentionSpanArgs a{&queries, 1, heads, 1, 1, key, value, 1, 1, 1.0f, 1.0f, scratch};
+                const AttentionSpanArgs a{&queries, 1,       heads, 1, 1,    key,  value,
+                                          nullptr,  nullptr, 1,     1, 1.0f, 1.0f, scratch};
                 table.attention_span_f32(a);
                 queries.max = want.data() + i;
                 scalar.attention_span_f32(a);

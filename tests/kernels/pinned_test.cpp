@@ -28,21 +28,34 @@ struct Sum {
     std::uint64_t hash;
 };
 
-template <class T>
-Sum span_sum(const char* name, AttentionSpanFn op) {
-    const std::size_t heads = 5, key_dim = 40, value_dim = 24;
-    const std::vector<float> q = plain(1, heads * key_dim), k = plain(2, kSpan * key_dim),
-                             v = plain(3, kSpan * value_dim);
-    std::vector<T> keys, values;
-    for (float x : k) keys.push_back(sizeof(T) == 2 ? static_cast<T>(f32_to_f16(x)) : static_cast<T>(x));
-    for (float x : v) values.push_back(sizeof(T) == 2 ? static_cast<T>(f32_to_f16(x)) : static_cast<T>(x));
-    alignas(64) static float scratch[attention_span_scratch(key_dim)];
-    std::vector<float> all(heads * value_dim + 2 * heads);
-    float* const stats = all.data() + heads * value_dim;
-    const AttentionQueries queries{q.data(), all.data(), stats, stats + heads, 3, 201};
-    op({&queries, 1, heads, key_dim, value_dim, keys.data(), values.data(), key_dim, value_dim, 0.125f, 20.0f,
-        scratch});
+constexpr std::size_t kHeads = 5, kKeyDim = 40, kValueDim = 24;
+
+Sum span_sum(const char* name, AttentionSpanFn op, const void* keys, const void* values, const float* scales) {
+    const std::vector<float> q = plain(1, kHeads * kKeyDim);
+    alignas(64) static float scratch[attention_span_scratch(kKeyDim)];
+    std::vector<float> all(kHeads * kValueDim + 2 * kHeads);
+    float* const stats = all.data() + kHeads * kValueDim;
+    const AttentionQueries queries{q.data(), all.data(), stats, stats + kHeads, 3, 201};
+    op({&queries, 1, kHeads, kKeyDim, kValueDim, keys, values, scales, scales + kSpan, kKeyDim, kValueDim, 0.125f,
+        20.0f, scratch});
     return {name, checksum(all)};
+}
+
+void span_sums(const KernelTable& t, std::vector<Sum>& list) {
+    const std::vector<float> k = plain(2, kSpan * kKeyDim), v = plain(3, kSpan * kValueDim);
+    std::vector<float> scales(2 * kSpan);
+    list.push_back(span_sum("attention_span_f32", t.attention_span_f32, k.data(), v.data(), scales.data()));
+    std::vector<std::uint16_t> k16(k.size()), v16(v.size());
+    t.to_f16(k.data(), k.size(), k16.data());
+    t.to_f16(v.data(), v.size(), v16.data());
+    list.push_back(span_sum("attention_span_f16", t.attention_span_f16, k16.data(), v16.data(), scales.data()));
+    std::vector<std::uint8_t> k8(k.size()), v8(v.size());
+    for (std::size_t j = 0; j < kSpan; ++j) {
+        std::uint8_t* const key = k8.data() + (j / 16 * key_units(kKeyDim) * 16 + j % 16) * 4;
+        scales[j] = t.quantize_q8_row(k.data() + j * kKeyDim, kKeyDim, 128, 64, key);
+        scales[kSpan + j] = t.quantize_q8_row(v.data() + j * kValueDim, kValueDim, 0, 4, v8.data() + j * kValueDim);
+    }
+    list.push_back(span_sum("attention_span_q8_0", t.attention_span_q8_0, k8.data(), v8.data(), scales.data()));
 }
 
 std::vector<Sum> sums(const KernelTable& t) {
@@ -78,8 +91,7 @@ std::vector<Sum> sums(const KernelTable& t) {
     std::vector<ActQ8x256> blocks256(3);
     t.quantize_q8_256(x.data(), 3 * 256, blocks256.data());
     list.push_back({"quantize_q8_256", checksum(blocks256)});
-    list.push_back(span_sum<float>("attention_span_f32", t.attention_span_f32));
-    list.push_back(span_sum<std::uint16_t>("attention_span_f16", t.attention_span_f16));
+    span_sums(t, list);
     const std::vector<float> weights(20, 1.5f);
     std::vector<float> merged(50);
     t.attention_merge({x.data(), 50, w.data(), weights.data(), 1, 20, 50, true, 0.5f, merged.data()});
@@ -102,6 +114,7 @@ const Sum kPinned[] = {
     {"quantize_q8_256", 0xcc8b91f7c20668b9u},
     {"attention_span_f32", 0x1464c06bb9a487a7u},
     {"attention_span_f16", 0x8a7165feafb53585u},
+    {"attention_span_q8_0", 0x0u},
     {"attention_merge", 0x0b9a6ae5f0806da4u},
 };
 

@@ -1,5 +1,6 @@
 // Int8 activation blocks: the stated rule, its limits, and every instruction set against scalar to the byte.
 #include <array>
+#include <utility>
 
 #include "kernels/values.hpp"
 
@@ -142,6 +143,55 @@ TEST_CASE("quantize_q8_32: equals scalar and the rule") { check_all<ActQ8x32>();
 TEST_CASE("quantize_q8_256: equals scalar and the rule") { check_all<ActQ8x256>(); }
 TEST_CASE("quantize_q8_32: limits") { check_limits<ActQ8x32>(); }
 TEST_CASE("quantize_q8_256: limits") { check_limits<ActQ8x256>(); }
+TEST_CASE("quantize_q8_row: equals scalar and the rule, writes codes alone") {
+    const auto row = [](const KernelTable& t, const std::vector<float>& x, std::uint8_t offset, std::size_t stride) {
+        Guarded<std::uint8_t> q(std::vector<std::uint8_t>((x.size() - 1) / 4 * stride + (x.size() - 1) % 4 + 1, 0x33));
+        const float scale = t.quantize_q8_row(x.data(), x.size(), offset, stride, q.data());
+        CHECK(q.intact());
+        return std::pair(scale, q.values());
+    };
+    for (std::size_t n : kSizes)
+        for (Values kind : kAllValues)
+            for (std::size_t stride : {std::size_t{4}, std::size_t{64}}) {
+                CAPTURE(n);
+                CAPTURE(static_cast<int>(kind));
+                CAPTURE(stride);
+                Source source(static_cast<std::uint32_t>(n));
+                const std::vector<float> x = source.many(n, kind);
+                const std::uint8_t offset = stride == 64 ? 128 : 0;
+                const auto want = row(kernel_table(Isa::scalar), x, offset, stride);
+                for_each_isa([&](const KernelTable& table, const KernelTable&) {
+                    const auto got = row(table, x, offset, stride);
+                    CHECK(same(got.first, want.first));
+                    CHECK(got.second == want.second);
+                });
+                // As ActQ8x32 has it, where the row is such a block.
+                if (n == 32) {
+                    ActQ8x32 block;
+                    kernel_table(Isa::scalar).quantize_q8_32(x.data(), n, &block);
+                    CHECK(same(block.scale, want.first));
+                }
+                float amax = 0;
+                bool finite = true;
+                for (float v : x) {
+                    finite = finite && std::isfinite(v);
+                    amax = std::fmax(amax, std::fabs(v));
+                }
+                const bool empty = !finite || amax == 0 || 127.0f / amax == kInf;
+                CHECK(same(want.first, !finite ? kNan : empty ? 0.0f : amax / 127.0f));
+                bool good = true;
+                std::vector<std::uint8_t> rest = want.second;
+                for (std::size_t c = 0; c < n; ++c) {
+                    std::uint8_t& q = rest[c / 4 * stride + c % 4];
+                    const float code = empty ? 0.0f : std::nearbyint(x[c] * (127.0f / amax));
+                    good = good && static_cast<float>(static_cast<std::int8_t>(q - offset)) == code;
+                    q = 0x33;
+                }
+                CHECK(good);
+                CHECK(rest == std::vector<std::uint8_t>(rest.size(), 0x33));
+            }
+}
+
 TEST_CASE("quantize: the largest value has code 127 whatever its significand") {
     check_top_code<ActQ8x32>(kernel_table(best_isa()));
     check_top_code<ActQ8x32>(kernel_table(Isa::scalar));

@@ -75,20 +75,27 @@ struct AttentionQueries {
 //   s_j = scale * (one fma chain over ascending channels of k[j, c] * q[c]); if softcap > 0: s_j = softcap * tanh(s_j / softcap)
 //   max = max_j s_j, a zero as +0;  p_j = exp(s_j - max);  sum = sum over j in 16 virtual lanes (lane j mod 16)
 //   out[c] = one fma chain over ascending keys of p_j * v[j, c]
+// Q8_0 keys, values and queries are rows of codes under one scale each, s by the rule of quantize_q8_row:
+//   s_j = (sk_j * (scale * sq)) * float(sum over channels of qk[j, c] * qq[c]), that sum being exact, and for p_j in out
+//   stands p_j * sv_j
 // with j over [first, last). Nothing outside of [first, last) influences a result, whatever memory holds there.
 struct AttentionSpanArgs {
     const AttentionQueries* tokens;
     std::size_t count;         // of tokens
     std::size_t heads;         // query heads of a token that share this K/V head
     std::size_t q_stride, out_stride;
-    const void* keys;          // [kSpan / 16][key_dim][16]: 16 keys in lanes
+    const void* keys;          // [kSpan / 16][key_dim][16]: 16 keys in lanes. Q8_0: codes + 128, see key_units
     const void* values;        // [kSpan][value_dim]
+    const float* key_scales;   // [kSpan], Q8_0 alone
+    const float* value_scales;
     std::size_t key_dim;
     std::size_t value_dim;
     float scale;
     float softcap;             // 0: none
     float* scratch;            // attention_span_scratch(key_dim) floats, 64-byte aligned
 };
+// Q8_0 keys lie as [kSpan / 16][key_units(key_dim)][16][4]: 4 channels of 16 keys. Channels beyond key_dim may hold anything.
+inline constexpr std::size_t key_units(std::size_t key_dim) { return (key_dim + 3) / 4; }
 inline constexpr std::size_t kAttentionRows = 12;  // queries that a kernel takes at a time, at most
 inline constexpr std::size_t attention_span_scratch(std::size_t key_dim) {
     return kAttentionRows * (kSpan + (key_dim + 15) / 16 * 16);
@@ -113,6 +120,9 @@ struct AttentionMergeArgs {
 using AttentionMergeFn = void (*)(const AttentionMergeArgs&);
 
 using QuantizeFn = void (*)(const float* x, std::size_t k, void* blocks);
+// Codes of a row of n values, all under the scale that it returns, by the rule of ActQ8x32. Code c goes, plus `offset` (0 or
+// 128) as an unsigned byte, to q[c / 4 * stride + c % 4]; no other byte is written.
+using QuantizeRowFn = float (*)(const float* x, std::size_t n, std::uint8_t offset, std::size_t stride, std::uint8_t* q);
 // y = x / sqrt(mean(x^2) + eps) * weight (weight null: ones). Sum of squares by fma in 16 virtual lanes, folded
 // l+8, l+4, l+2, l+1; r = 1 / sqrt(sum / n + eps); y = (x * r) * weight. y may be x.
 using RmsNormFn = void (*)(const float* x, const float* weight, float eps, std::size_t n, float* y);

@@ -35,6 +35,11 @@ struct i32x16 {
         const int16x8_t wide[2] = {vmovl_s8(vget_low_s8(bytes)), vmovl_high_s8(bytes)};
         HEARTH_EACH_QUARTER(i32x16, i % 2 == 0 ? vmovl_s16(vget_low_s16(wide[i / 2])) : vmovl_high_s16(wide[i / 2]));
     }
+    HEARTH_SIMD static i32x16 load_s8_n(const std::int8_t* p, std::size_t n) {
+        std::int8_t copy[16] = {};
+        for (std::size_t i = 0; i < n; ++i) copy[i] = p[i];
+        return load_s8(copy);
+    }
 };
 
 HEARTH_SIMD float32x4_t halves_to_f32(uint16x4_t h) { return vcvt_f32_f16(vreinterpret_f16_u16(h)); }

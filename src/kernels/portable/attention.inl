@@ -8,9 +8,11 @@
 // bit.
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "hearth/kernels/kernels.hpp"
 #include "kernels/portable/math.inl"
+#include "kernels/portable/quantize_row.inl"
 
 namespace hearth::HEARTH_SIMD_ISA {
 namespace {
@@ -21,6 +23,8 @@ HEARTH_SIMD f32x16 load_any(const float* p) { return f32x16::load(p); }
 HEARTH_SIMD f32x16 load_any(const std::uint16_t* p) { return f32x16::load_f16(p); }
 HEARTH_SIMD f32x16 load_any_n(const float* p, std::size_t n) { return f32x16::load_n(p, n); }
 HEARTH_SIMD f32x16 load_any_n(const std::uint16_t* p, std::size_t n) { return f32x16::load_f16_n(p, n); }
+HEARTH_SIMD f32x16 load_any(const std::int8_t* p) { return to_f32(i32x16::load_s8(p)); }
+HEARTH_SIMD f32x16 load_any_n(const std::int8_t* p, std::size_t n) { return to_f32(i32x16::load_s8_n(p, n)); }
 
 // Vectors that a tile of so many rows takes side by side: as many sums, the vectors themselves (one row has used each
 // before the next comes) and a broadcast must fit into registers.
@@ -42,7 +46,7 @@ struct Rows {
     std::size_t begin, end;                // keys that any row sees
     std::size_t common_begin, common_end;  // keys that all rows see; none when begin >= end
     float* p;                              // [rows][kSpan]: scores, then weights
-    float* packed;                         // queries as dot tiles want them
+    float* packed;                         // queries, or their codes, as dot tiles want them
     bool fetch;                            // the values are not in cache yet
 };
 
@@ -79,8 +83,7 @@ HEARTH_SIMD void scores(const AttentionSpanArgs& a, const Rows& rows) {
     float* to = rows.packed;
     for (std::size_t c = 0; c < a.key_dim; c += 16)
         for (int r = 0; r < R; ++r, to += 16) {
-            const float* from = rows.q[r] + c;
-            store(to, a.key_dim - c < 16 ? f32x16::load_n(from, a.key_dim - c) : f32x16::load(from));
+            store(to, load_up_to_16(rows.q[r] + c, a.key_dim - c));
         }
     constexpr std::size_t keys = 16 * key_blocks(R);
     static_assert(kSpan % keys == 0);
@@ -89,6 +92,77 @@ HEARTH_SIMD void scores(const AttentionSpanArgs& a, const Rows& rows) {
     for (std::size_t j = rows.begin / keys * keys; j < rows.end; j += keys)
         dot_tile<R, key_blocks(R)>(rows.packed, static_cast<const T*>(a.keys) + j * a.key_dim, a.key_dim,
                                    f32x16::splat(a.scale), static_cast<const char*>(a.values) + j * value_bytes, step,
+                                   rows.p + j);
+}
+
+// Rows of an integer dot tile: what it holds beside its sums takes more registers than in float.
+constexpr int kDotRows = HEARTH_REGISTERS < 32 ? 3 : HEARTH_ROWS;
+
+// Queries as codes lie packed as [units / 16][rows][16][4]; and each row has a factor and what its sums start with.
+struct Codes {
+    const std::int8_t* packed;
+    float factor[HEARTH_ROWS];  // scale * sq
+    i32x16 start[HEARTH_ROWS];
+};
+
+// Scores of rows R0 to R0 + N of R with B blocks of keys: keys [B, units, 16, 4], scales [B, 16], to [R, kSpan]. `step`
+// bytes from `ahead` on are fetched with each unit.
+template <int R, int R0, int N, int B>
+HEARTH_SIMD void int_dot_tile(const Codes& query, const std::uint8_t* keys, std::size_t units, const float* scales,
+                              const char* ahead, std::size_t step, float* to) {
+    i32x16 acc[N][B];
+    for (int r = 0; r < N; ++r)
+        for (int b = 0; b < B; ++b) acc[r][b] = query.start[R0 + r];
+    const std::int8_t* q = query.packed + R0 * 64;
+    for (std::size_t left = units; left > 0; q += R * 64) {
+        const std::size_t count = left < 16 ? left : 16;
+        left -= count;
+        for (std::size_t u = 0; u < count; ++u, keys += 64, ahead += step) {
+            for (std::size_t line = 0; line < step; line += 64) __builtin_prefetch(ahead + line);
+            s8x64 k[B];
+            for (int b = 0; b < B; ++b) k[b] = s8x64::load_offset(keys + static_cast<std::size_t>(b) * units * 64);
+            for (int r = 0; r < N; ++r)
+                for (int b = 0; b < B; ++b)
+                    acc[r][b] = dot4(acc[r][b], k[b], q + static_cast<std::size_t>(r) * 64 + 4 * u);
+        }
+    }
+    for (int r = 0; r < N; ++r)
+        for (int b = 0; b < B; ++b) {
+            const f32x16 factor = mul(f32x16::load(scales + 16 * b), f32x16::splat(query.factor[R0 + r]));
+            store(to + static_cast<std::size_t>(R0 + r) * kSpan + 16 * b, mul(factor, to_f32(acc[r][b])));
+        }
+}
+template <int R, int R0, int B>
+HEARTH_SIMD void int_dot_rows(const Codes& query, const std::uint8_t* keys, std::size_t units, const float* scales,
+                              const char* ahead, std::size_t step, float* to) {
+    constexpr int n = R - R0 < kDotRows ? R - R0 : kDotRows;
+    int_dot_tile<R, R0, n, B>(query, keys, units, scales, ahead, step, to);
+    if constexpr (R0 + n < R) int_dot_rows<R, R0 + n, B>(query, keys, units, scales, ahead, 0, to);
+}
+
+template <int R>
+HEARTH_SIMD void int_scores(const AttentionSpanArgs& a, const Rows& rows) {
+    auto* const packed = reinterpret_cast<std::int8_t*>(rows.packed);
+    Codes query;
+    query.packed = packed;
+    for (int r = 0; r < R; ++r) {
+        const Scaling s = scaling(rows.q[r], a.key_dim);
+        i32x16 sums = i32x16::zero();
+        for (std::size_t c = 0; c < a.key_dim; c += 16) {
+            const i32x16 qc = codes(load_up_to_16(rows.q[r] + c, a.key_dim - c), s.inv);
+            sums = add(sums, qc);
+            store_s8(packed + (c / 64 * R + static_cast<std::size_t>(r)) * 64 + c % 64, qc);
+        }
+        query.factor[r] = a.scale * s.scale;
+        query.start[r] = dot4_start(fold_add(sums));
+    }
+    constexpr int blocks = side_by_side(R < kDotRows ? R : kDotRows, 4);
+    constexpr std::size_t keys = 16 * blocks;
+    const std::size_t units = key_units(a.key_dim);
+    const std::size_t step = rows.fetch ? (keys * a.value_dim + units - 1) / units : 0;
+    for (std::size_t j = rows.begin / keys * keys; j < rows.end; j += keys)
+        int_dot_rows<R, 0, blocks>(query, static_cast<const std::uint8_t*>(a.keys) + j * units * 4, units,
+                                   a.key_scales + j, static_cast<const char*>(a.values) + j * a.value_dim, step,
                                    rows.p + j);
 }
 
@@ -181,9 +255,18 @@ HEARTH_SIMD void values(const AttentionSpanArgs& a, const Rows& rows) {
 
 template <int R, class T>
 [[gnu::noinline]] void attend(const AttentionSpanArgs& a, const Rows& rows) {
-    scores<R, T>(a, rows);
-    for (int r = 0; r < R; ++r)
-        weights_of_scores(a.softcap, rows.first[r], rows.last[r], rows.p + r * kSpan, *rows.max[r], *rows.sum[r]);
+    constexpr bool coded = std::is_same_v<T, std::int8_t>;
+    if constexpr (coded)
+        int_scores<R>(a, rows);
+    else
+        scores<R, T>(a, rows);
+    for (int r = 0; r < R; ++r) {
+        float* const p = rows.p + r * kSpan;
+        weights_of_scores(a.softcap, rows.first[r], rows.last[r], p, *rows.max[r], *rows.sum[r]);
+        if constexpr (coded)
+            for (std::size_t j = rows.first[r] / 16 * 16; j < rows.last[r]; j += 16)
+                store(p + j, mul(f32x16::load(p + j), f32x16::load(a.value_scales + j)));
+    }
     values<R, T>(a, rows);
 }
 
@@ -237,5 +320,6 @@ HEARTH_SIMD void attention_span(const AttentionSpanArgs& a) {
 
 void attention_span_f32(const AttentionSpanArgs& a) { attention_span<float>(a); }
 void attention_span_f16(const AttentionSpanArgs& a) { attention_span<std::uint16_t>(a); }
+void attention_span_q8_0(const AttentionSpanArgs& a) { attention_span<std::int8_t>(a); }
 
 }  // namespace hearth::HEARTH_SIMD_ISA

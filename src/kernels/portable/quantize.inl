@@ -1,33 +1,18 @@
 // Activations to int8 blocks on the 16-lane machine. Include it after the simd.hpp of the instruction set.
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 
 #include "hearth/kernels/kernels.hpp"
+#include "kernels/portable/quantize_row.inl"
 
 namespace hearth::HEARTH_SIMD_ISA {
 namespace {
 
-#include "kernels/portable/quantize_constants.inl"
-
-struct Scaling {
-    float scale, inv;  // inv 0: all codes are 0
-};
-
-// From the largest |x| of each lane, as bits.
-HEARTH_SIMD Scaling scaling(i32x16 tops) {
-    const auto top = static_cast<std::uint32_t>(fold_max(tops));
-    if (top <= kTooSmall) return {0.0f, 0.0f};
-    if (top >= kNotFinite) return {std::bit_cast<float>(kBadScale), 0.0f};
-    const float amax = std::bit_cast<float>(top);
-    return {amax / 127.0f, 127.0f / amax};
-}
-
-// 16 codes to q; returns them. Beyond the ends of the range they cannot come: see scalar/quantize.cpp.
+// 16 codes to q; returns them.
 HEARTH_SIMD i32x16 encode16(const float* x, float inv, std::int8_t* q) {
-    const i32x16 codes = inv == 0.0f ? i32x16::zero() : to_i32(mul(f32x16::load(x), f32x16::splat(inv)));
-    store_s8(q, codes);
-    return codes;
+    const i32x16 c = codes(f32x16::load(x), inv);
+    store_s8(q, c);
+    return c;
 }
 
 }  // namespace
@@ -54,6 +39,19 @@ void quantize_q8_256(const float* x, std::size_t k, void* blocks) {
         for (std::size_t j = 0; j < 8; ++j)
             block->sum32[j] = static_cast<std::int16_t>(block->sum16[2 * j] + block->sum16[2 * j + 1]);
     }
+}
+
+float quantize_q8_row(const float* x, std::size_t n, std::uint8_t offset, std::size_t stride, std::uint8_t* q) {
+    const Scaling s = scaling(x, n);
+    for (std::size_t c = 0; c < n; c += 16) {
+        std::int8_t bytes[16];
+        store_s8(bytes, add(codes(load_up_to_16(x + c, n - c), s.inv), i32x16::splat(offset)));
+        const std::size_t end = n - c < 16 ? n - c : 16;
+        std::size_t i = 0;
+        for (; i + 4 <= end; i += 4, q += stride) __builtin_memcpy(q, bytes + i, 4);
+        for (std::size_t j = 0; i + j < end; ++j) q[j] = static_cast<std::uint8_t>(bytes[i + j]);
+    }
+    return s.scale;
 }
 
 }  // namespace hearth::HEARTH_SIMD_ISA

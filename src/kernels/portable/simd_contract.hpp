@@ -16,8 +16,8 @@
 //   bits(a), from_bits(i)           reinterpretation
 //   exp2i(i) = 2^i                  -127 < i < 128
 //   fold_add(a), fold_max(a)        lanes l and l+8, then l+4, l+2, l+1 (the lower lane is the first operand)
-// i32x16: zero() splat(x) load(p) load_u8(p) load_s8(p) (bytes); store(p, a) store_s8(p, a) (low bytes); add sub
-//     mul (low 32 bits) and_ or_ max shl<N> sra<N>; fold_add fold_max
+// i32x16: zero() splat(x) load(p) load_u8(p) load_s8(p) load_s8_n(p, n) (bytes); store(p, a) store_s8(p, a)
+//     (low bytes); add sub mul (low 32 bits) and_ or_ max shl<N> sra<N>; fold_add fold_max
 // The integer dot machine. x4 are 4 activations in -127 to 127, met by 16 rows x 4 weights stored as [row][4]:
 //   u8x64: load(p); or_(a, b); bits_down<S, M>(a) = (a >> S) & M, M < 1 << (8 - S); bits_up<S, M>(a) = (a << S) & M, M
 //   without

@@ -2,10 +2,12 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "hearth/base/half.hpp"
 #include "hearth/kernels/kernels.hpp"
 #include "kernels/scalar/lanes.hpp"
+#include "kernels/scalar/quantize_row.hpp"
 
 namespace hearth::scalar {
 namespace {
@@ -15,28 +17,50 @@ namespace {
 [[gnu::always_inline]] inline float to_float(float x) { return x; }
 [[gnu::always_inline]] inline float to_float(std::uint16_t x) { return f16_to_f32(x); }
 
+[[gnu::always_inline]] inline float to_float(std::int8_t x) { return static_cast<float>(x); }
+
+// Scaled dots of q with the keys that t sees.
 template <class T>
-void attend(const AttentionSpanArgs& a, const AttentionQueries& t, std::size_t h) {
-    const auto* keys = static_cast<const T*>(a.keys);
-    const auto* values = static_cast<const T*>(a.values);
-    const float* q = t.q + h * a.q_stride;
-    float* p = a.scratch;
-    float* out = t.out + h * a.out_stride;
-    float max = -kInfinity;
+void scores(const AttentionSpanArgs& a, const AttentionQueries& t, const float* q, float* s) {
     for (std::size_t j = t.first; j < t.last; ++j) {
-        const T* key = keys + j / kLanes * a.key_dim * kLanes + j % kLanes;
+        const T* key = static_cast<const T*>(a.keys) + j / kLanes * a.key_dim * kLanes + j % kLanes;
         float dot = 0.0f;
         for (std::size_t c = 0; c < a.key_dim; ++c) dot = __builtin_fmaf(to_float(key[c * kLanes]), q[c], dot);
-        float s = a.scale * dot;
-        if (a.softcap > 0.0f) s = a.softcap * tanh(s / a.softcap);
-        max = s > max ? s : max;
-        p[j] = s;
+        s[j] = a.scale * dot;
+    }
+}
+template <>
+void scores<std::int8_t>(const AttentionSpanArgs& a, const AttentionQueries& t, const float* q, float* s) {
+    const Scaling scale = scaling(q, a.key_dim);
+    const float factor = a.scale * scale.scale;
+    auto* const codes = reinterpret_cast<std::int8_t*>(a.scratch + kSpan);
+    for (std::size_t c = 0; c < a.key_dim; ++c) codes[c] = static_cast<std::int8_t>(code(q[c], scale.inv));
+    const std::size_t units = key_units(a.key_dim);
+    for (std::size_t j = t.first; j < t.last; ++j) {
+        const auto* key = static_cast<const std::uint8_t*>(a.keys) + (j / kLanes * units * kLanes + j % kLanes) * 4;
+        std::int32_t dot = 0;
+        for (std::size_t c = 0; c < a.key_dim; ++c) dot += (key[c / 4 * 4 * kLanes + c % 4] - 128) * codes[c];
+        s[j] = a.key_scales[j] * factor * static_cast<float>(dot);
+    }
+}
+
+template <class T>
+void attend(const AttentionSpanArgs& a, const AttentionQueries& t, std::size_t h) {
+    const auto* values = static_cast<const T*>(a.values);
+    float* p = a.scratch;
+    float* out = t.out + h * a.out_stride;
+    scores<T>(a, t, t.q + h * a.q_stride, p);
+    float max = -kInfinity;
+    for (std::size_t j = t.first; j < t.last; ++j) {
+        if (a.softcap > 0.0f) p[j] = a.softcap * tanh(p[j] / a.softcap);
+        max = p[j] > max ? p[j] : max;
     }
     max += 0.0f;  // -0 becomes +0
     float lanes[kLanes] = {};
     for (std::size_t j = t.first; j < t.last; ++j) {
         p[j] = exp(p[j] - max);
         lanes[j % kLanes] += p[j];
+        if (std::is_same_v<T, std::int8_t>) p[j] *= a.value_scales[j];
     }
     for (std::size_t c = 0; c < a.value_dim; ++c) out[c] = 0.0f;
     for (std::size_t j = t.first; j < t.last; ++j) {
@@ -57,6 +81,7 @@ void attention_span(const AttentionSpanArgs& a) {
 
 void attention_span_f32(const AttentionSpanArgs& a) { attention_span<float>(a); }
 void attention_span_f16(const AttentionSpanArgs& a) { attention_span<std::uint16_t>(a); }
+void attention_span_q8_0(const AttentionSpanArgs& a) { attention_span<std::int8_t>(a); }
 
 void attention_merge(const AttentionMergeArgs& a) {
     float max = a.max[0], sum = a.sum[0];

@@ -29,6 +29,11 @@ struct i32x16 {
         const __m128i bytes = load128(p);
         return {{_mm256_cvtepi8_epi32(bytes), _mm256_cvtepi8_epi32(_mm_unpackhi_epi64(bytes, bytes))}};
     }
+    HEARTH_SIMD static i32x16 load_s8_n(const std::int8_t* p, std::size_t n) {
+        alignas(16) std::int8_t copy[16] = {};
+        for (std::size_t i = 0; i < n; ++i) copy[i] = p[i];
+        return load_s8(copy);
+    }
 };
 
 // All ones in the first n of eight lanes that start at lane `from`.

@@ -18,6 +18,8 @@
 namespace hearth::avx512 {
 namespace {
 
+HEARTH_SIMD __mmask16 first_lanes(std::size_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
+
 struct i32x16 {
     __m512i v;
     HEARTH_SIMD static i32x16 zero() { return {_mm512_setzero_si512()}; }
@@ -29,9 +31,10 @@ struct i32x16 {
     HEARTH_SIMD static i32x16 load_s8(const std::int8_t* p) {
         return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(p)))};
     }
+    HEARTH_SIMD static i32x16 load_s8_n(const std::int8_t* p, std::size_t n) {
+        return {_mm512_cvtepi8_epi32(_mm_maskz_loadu_epi8(first_lanes(n), p))};
+    }
 };
-
-HEARTH_SIMD __mmask16 first_lanes(std::size_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
 
 struct f32x16 {
     __m512 v;
