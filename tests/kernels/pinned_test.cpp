@@ -114,7 +114,7 @@ const Sum kPinned[] = {
     {"quantize_q8_256", 0xcc8b91f7c20668b9u},
     {"attention_span_f32", 0x1464c06bb9a487a7u},
     {"attention_span_f16", 0x8a7165feafb53585u},
-    {"attention_span_q8_0", 0x0u},
+    {"attention_span_q8_0", 0x72a818e84bfaaccau},
     {"attention_merge", 0x0b9a6ae5f0806da4u},
 };
 
