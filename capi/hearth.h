@@ -243,11 +243,12 @@ typedef struct hearth_session hearth_session;
 
 #define HEARTH_KV_F16 1u
 #define HEARTH_KV_F32 2u
+#define HEARTH_KV_Q8_0 3u
 
 typedef struct hearth_session_options {
     size_t struct_size;
     uint32_t context; /* tokens it can hold; 0: the model's context length */
-    uint32_t kv;      /* HEARTH_KV_F16 (default) or HEARTH_KV_F32 */
+    uint32_t kv;      /* HEARTH_KV_…: F16 (default); F32; Q8_0: int8 with a scale for each head's row, half of F16's memory */
     uint32_t chunk;   /* prompt tokens per step; 0: 512. Never changes a result. */
     uint32_t flags;   /* must be 0 */
 } hearth_session_options;

@@ -12,6 +12,20 @@ Status check_idle(const hearth_session* session) {
     return {};
 }
 
+Result<KvType> kv_type(uint32_t kv) {
+    switch (kv) {
+        case HEARTH_KV_F16:
+            return KvType::f16;
+        case HEARTH_KV_F32:
+            return KvType::f32;
+        case HEARTH_KV_Q8_0:
+            return KvType::q8_0;
+        default:
+            return Status(Code::invalid_argument, cat("hearth_session_options.kv is ", kv,
+                                                      ", expected HEARTH_KV_F16, HEARTH_KV_F32 or HEARTH_KV_Q8_0"));
+    }
+}
+
 }  // namespace
 
 extern "C" {
@@ -33,9 +47,8 @@ hearth_status hearth_session_new(hearth_session** out, hearth_model* model, cons
         o.kv = HEARTH_KV_F16;
         HEARTH_TRY(read_options(o, options, "hearth_session_options"));
         if (o.flags != 0) return {Code::invalid_argument, cat("hearth_session_options.flags is ", o.flags, ", expected 0")};
-        if (o.kv != HEARTH_KV_F16 && o.kv != HEARTH_KV_F32)
-            return {Code::invalid_argument, cat("hearth_session_options.kv is ", o.kv, ", expected HEARTH_KV_F16 or HEARTH_KV_F32")};
-        HEARTH_ASSIGN(auto impl, Session::make(model->impl, {o.context, o.kv == HEARTH_KV_F32 ? KvType::f32 : KvType::f16, o.chunk}));
+        HEARTH_ASSIGN(const KvType kv, kv_type(o.kv));
+        HEARTH_ASSIGN(auto impl, Session::make(model->impl, {o.context, kv, o.chunk}));
         *out = new hearth_session{std::move(impl)};
         return {};
     });

@@ -71,8 +71,8 @@ Model ModelOptions::load(const Runtime& runtime) const {
 
 void SessionOptions::add(CLI::App& app) {
     app.add_option("--ctx", context, "tokens that prompt and answer may take together; 0: the model's context length");
-    app.add_option("--kv", kv, "type of the key/value cache: f16 (half the memory) or f32")
-        ->check(CLI::IsMember({"f16", "f32"}))
+    app.add_option("--kv", kv, "type of the key/value cache: f16, f32 (twice its memory) or q8_0 (half)")
+        ->check(CLI::IsMember({"f16", "f32", "q8_0"}))
         ->capture_default_str();
 }
 
@@ -85,7 +85,7 @@ Session SessionOptions::make(const Model& model) const {
     check(hearth_session_options_init(&options, sizeof options));
     options.context = context;
     options.chunk = chunk;
-    options.kv = kv == "f32" ? HEARTH_KV_F32 : HEARTH_KV_F16;
+    options.kv = kv == "q8_0" ? HEARTH_KV_Q8_0 : kv == "f32" ? HEARTH_KV_F32 : HEARTH_KV_F16;
     hearth_session* session = nullptr;
     check(hearth_session_new(&session, model.get(), &options));
     return Session(session);

@@ -54,6 +54,12 @@ struct Walk {
     std::size_t end_span(std::size_t t) const { return tokens[t].position / kSpan + 1; }
     std::size_t spans(std::size_t t) const { return end_span(t) - first_span(t); }
 
+    AttentionSpanFn kernel(KvType type) const {
+        return type == KvType::f16   ? run.kernels.attention_span_f16
+               : type == KvType::f32 ? run.kernels.attention_span_f32
+                                     : run.kernels.attention_span_q8_0;
+    }
+
     // Tokens [begin, end) over span s, as far as they see keys of it; at(t): the partials of token t.
     template <class At>
     void span(std::size_t begin, std::size_t end, std::size_t head, std::size_t s, const At& at, std::size_t worker) const {
@@ -87,7 +93,12 @@ struct Walk {
             a.scale = spec.scale;
             a.softcap = spec.softcap;
             a.scratch = reinterpret_cast<float*>(run.worker_scratch(worker));
-            (kv.layout->type == KvType::f16 ? run.kernels.attention_span_f16 : run.kernels.attention_span_f32)(a);
+            if (kv.layout->type == KvType::q8_0) {
+                const KvLayout::Layer& l = kv.layout->layers[layer];
+                a.key_scales = reinterpret_cast<const float*>(static_cast<const std::byte*>(a.keys) + l.key_scales);
+                a.value_scales = reinterpret_cast<const float*>(static_cast<const std::byte*>(a.values) + l.value_scales);
+            }
+            kernel(kv.layout->type)(a);
             count = 0;
         }
     }
@@ -116,12 +127,19 @@ struct Walk {
 KvLayout KvLayout::make(KvType type, std::span<const KvShape> shapes) {
     KvLayout layout;
     layout.type = type;
+    const bool coded = type == KvType::q8_0;
+    const std::size_t element = coded ? 1 : type == KvType::f16 ? 2 : 4, scales = coded ? kSpan * sizeof(float) : 0;
     std::size_t at = 0;
     for (const KvShape& s : shapes) {
-        Layer l{s, at, 0};
-        at += round64(s.heads * kSpan * s.key_dim * layout.element_bytes());
-        l.values = at;
-        at += round64(s.heads * kSpan * s.value_dim * layout.element_bytes());
+        Layer l{};
+        l.shape = s;
+        l.key_scales = kSpan * (coded ? 4 * key_units(s.key_dim) : s.key_dim) * element;
+        l.value_scales = kSpan * s.value_dim * element;
+        l.key_bytes = l.key_scales + scales;
+        l.value_bytes = l.value_scales + scales;
+        l.keys = at;
+        l.values = at + round64(s.heads * l.key_bytes);
+        at = l.values + round64(s.heads * l.value_bytes);
         layout.layers.push_back(l);
     }
     layout.page_bytes = at;
@@ -130,33 +148,50 @@ KvLayout KvLayout::make(KvType type, std::span<const KvShape> shapes) {
 
 void kv_store_key(const KvView& kv, std::size_t layer, std::size_t head, std::size_t position, const float* key,
                   const KernelTable& kernels) {
-    const std::size_t dim = kv.layout->layers[layer].shape.key_dim;
-    const std::size_t slot = position % kSpan;
+    const KvLayout::Layer& l = kv.layout->layers[layer];
+    const std::size_t dim = l.shape.key_dim, slot = position % kSpan, block = slot / kLanes, lane = slot % kLanes;
     std::byte* const keys = kv.pages[position / kSpan] + kv.layout->keys_offset(layer, head);
-    const std::size_t at = slot / kLanes * dim * kLanes + slot % kLanes;
-    if (kv.layout->type == KvType::f16) {
-        auto* to = reinterpret_cast<f16*>(keys) + at;
-        f16 halves[64];
-        for (std::size_t c = 0; c < dim; c += std::size(halves)) {
-            const std::size_t n = std::min(std::size(halves), dim - c);
-            kernels.to_f16(key + c, n, halves);
-            for (std::size_t i = 0; i < n; ++i) to[(c + i) * kLanes] = halves[i];
+    switch (kv.layout->type) {
+        case KvType::f16: {
+            auto* const to = reinterpret_cast<f16*>(keys) + block * dim * kLanes + lane;
+            f16 halves[64];
+            for (std::size_t c = 0; c < dim; c += std::size(halves)) {
+                const std::size_t n = std::min(std::size(halves), dim - c);
+                kernels.to_f16(key + c, n, halves);
+                for (std::size_t i = 0; i < n; ++i) to[(c + i) * kLanes] = halves[i];
+            }
+            return;
         }
-    } else {
-        auto* to = reinterpret_cast<float*>(keys) + at;
-        for (std::size_t c = 0; c < dim; ++c) to[c * kLanes] = key[c];
+        case KvType::f32: {
+            auto* const to = reinterpret_cast<float*>(keys) + block * dim * kLanes + lane;
+            for (std::size_t c = 0; c < dim; ++c) to[c * kLanes] = key[c];
+            return;
+        }
+        case KvType::q8_0: {
+            auto* const to = reinterpret_cast<std::uint8_t*>(keys) + (block * key_units(dim) * kLanes + lane) * 4;
+            reinterpret_cast<float*>(keys + l.key_scales)[slot] = kernels.quantize_q8_row(key, dim, 128, 4 * kLanes, to);
+            return;
+        }
     }
 }
 
 void kv_store_value(const KvView& kv, std::size_t layer, std::size_t head, std::size_t position, const float* value,
                     const KernelTable& kernels) {
-    const std::size_t dim = kv.layout->layers[layer].shape.value_dim;
+    const KvLayout::Layer& l = kv.layout->layers[layer];
+    const std::size_t dim = l.shape.value_dim, slot = position % kSpan;
     std::byte* const values = kv.pages[position / kSpan] + kv.layout->values_offset(layer, head);
-    const std::size_t at = position % kSpan * dim;
-    if (kv.layout->type == KvType::f16)
-        kernels.to_f16(value, dim, reinterpret_cast<f16*>(values) + at);
-    else
-        std::copy_n(value, dim, reinterpret_cast<float*>(values) + at);
+    switch (kv.layout->type) {
+        case KvType::f16:
+            kernels.to_f16(value, dim, reinterpret_cast<f16*>(values) + slot * dim);
+            return;
+        case KvType::f32:
+            std::copy_n(value, dim, reinterpret_cast<float*>(values) + slot * dim);
+            return;
+        case KvType::q8_0:
+            reinterpret_cast<float*>(values + l.value_scales)[slot] =
+                kernels.quantize_q8_row(value, dim, 0, 4, reinterpret_cast<std::uint8_t*>(values) + slot * dim);
+            return;
+    }
 }
 
 std::size_t attention_partials(std::size_t workers, std::size_t group, std::size_t value_dim, std::size_t positions) {

@@ -32,6 +32,8 @@ std::vector<Case> cases() {
     return list;
 }
 
+constexpr std::uint32_t kKv[] = {HEARTH_KV_F16, HEARTH_KV_F32, HEARTH_KV_Q8_0};
+
 std::vector<const char*> available_isas() {
     std::vector<const char*> isas;
     std::size_t lacking = 0;
@@ -55,13 +57,14 @@ std::vector<float> all_logits(hearth_model* model, const std::vector<std::int32_
 
 // Generates with other sessions in the same passes, and returns the logits that the first one saw.
 std::vector<float> logits_in_company(hearth_model* model, const std::vector<std::int32_t>& tokens, std::size_t others,
-                                     std::uint32_t steps, std::uint32_t chunk) {
+                                     std::uint32_t steps, std::uint32_t chunk, std::uint32_t kv) {
     hearth_generator* g = nullptr;
     CHECK_OK(hearth_generator_new(&g, model));
     const GeneratorPtr generator(g);
     std::vector<SessionPtr> sessions;
     for (std::size_t i = 0; i <= others; ++i) {
-        sessions.push_back(make_session(model, 512, HEARTH_KV_F16, chunk));
+        // The caches of the others may be of other types.
+        sessions.push_back(make_session(model, 512, i == 0 ? kv : kKv[i % 3], chunk));
         // The others' prompts differ in length, so that passes mix prefill and decode.
         std::vector<std::int32_t> prompt(tokens.begin(), tokens.end() - static_cast<std::ptrdiff_t>(i * 13));
         if (i != 0) std::rotate(prompt.begin() + 1, prompt.begin() + 1 + static_cast<std::ptrdiff_t>(i), prompt.end());
@@ -93,13 +96,13 @@ TEST_CASE("exactness: logits are the same bytes for every instruction set, threa
     REQUIRE(!isas.empty());
     for (const Case& c : cases()) {
         CAPTURE(c.name);
-        std::vector<float> reference[2];
+        std::vector<float> reference[3];
         {
             const auto runtime = make_runtime(1, "scalar");
             const auto model = open_model(runtime.get(), c.path);
-            reference[0] = all_logits(model.get(), c.tokens, 512, HEARTH_KV_F16);
-            reference[1] = all_logits(model.get(), c.tokens, 512, HEARTH_KV_F32);
-            CHECK(!same_bits(reference[0], reference[1]));  // the cache types do differ: the comparison can fail
+            for (std::size_t i = 0; i < 3; ++i) reference[i] = all_logits(model.get(), c.tokens, 512, kKv[i]);
+            // The cache types do differ: the comparison can fail.
+            for (std::size_t i = 0; i < 3; ++i) CHECK(!same_bits(reference[i], reference[(i + 1) % 3]));
         }
         for (const char* isa : isas) {
             for (const std::uint32_t threads : {1U, 2U, 3U, 5U}) {
@@ -110,8 +113,11 @@ TEST_CASE("exactness: logits are the same bytes for every instruction set, threa
                     CAPTURE(std::string(isa));
                     CAPTURE(threads);
                     CAPTURE(chunk);
-                    CHECK(same_bits(all_logits(model.get(), c.tokens, chunk, HEARTH_KV_F16), reference[0]));
-                    if (threads == 2) CHECK(same_bits(all_logits(model.get(), c.tokens, chunk, HEARTH_KV_F32), reference[1]));
+                    for (std::size_t i = 0; i < 3; ++i) {
+                        CAPTURE(kKv[i]);
+                        if (kKv[i] == HEARTH_KV_F16 || threads == 2)
+                            CHECK(same_bits(all_logits(model.get(), c.tokens, chunk, kKv[i]), reference[i]));
+                    }
                 }
             }
         }
@@ -121,18 +127,21 @@ TEST_CASE("exactness: logits are the same bytes for every instruction set, threa
 TEST_CASE("exactness: a session's logits do not depend on the sessions beside it") {
     for (const Case& c : cases()) {
         CAPTURE(c.name);
-        std::vector<float> reference;
+        std::vector<float> references[2];
         for (const char* isa : available_isas()) {
             for (const std::uint32_t threads : {1U, 3U}) {
                 const auto runtime = make_runtime(threads, isa);
                 const auto model = open_model(runtime.get(), c.path);
                 for (const std::size_t others : {std::size_t{0}, std::size_t{1}, std::size_t{4}}) {
                     for (const std::uint32_t chunk : {7U, 512U}) {
+                        const std::uint32_t kv = chunk == 7U && threads == 3U ? HEARTH_KV_Q8_0 : HEARTH_KV_F16;
+                        std::vector<float>& reference = references[kv == HEARTH_KV_Q8_0];
+                        CAPTURE(kv);
                         CAPTURE(std::string(isa));
                         CAPTURE(threads);
                         CAPTURE(others);
                         CAPTURE(chunk);
-                        const auto logits = logits_in_company(model.get(), c.tokens, others, 12, chunk);
+                        const auto logits = logits_in_company(model.get(), c.tokens, others, 12, chunk, kv);
                         REQUIRE(!logits.empty());
                         if (reference.empty()) reference = logits;
                         CHECK(same_bits(logits, reference));
@@ -145,15 +154,16 @@ TEST_CASE("exactness: a session's logits do not depend on the sessions beside it
 
 TEST_CASE("exactness: decode after prefill, forks and truncated sessions see the logits of a fresh run") {
     const auto runtime = make_runtime(2);
-    for (const Case& c : cases()) {
+    for (const Case& c : cases()) for (const std::uint32_t kv : {HEARTH_KV_F16, HEARTH_KV_Q8_0}) {
         CAPTURE(c.name);
+        CAPTURE(kv);
         const auto model = open_model(runtime.get(), c.path);
         const std::size_t vocab = hearth_model_vocab_size(model.get());
-        const auto whole = all_logits(model.get(), c.tokens, 512, HEARTH_KV_F16);
+        const auto whole = all_logits(model.get(), c.tokens, 512, kv);
         const auto row = [&](std::size_t i) { return std::span(whole).subspan(i * vocab, vocab); };
         const std::size_t cut = c.tokens.size() * 2 / 3;
 
-        const auto session = make_session(model.get(), 512, HEARTH_KV_F16);
+        const auto session = make_session(model.get(), 512, kv);
         append(session.get(), std::span(c.tokens).first(cut));
         CHECK(same_bits(evaluate(session.get(), false), row(cut - 1)));
         hearth_session* f = nullptr;

@@ -15,6 +15,9 @@ const std::vector<std::string> kGoldens = {
     "llama-rope-freqs", "llama-tied-fused", "llama-yarn", "mistral3", "phi3",   "phi3-long",    "qwen2",      "qwen3",
     "qwen3moe",   "qwen3moe-q4_0",    "qwen3moe-q4_k_m", "qwen3moe-q6_k", "qwen3moe-q8_0", "smollm3"};
 
+// Of the logits with a Q8_0 cache against those with an F32 cache.
+constexpr double kQ8CacheNmse = 1e-3;
+
 double max_error(const std::vector<float>& x, const std::vector<float>& reference) {
     double worst = 0;
     for (std::size_t i = 0; i < x.size(); ++i) {
@@ -99,6 +102,25 @@ TEST_CASE("parity: every other golden file is refused with a sentence that names
         hearth_model* model = nullptr;
         CHECK_FAILS(hearth_model_open_path(&model, runtime.get(), entry.path().c_str(), nullptr), HEARTH_EUNSUPPORTED, name, "support");
         CHECK(model == nullptr);
+    }
+}
+
+TEST_CASE("parity: an int8 cache stays near one in F32") {
+    const auto runtime = make_runtime();
+    for (const std::string& name : kGoldens) {
+        CAPTURE(name);
+        const auto model = open_model(runtime.get(), shared_or_golden("families/" + name + ".gguf"));
+        const auto j = read_json(shared_or_golden("families/" + name + ".json"));
+        const auto logits = [&](std::uint32_t kv) {
+            const auto session = make_session(model.get(), 512, kv);
+            append(session.get(), j["tokens"].get<std::vector<std::int32_t>>());
+            return evaluate(session.get(), true);
+        };
+        const auto exact = logits(HEARTH_KV_F32);
+        const double halves = nmse(logits(HEARTH_KV_F16), exact), codes = nmse(logits(HEARTH_KV_Q8_0), exact);
+        MESSAGE(name << ": nmse of F16 " << halves << ", of Q8_0 " << codes << ", bound " << kQ8CacheNmse);
+        CHECK(halves < codes);
+        CHECK(codes <= kQ8CacheNmse);
     }
 }
 

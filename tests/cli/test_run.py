@@ -94,6 +94,7 @@ class Text(TestCase):
 
     def test_f32_cache_works(self):
         self.check_ok(run("run", model(), "-p", "hello", "-n", 4, "--ignore-eos", "--kv", "f32"))
+        self.check_ok(run("run", model(), "-p", "hello", "-n", 4, "--ignore-eos", "--kv", "q8_0"))
 
 
 class Stopping(TestCase):

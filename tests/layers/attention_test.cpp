@@ -20,6 +20,20 @@ void store_token(const KvView& view, std::size_t layer, std::size_t position, co
     }
 }
 
+// Rows of dim values as the cache rounds them.
+void round_rows(KvType type, std::size_t dim, std::vector<float>& rows) {
+    if (type == KvType::f16)
+        for (float& x : rows) x = f16_to_f32(f32_to_f16(x));
+    std::vector<std::int8_t> codes(dim);
+    for (std::size_t i = 0; type == KvType::q8_0 && i < rows.size(); i += dim) {
+        const float scale = kernel_table(Isa::scalar)
+                                .quantize_q8_row(&rows[i], dim, 0, 4, reinterpret_cast<std::uint8_t*>(codes.data()));
+        for (std::size_t c = 0; c < dim; ++c) rows[i + c] = scale * static_cast<float>(codes[c]);
+    }
+}
+
+constexpr KvType kTypes[] = {KvType::f16, KvType::f32, KvType::q8_0};
+
 // A sequence with `length` random keys and values in its pages.
 struct Cached {
     KvLayout layout;
@@ -46,10 +60,8 @@ struct Cached {
             keys.push_back(draws.many(shape.heads * shape.key_dim));
             values.push_back(draws.many(shape.heads * shape.value_dim));
             store_token(view, layer, i, keys.back().data(), values.back().data());
-            if (type == KvType::f16) {
-                for (float& x : keys.back()) x = f16_to_f32(f32_to_f16(x));
-                for (float& x : values.back()) x = f16_to_f32(f32_to_f16(x));
-            }
+            round_rows(type, shape.key_dim, keys.back());
+            round_rows(type, shape.value_dim, values.back());
         }
     }
 };
@@ -73,13 +85,15 @@ std::vector<double> plain(const Setup& s, const Query& query, const float* q) {
     std::vector<double> y(s.heads * s.shape.value_dim);
     const std::size_t group = s.heads / s.shape.heads;
     const std::size_t first = s.window != 0 && query.position + 1 > s.window ? query.position + 1 - s.window : 0;
+    std::vector<float> seen(q, q + s.heads * s.shape.key_dim);
+    if (query.sequence->layout.type == KvType::q8_0) round_rows(KvType::q8_0, s.shape.key_dim, seen);
     for (std::size_t h = 0; h < s.heads; ++h) {
         const std::size_t kv = h / group;
         std::vector<double> scores;
         for (std::size_t j = first; j <= query.position; ++j) {
             double dot = 0;
             for (std::size_t c = 0; c < s.shape.key_dim; ++c)
-                dot += static_cast<double>(q[h * s.shape.key_dim + c]) *
+                dot += static_cast<double>(seen[h * s.shape.key_dim + c]) *
                        static_cast<double>(query.sequence->keys[j][kv * s.shape.key_dim + c]);
             dot *= static_cast<double>(s.scale);
             if (s.softcap != 0) dot = static_cast<double>(s.softcap) * std::tanh(dot / static_cast<double>(s.softcap));
@@ -145,8 +159,8 @@ void check(const Setup& s, const std::vector<Query>& queries, Draws& draws) {
 
 }  // namespace
 
-TEST_CASE("attention: equals a plain softmax at the borders of spans, in batches and alone, for both cache types") {
-    for (const KvType type : {KvType::f16, KvType::f32}) {
+TEST_CASE("attention: equals a plain softmax at the borders of spans, in batches and alone, for all cache types") {
+    for (const KvType type : kTypes) {
         Draws draws(1);
         Setup s;
         const Cached c(draws, type, s.shape, 770);
@@ -209,18 +223,21 @@ TEST_CASE("attention: an empty batch asks for nothing") {
 }
 
 TEST_CASE("kv layout: heads and layers lie apart, aligned, within the page") {
-    for (const KvType type : {KvType::f16, KvType::f32}) {
+    for (const KvType type : kTypes) {
         const std::vector<KvShape> shapes{{2, 64, 64}, {1, 3, 5}, {8, 128, 96}, {3, 1, 1}};
         const KvLayout layout = KvLayout::make(type, shapes);
-        CHECK(layout.element_bytes() == (type == KvType::f16 ? 2 : 4));
+        const auto bytes_of = [&](std::size_t dim, std::size_t unit) {
+            const std::size_t coded = (dim + unit - 1) / unit * unit + sizeof(float);
+            return kSpan * (type == KvType::q8_0 ? coded : dim * (type == KvType::f16 ? 2 : 4));
+        };
         std::vector<std::pair<std::size_t, std::size_t>> ranges;
         for (std::size_t l = 0; l < shapes.size(); ++l)
             for (std::size_t h = 0; h < shapes[l].heads; ++h) {
                 const std::size_t keys = layout.keys_offset(l, h), values = layout.values_offset(l, h);
                 CHECK(keys % 64 == 0);
                 CHECK(values % 64 == 0);
-                ranges.emplace_back(keys, keys + kSpan * shapes[l].key_dim * layout.element_bytes());
-                ranges.emplace_back(values, values + kSpan * shapes[l].value_dim * layout.element_bytes());
+                ranges.emplace_back(keys, keys + bytes_of(shapes[l].key_dim, 4));
+                ranges.emplace_back(values, values + bytes_of(shapes[l].value_dim, 1));
             }
         std::sort(ranges.begin(), ranges.end());
         std::size_t bytes = 0;
@@ -250,6 +267,35 @@ TEST_CASE("kv store: keys go 16 to a lane group, values in rows; neighbours stay
         for (std::size_t c = 0; c < 7; ++c) want[layout.values_offset(0, h) / 4 + 37 * 7 + c] = value[h * 7 + c];
     }
     CHECK(second == want);
+}
+
+TEST_CASE("kv store: int8 keys go in units of 4 channels to their lane, scales behind; neighbours stay as they are") {
+    Draws draws(7);
+    const KvShape shape{2, 6, 7};
+    const KvLayout layout = KvLayout::make(KvType::q8_0, std::span(&shape, 1));
+    std::vector<std::byte> page(layout.page_bytes, std::byte{9});
+    std::byte* pages[] = {page.data()};
+    const auto key = draws.many(12), value = draws.many(14);
+    store_token({&layout, pages}, 0, 37, key.data(), value.data());
+    std::vector<std::byte> want(page.size(), std::byte{9});
+    const auto put = [&](std::size_t at, auto x) { std::memcpy(want.data() + at, &x, sizeof x); };
+    for (std::size_t h = 0; h < 2; ++h) {
+        const auto row = [&](const float* x, std::size_t n, auto place) {
+            float amax = 0;
+            for (std::size_t c = 0; c < n; ++c) amax = std::max(amax, std::fabs(x[c]));
+            for (std::size_t c = 0; c < n; ++c) place(c, static_cast<int>(std::nearbyint(x[c] * (127.0F / amax))));
+            return amax / 127.0F;
+        };
+        const std::size_t keys = layout.keys_offset(0, h), values = layout.values_offset(0, h);
+        const float sk = row(&key[h * 6], 6, [&](std::size_t c, int q) {
+            put(keys + ((37 / 16 * 2 + c / 4) * 16 + 37 % 16) * 4 + c % 4, static_cast<std::uint8_t>(q + 128));
+        });
+        const float sv =
+            row(&value[h * 7], 7, [&](std::size_t c, int q) { put(values + 37 * 7 + c, static_cast<std::int8_t>(q)); });
+        put(keys + kSpan * 8 + 37 * sizeof(float), sk);
+        put(values + kSpan * 7 + 37 * sizeof(float), sv);
+    }
+    CHECK(page == want);
 }
 
 }  // namespace hearth::test

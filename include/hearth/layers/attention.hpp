@@ -10,31 +10,34 @@
 
 namespace hearth {
 
-enum class KvType : int { f16, f32 };
+// q8_0: int8 codes, each row (a head's key or value of one token) under one float scale by the rule of quantize_q8_row.
+enum class KvType : int { f16, f32, q8_0 };
 
 struct KvShape {  // of one layer
     std::uint32_t heads = 0, key_dim = 0, value_dim = 0;
 };
 
-// Where a page keeps what: for each layer and head, keys [kSpan / 16][key_dim][16] and values [kSpan][value_dim].
+// Where a page keeps what: for each layer and head, keys [kSpan / 16][key_dim][16] and values [kSpan][value_dim]; q8_0 keys
+// [kSpan / 16][key_units(key_dim)][16][4]. Behind them, in q8_0, stand the scales [kSpan] of each.
 struct KvLayout {
     struct Layer {
         KvShape shape;
-        std::size_t keys, values;  // byte offsets in a page
+        std::size_t keys, values;              // byte offsets in a page
+        std::size_t key_bytes, value_bytes;    // of a head
+        std::size_t key_scales, value_scales;  // byte offsets in them
     };
     KvType type = KvType::f16;
     std::vector<Layer> layers;
     std::size_t page_bytes = 0;
 
     static KvLayout make(KvType type, std::span<const KvShape> shapes);
-    std::size_t element_bytes() const { return type == KvType::f16 ? 2 : 4; }
     std::size_t keys_offset(std::size_t layer, std::size_t head) const {
         const Layer& l = layers[layer];
-        return l.keys + head * kSpan * l.shape.key_dim * element_bytes();
+        return l.keys + head * l.key_bytes;
     }
     std::size_t values_offset(std::size_t layer, std::size_t head) const {
         const Layer& l = layers[layer];
-        return l.values + head * kSpan * l.shape.value_dim * element_bytes();
+        return l.values + head * l.value_bytes;
     }
 };
 

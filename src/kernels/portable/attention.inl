@@ -95,8 +95,16 @@ HEARTH_SIMD void scores(const AttentionSpanArgs& a, const Rows& rows) {
                                    rows.p + j);
 }
 
-// Rows of an integer dot tile: what it holds beside its sums takes more registers than in float.
-constexpr int kDotRows = HEARTH_REGISTERS < 32 ? 3 : HEARTH_ROWS;
+// Rows of an integer dot tile and key blocks beside each other: fewer sums than in float, as what stands beside them
+// takes more registers.
+constexpr int kDotRows = HEARTH_REGISTERS < 32 ? 3 : 6;
+constexpr int dot_groups(int rows) { return (rows + kDotRows - 1) / kDotRows; }
+constexpr int dot_rows(int rows) { return (rows + dot_groups(rows) - 1) / dot_groups(rows); }
+constexpr int dot_blocks(int rows) {
+    int blocks = 4;
+    while (blocks > 1 && dot_rows(rows) * blocks > HEARTH_REGISTERS / 2) blocks /= 2;
+    return blocks;
+}
 
 // Queries as codes lie packed as [units / 16][rows][16][4]; and each row has a factor and what its sums start with.
 struct Codes {
@@ -135,7 +143,7 @@ HEARTH_SIMD void int_dot_tile(const Codes& query, const std::uint8_t* keys, std:
 template <int R, int R0, int B>
 HEARTH_SIMD void int_dot_rows(const Codes& query, const std::uint8_t* keys, std::size_t units, const float* scales,
                               const char* ahead, std::size_t step, float* to) {
-    constexpr int n = R - R0 < kDotRows ? R - R0 : kDotRows;
+    constexpr int n = dot_rows(R - R0);
     int_dot_tile<R, R0, n, B>(query, keys, units, scales, ahead, step, to);
     if constexpr (R0 + n < R) int_dot_rows<R, R0 + n, B>(query, keys, units, scales, ahead, 0, to);
 }
@@ -156,7 +164,7 @@ HEARTH_SIMD void int_scores(const AttentionSpanArgs& a, const Rows& rows) {
         query.factor[r] = a.scale * s.scale;
         query.start[r] = dot4_start(fold_add(sums));
     }
-    constexpr int blocks = side_by_side(R < kDotRows ? R : kDotRows, 4);
+    constexpr int blocks = dot_blocks(R);
     constexpr std::size_t keys = 16 * blocks;
     const std::size_t units = key_units(a.key_dim);
     const std::size_t step = rows.fetch ? (keys * a.value_dim + units - 1) / units : 0;
