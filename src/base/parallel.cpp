@@ -6,10 +6,10 @@
 #include <tbb/global_control.h>
 #include <tbb/info.h>
 #include <tbb/task_arena.h>
-#include <tbb/task_group.h>
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <thread>
@@ -35,140 +35,246 @@ void order_after(void*) {}
 void order_before(void*) {}
 #endif
 
-// Neighbouring chunks [begin, end) that one worker means to run: taken from the front by their owner, in halves from
-// the back by workers that have run out. One word, so that what it says is always whole.
+void pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("isb" ::: "memory");
+#endif
+}
+
+// Spins for a while, then lets others have the core.
+class Patience {
+public:
+    using Clock = std::chrono::steady_clock;
+    explicit Patience(std::chrono::microseconds spin) : end_(Clock::now() + spin) {}
+    // False once the time is over.
+    bool wait() {
+        for (int i = 0; i < 16; ++i) pause();
+        return Clock::now() < end_;
+    }
+
+private:
+    Clock::time_point end_;
+};
+
+constexpr std::chrono::microseconds kIdle{50};       // a helper that finds no work for so long leaves
+constexpr std::size_t kMaxChunks = 0xffff;           // of a phase
+
+// Neighbouring chunks [begin, end) of phase `phase` that one worker means to run: taken from the front by their owner,
+// in halves from the back by workers that have run out. One word, so that what it says is always whole; and with the
+// phase's number in it, so that a helper that slept through the end of a phase finds nothing of the next.
 class alignas(64) Range {
 public:
-    void set(std::size_t begin, std::size_t end) { word_.store(pack(begin, end), std::memory_order_relaxed); }
-    bool take_first(std::size_t& chunk) {
+    void set(std::uint32_t phase, std::size_t begin, std::size_t end) {
+        word_.store(pack(phase, begin, end), std::memory_order_release);
+    }
+    // A quarter of what is left: long stretches while there is much, short ones where others may have to help.
+    bool take_front(std::uint32_t phase, std::size_t& begin, std::size_t& end) {
         std::uint64_t word = word_.load(std::memory_order_relaxed);
         do {
-            if (begin_of(word) >= end_of(word)) return false;
-        } while (!word_.compare_exchange_weak(word, pack(begin_of(word) + 1, end_of(word)), std::memory_order_relaxed));
-        chunk = begin_of(word);
+            if (!any(phase, word)) return false;
+            end = begin_of(word) + (end_of(word) - begin_of(word) + 3) / 4;
+        } while (!word_.compare_exchange_weak(word, pack(phase, end, end_of(word)), std::memory_order_acquire,
+                                              std::memory_order_relaxed));
+        begin = begin_of(word);
         return true;
     }
-    bool take_back_half(std::size_t& begin, std::size_t& end) {
+    bool take_back_half(std::uint32_t phase, std::size_t& begin, std::size_t& end) {
         std::uint64_t word = word_.load(std::memory_order_relaxed);
         do {
-            if (begin_of(word) >= end_of(word)) return false;
+            if (!any(phase, word)) return false;
             begin = begin_of(word) + (end_of(word) - begin_of(word)) / 2;
-        } while (!word_.compare_exchange_weak(word, pack(begin_of(word), begin), std::memory_order_relaxed));
+        } while (!word_.compare_exchange_weak(word, pack(phase, begin_of(word), begin), std::memory_order_acquire,
+                                              std::memory_order_relaxed));
         end = end_of(word);
         return true;
     }
 
 private:
-    static std::uint64_t pack(std::size_t begin, std::size_t end) { return std::uint64_t{begin} << 32 | end; }
-    static std::size_t begin_of(std::uint64_t word) { return word >> 32; }
-    static std::size_t end_of(std::uint64_t word) { return word & 0xffffffffU; }
+    static std::uint64_t pack(std::uint32_t phase, std::size_t begin, std::size_t end) {
+        return std::uint64_t{phase} << 32 | begin << 16 | end;
+    }
+    static std::size_t begin_of(std::uint64_t word) { return word >> 16 & 0xffff; }
+    static std::size_t end_of(std::uint64_t word) { return word & 0xffff; }
+    static bool any(std::uint32_t phase, std::uint64_t word) { return word >> 32 == phase && begin_of(word) < end_of(word); }
     std::atomic<std::uint64_t> word_{0};
 };
 
-// One run. Every worker starts on chunks of its own that lie side by side, since weights stream from memory at full
-// speed only where each core walks its own stretch, and then helps where chunks are left. The caller takes part, so a
-// run ends even if no helper ever comes.
-class Ticket {
+// The chunks of one phase after the other. Every worker starts on chunks of its own that lie side by side, since weights
+// stream from memory at full speed only where each core walks its own stretch, and then helps where chunks are left.
+// A phase ends when its chunks are done, whoever came: the caller runs what no helper has taken.
+class Phases {
 public:
-    // `ranges` has room for each of `workers`; chunks < 2^32.
-    Ticket(std::size_t chunks, std::size_t workers, Range* ranges, ChunkBody body)
-        : helpers(std::min(workers, chunks)), ranges_(ranges), body_(body) {
-        for (std::size_t w = 0; w < helpers; ++w) ranges_[w].set(chunks * w / helpers, chunks * (w + 1) / helpers);
-    }
-    // For a thread other than the caller's.
-    void help(std::size_t worker) {
-        order_after(this);
-        work(worker);
+    explicit Phases(std::size_t workers) : ranges_(workers) {}
+
+    // The caller's side. `chunks` at most kMaxChunks, for the first `team` workers; `body` lives until finish().
+    void begin(std::size_t chunks, std::size_t team, const ChunkBody& body) {
+        const std::uint32_t phase = current_.load(std::memory_order_relaxed) + 1;
         order_before(this);
+        body_.store(&body, std::memory_order_relaxed);
+        left_.store(chunks, std::memory_order_relaxed);
+        for (std::size_t w = 0; w < ranges_.size(); ++w) {
+            const std::size_t i = std::min(w, team);
+            ranges_[w].set(phase, chunks * i / team, chunks * std::min(w + 1, team) / team);
+        }
+        current_.store(phase);
     }
-    void work(std::size_t worker) {
-        Range& own = ranges_[worker];
-        do {
-            for (std::size_t chunk; own.take_first(chunk);) body_(chunk, worker);
-        } while (refill(worker));
+    void finish() {
+        work(0, current());
+        Patience patience(kIdle);
+        while (left_.load(std::memory_order_acquire) != 0)
+            if (!patience.wait()) std::this_thread::yield();  // its worker may be waiting for this core
+        order_after(this);
     }
 
-    const std::size_t helpers;  // workers that may take part, the caller included
+    // Everybody's.
+    std::uint32_t current() const { return current_.load(); }
+    void work(std::size_t worker, std::uint32_t phase) {
+        std::size_t begin = 0, end = 0;
+        do {
+            std::size_t done = 0;
+            for (; ranges_[worker].take_front(phase, begin, end); done += end - begin) {
+                if (done == 0) order_after(this);
+                // The phase cannot end while its chunks are out, so this is its body.
+                (*body_.load(std::memory_order_relaxed))(begin, end, worker);
+            }
+            if (done == 0) continue;
+            order_before(this);
+            left_.fetch_sub(done, std::memory_order_release);
+        } while (steal(worker, phase, begin, end));
+    }
 
 private:
-    bool refill(std::size_t worker) {
-        for (std::size_t i = 1, begin, end; i < helpers; ++i) {
-            if (!ranges_[(worker + i) % helpers].take_back_half(begin, end)) continue;
-            ranges_[worker].set(begin, end);
+    bool steal(std::size_t worker, std::uint32_t phase, std::size_t& begin, std::size_t& end) {
+        for (std::size_t i = 1; i < ranges_.size(); ++i) {
+            if (!ranges_[(worker + i) % ranges_.size()].take_back_half(phase, begin, end)) continue;
+            ranges_[worker].set(phase, begin, end);
             return true;
         }
         return false;
     }
 
-    Range* ranges_;
-    ChunkBody body_;
+    std::vector<Range> ranges_;  // [workers]
+    std::atomic<const ChunkBody*> body_{nullptr};
+    std::atomic<std::size_t> left_{0};
+    std::atomic<std::uint32_t> current_{0};
 };
+
+// One chunk needs no helpers, and more than a phase can number come in several.
+template <class Run>
+void for_phases(std::size_t chunks, ChunkBody body, Run&& run) {
+    if (chunks == 1) return body(0, 1, 0);
+    for (std::size_t first = 0; first < chunks; first += kMaxChunks) {
+        auto part = [&](std::size_t begin, std::size_t end, std::size_t worker) { body(first + begin, first + end, worker); };
+        run(std::min(kMaxChunks, chunks - first), first == 0 ? body : ChunkBody(part));
+    }
+}
 
 class SerialExecutor final : public Executor {
 public:
     std::size_t workers() const override { return 1; }
     void run(std::size_t chunks, ChunkBody body) override {
-        for (std::size_t i = 0; i < chunks; ++i) body(i, 0);
+        if (chunks != 0) body(0, chunks, 0);
     }
+};
+
+// Helpers that stay between the phases of a pass and leave when none comes. Owned together with the tasks that are on their
+// way to a thread, which may find the executor gone.
+class Team : public std::enable_shared_from_this<Team> {
+public:
+    explicit Team(std::size_t workers) : phases(workers), here_(workers) {}
+
+    Phases phases;
+
+    // Sees to it that helpers 1 to count - 1 are here or on their way.
+    void call(std::size_t count, tbb::task_arena& arena) {
+        for (std::size_t w = 1; w < count; ++w)
+            if (!here_[w].load() && !here_[w].exchange(true)) try {
+                    arena.enqueue([team = shared_from_this(), w] { team->help(w); });
+                } catch (...) {  // no memory for a task: the phase goes on without this helper
+                    here_[w].store(false);
+                }
+    }
+    void dismiss() { over_.store(true); }
+
+private:
+    void help(std::size_t worker) {
+        std::uint32_t seen = phases.current() - 1;  // the current one is what this helper was called for
+        do {
+            for (Patience patience(kIdle); !over_.load(std::memory_order_relaxed);) {
+                const std::uint32_t phase = phases.current();
+                if (phase != seen) {
+                    phases.work(worker, seen = phase);
+                    patience = Patience(kIdle);
+                } else if (!patience.wait()) {
+                    break;
+                }
+            }
+            here_[worker].store(false);
+            // A phase that began before that relies on this helper.
+        } while (!over_.load() && phases.current() != seen && !here_[worker].exchange(true));
+    }
+
+    std::vector<std::atomic<bool>> here_;  // [workers]
+    std::atomic<bool> over_{false};
 };
 
 class TbbExecutor final : public Executor {
 public:
-    explicit TbbExecutor(std::size_t workers) : workers_(workers), ranges_(workers), arena_(static_cast<int>(workers)) {
+    // Threads beyond the cores would only take turns on them, each with a chunk that others wait for: they do not start.
+    TbbExecutor(std::size_t workers, std::size_t cores)
+        : workers_(workers), threads_(std::min(workers, cores)), team_(std::make_shared<Team>(workers)),
+          arena_(static_cast<int>(threads_), 1) {
         // oneTBB starts one thread per core; more workers than that (tests ask for them) need leave. The leave counts
         // for the whole process and the smallest one wins, so it is not asked for where it would only take threads
         // away from the host.
-        if (workers > static_cast<std::size_t>(tbb::info::default_concurrency()))
-            control_.emplace(tbb::global_control::max_allowed_parallelism, workers);
+        if (threads_ > static_cast<std::size_t>(tbb::info::default_concurrency()))
+            control_.emplace(tbb::global_control::max_allowed_parallelism, threads_);
     }
+    ~TbbExecutor() override { team_->dismiss(); }
 
     std::size_t workers() const override { return workers_; }
 
     void run(std::size_t chunks, ChunkBody body) override {
-        if (chunks <= 1) {
-            for (std::size_t i = 0; i < chunks; ++i) body(i, 0);
-            return;
-        }
-        Ticket ticket(chunks, workers_, ranges_.data(), body);
-        order_before(&ticket);
-        arena_.execute([&] {
-            tbb::task_group group;
-            for (std::size_t w = 1; w < ticket.helpers; ++w) group.run([&ticket, w] { ticket.help(w); });
-            ticket.work(0);
-            group.wait();
+        for_phases(chunks, body, [&](std::size_t count, ChunkBody part) {
+            const std::size_t team = std::min(threads_, count);
+            team_->phases.begin(count, team, part);
+            team_->call(team, arena_);
+            team_->phases.finish();
         });
-        order_after(&ticket);
     }
 
 private:
-    std::size_t workers_;
-    std::vector<Range> ranges_;  // [workers]
+    std::size_t workers_, threads_;
     std::optional<tbb::global_control> control_;
+    std::shared_ptr<Team> team_;
     tbb::task_arena arena_;
 };
 
 class HostExecutor final : public Executor {
 public:
-    HostExecutor(std::size_t workers, HostRunner host) : workers_(workers), ranges_(workers), host_(host) {}
+    HostExecutor(std::size_t workers, HostRunner host) : workers_(workers), phases_(workers), host_(host) {}
     std::size_t workers() const override { return workers_; }
 
     void run(std::size_t chunks, ChunkBody body) override {
-        Ticket ticket(chunks, workers_, ranges_.data(), body);
-        order_before(&ticket);
-        if (ticket.helpers > 1) host_.run(&HostExecutor::task, &ticket, ticket.helpers, host_.user);
-        order_after(&ticket);
-        ticket.work(0);  // whatever the host left; its calls have ended
+        for_phases(chunks, body, [&](std::size_t count, ChunkBody part) {
+            const std::size_t team = std::min(workers_, count);
+            phases_.begin(count, team, part);
+            if (team > 1) host_.run(&HostExecutor::task, this, team, host_.user);
+            phases_.finish();  // whatever the host left
+        });
     }
 
 private:
     static void task(void* data, std::size_t worker) {
-        auto& ticket = *static_cast<Ticket*>(data);
+        auto& self = *static_cast<HostExecutor*>(data);
         // Per-worker memory has workers() places: a host that counts differently gets no work, not a crash.
-        if (worker >= 1 && worker < ticket.helpers) ticket.help(worker);
+        if (worker >= 1 && worker < self.workers_) self.phases_.work(worker, self.phases_.current());
     }
 
     std::size_t workers_;
-    std::vector<Range> ranges_;  // [workers]
+    Phases phases_;
     HostRunner host_;
 };
 
@@ -186,13 +292,13 @@ std::size_t available_cores() {
     return n != 0 ? n : 1;
 }
 
-Result<std::unique_ptr<Executor>> make_executor(std::size_t threads, HostRunner host) {
+Result<std::unique_ptr<Executor>> make_executor(std::size_t threads, HostRunner host, std::size_t cores) {
     if (threads > kMaxWorkers)
         return Status(Code::invalid_argument, cat("threads is ", threads, ", expected at most ", kMaxWorkers));
     if (threads == 0) threads = available_cores();
     if (threads == 1) return std::unique_ptr<Executor>(new SerialExecutor());
     if (host.run != nullptr) return std::unique_ptr<Executor>(new HostExecutor(threads, host));
-    return std::unique_ptr<Executor>(new TbbExecutor(threads));
+    return std::unique_ptr<Executor>(new TbbExecutor(threads, cores != 0 ? cores : available_cores()));
 }
 
 }  // namespace hearth

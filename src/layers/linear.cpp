@@ -162,26 +162,26 @@ void quantize_values(const RunContext& run, const LinearInput& input, Activation
 
 void LinearRun::add(const Linear& w, float* y, std::size_t y_stride, std::size_t unit) {
     if (w.empty()) return;
-    parts_[count_++] = {&w, nullptr, y, nullptr, y_stride, w.rows(), 0, std::lcm(kLanes, unit), 0, 0};
+    parts_[count_++] = {&w, nullptr, y, nullptr, y_stride, w.rows(), 0, std::lcm(kLanes, unit), 0, 0, 0};
 }
 
 void LinearRun::add_pair(const Linear& a, float* ya, const Linear& b, std::size_t b_first, float* yb, std::size_t rows,
                          std::size_t y_stride) {
-    parts_[count_++] = {&a, &b, ya, yb, y_stride, rows, b_first, kLanes, 0, 0};
+    parts_[count_++] = {&a, &b, ya, yb, y_stride, rows, b_first, kLanes, 0, 0, 0};
 }
 
 std::size_t LinearRun::plan(std::size_t workers) {
-    // Many chunks for each worker, so that a slow core does not hold up the rest, but not so many that handing them out
-    // shows.
+    // Small chunks, so that a slow core does not hold up the rest: workers take many at a time while there are many.
     std::size_t panels = 0;
     for (std::size_t i = 0; i < count_; ++i) panels += panels_of(parts_[i].rows);
-    const std::size_t rows = std::clamp<std::size_t>(panels / (workers * 16), 1, 8) * kLanes;
+    const std::size_t rows = std::clamp<std::size_t>(panels / (workers * 32), 1, 4) * kLanes;
     std::size_t chunks = 0;
     for (std::size_t i = 0; i < count_; ++i) {
         Part& p = parts_[i];
         p.first_chunk = chunks;
         p.chunk_rows = (rows + p.unit - 1) / p.unit * p.unit;
-        chunks += (p.rows + p.chunk_rows - 1) / p.chunk_rows;
+        p.chunks = (p.rows + p.chunk_rows - 1) / p.chunk_rows;
+        chunks += p.chunks;
     }
     return chunks;
 }

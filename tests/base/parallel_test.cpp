@@ -36,11 +36,11 @@ struct Tally {
 
 bool runs_each_chunk_once(Executor& executor, std::size_t chunks) {
     Tally tally(chunks, executor.workers());
-    executor.run(chunks, ChunkBody(tally));
+    parallel_for(executor, chunks, tally);
     return tally.exact();
 }
 
-constexpr std::size_t kSizes[] = {0, 1, 2, 3, 5, 16, 1000};
+constexpr std::size_t kSizes[] = {0, 1, 2, 3, 5, 16, 1000, 65535, 65536, 200001};
 
 // Host runners: which of the workers 1 … workers - 1 are called, and where.
 enum class Host { none, first, all_here, all_threads, backwards, nonsense };
@@ -76,7 +76,7 @@ void host_run(void (*task)(void*, std::size_t), void* data, std::size_t workers,
 
 TEST_CASE("parallel: every chunk runs exactly once for 1 to 9 workers") {
     for (std::size_t workers = 1; workers <= 9; ++workers) {
-        auto executor = make_executor(workers);
+        auto executor = make_executor(workers, {}, workers);
         REQUIRE(executor.ok());
         CHECK((*executor)->workers() == workers);
         for (std::size_t chunks : kSizes) {
@@ -103,7 +103,7 @@ TEST_CASE("parallel: every chunk runs exactly once whatever the host's runner do
 }
 
 TEST_CASE("parallel: many short runs follow each other, and each sees what the one before wrote") {
-    auto executor = make_executor(3);
+    auto executor = make_executor(3, {}, 3);
     REQUIRE(executor.ok());
     constexpr std::size_t kChunks = 7, kRuns = 5000;
     std::vector<long> values(kChunks, 0);
@@ -123,7 +123,7 @@ TEST_CASE("parallel: executors of different sizes work side by side") {
     std::atomic<int> wrong{0};
     for (std::size_t workers : {2, 3, 5}) {
         callers.emplace_back([&wrong, workers] {
-            auto executor = make_executor(workers);
+            auto executor = make_executor(workers, {}, workers);
             for (int run = 0; run < 200; ++run)
                 if (!runs_each_chunk_once(**executor, 20)) ++wrong;
         });
@@ -150,6 +150,54 @@ TEST_CASE("parallel: several threads are at work when the machine has them") {
         together = met == 2;
     }
     CHECK(together);
+}
+
+TEST_CASE("parallel: helpers that have left come back, and runs do not wait for them") {
+    auto executor = make_executor(4, {}, 4);
+    REQUIRE(executor.ok());
+    for (int run = 0; run < 300; ++run) {
+        CHECK(runs_each_chunk_once(**executor, 1 + static_cast<std::size_t>(run) % 9));
+        // Around the time after which helpers leave, so that some runs begin while one is on its way out.
+        std::this_thread::sleep_for(std::chrono::microseconds(run % 100));
+    }
+}
+
+TEST_CASE("parallel: an executor may end while its helpers are still about") {
+    for (int i = 0; i < 200; ++i) {
+        auto executor = make_executor(3, {}, 3);
+        REQUIRE(executor.ok());
+        CHECK(runs_each_chunk_once(**executor, 5));
+    }
+}
+
+TEST_CASE("parallel: no more threads work than there are cores") {
+    auto executor = make_executor(8, {}, 2);
+    REQUIRE(executor.ok());
+    CHECK((*executor)->workers() == 8);
+    std::atomic<int> now{0}, most{0};
+    for (int run = 0; run < 50; ++run) {
+        parallel_for(**executor, 40, [&](std::size_t, std::size_t) {
+            const int n = ++now;
+            for (int seen = most; n > seen && !most.compare_exchange_weak(seen, n);) {}
+            std::this_thread::yield();
+            --now;
+        });
+    }
+    CHECK(most <= 2);
+}
+
+TEST_CASE("parallel: a worker is given neighbouring chunks, shorter stretches towards the end") {
+    for (const std::size_t workers : {1U, 2U, 3U}) {
+        auto executor = make_executor(workers, {}, workers);
+        REQUIRE(executor.ok());
+        std::atomic<std::size_t> calls{0}, longest{0};
+        parallel_ranges(**executor, 1000, [&](std::size_t begin, std::size_t end, std::size_t) {
+            ++calls;
+            for (std::size_t seen = longest; end - begin > seen && !longest.compare_exchange_weak(seen, end - begin);) {}
+        });
+        CHECK(longest >= 1000 / workers / 4);
+        CHECK(calls < 200);
+    }
 }
 
 TEST_CASE("parallel: 0 threads means the cores of this process, and too many are refused") {

@@ -164,7 +164,7 @@ private:
 };
 
 inline std::unique_ptr<Executor> executor_of(std::size_t workers) {
-    auto e = make_executor(workers);
+    auto e = make_executor(workers, {}, workers);
     REQUIRE(e.ok());
     return *std::move(e);
 }

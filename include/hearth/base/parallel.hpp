@@ -10,19 +10,19 @@
 
 namespace hearth {
 
-// A borrowed callable: no allocation, valid during the call it is passed to.
+// A borrowed callable of (begin, end, worker): no allocation, valid during the call it is passed to.
 class ChunkBody {
 public:
     // Not for ChunkBody itself: a copy must refer to the callable, not to the copied object.
     template <class F>
     requires(!std::same_as<F, ChunkBody>) ChunkBody(F& f)  // NOLINT(google-explicit-constructor)
         : object_(const_cast<void*>(static_cast<const void*>(&f))),
-          call_([](void* o, std::size_t chunk, std::size_t worker) { (*static_cast<F*>(o))(chunk, worker); }) {}
-    void operator()(std::size_t chunk, std::size_t worker) const { call_(object_, chunk, worker); }
+          call_([](void* o, std::size_t begin, std::size_t end, std::size_t worker) { (*static_cast<F*>(o))(begin, end, worker); }) {}
+    void operator()(std::size_t begin, std::size_t end, std::size_t worker) const { call_(object_, begin, end, worker); }
 
 private:
     void* object_;
-    void (*call_)(void*, std::size_t, std::size_t);
+    void (*call_)(void*, std::size_t, std::size_t, std::size_t);
 };
 
 // The host's own thread pool: must call task(data, worker) for some or all workers 1 … workers-1, each at most once,
@@ -38,19 +38,28 @@ class Executor {
 public:
     virtual ~Executor() = default;
     virtual std::size_t workers() const = 0;
-    // Calls body(chunk, worker) once for each chunk in [0, chunks), worker in [0, workers()); returns when all ended.
-    // Bodies must not throw and must not call run.
+    // Calls body(begin, end, worker) for neighbouring chunks, every chunk of [0, chunks) in one call, worker in
+    // [0, workers()); returns when all ended. A worker's calls grow shorter as its chunks run out. Bodies must not
+    // throw and must not call run.
     virtual void run(std::size_t chunks, ChunkBody body) = 0;
 };
 
-// threads = 0 means the number of cores this process may use. Runs on oneTBB, or on the host's runner.
-Result<std::unique_ptr<Executor>> make_executor(std::size_t threads, HostRunner host = {});
+// threads = 0 means the number of cores this process may use. Runs on oneTBB, or on the host's runner. On oneTBB no more
+// than `cores` threads start (0: available_cores()): a phase would wait for each that has lost its core. Helpers stay
+// for 50 microseconds after a run, spinning, and then give their threads back.
+Result<std::unique_ptr<Executor>> make_executor(std::size_t threads, HostRunner host = {}, std::size_t cores = 0);
 std::size_t available_cores();
 
-// parallel_for(executor, n, f): f(index, worker).
+// parallel_for(executor, n, f): f(index, worker). parallel_ranges(executor, n, f): f(begin, end, worker).
+template <class F>
+void parallel_ranges(Executor& executor, std::size_t chunks, F&& body) {
+    executor.run(chunks, ChunkBody(body));
+}
 template <class F>
 void parallel_for(Executor& executor, std::size_t chunks, F&& body) {
-    executor.run(chunks, ChunkBody(body));
+    parallel_ranges(executor, chunks, [&](std::size_t begin, std::size_t end, std::size_t worker) {
+        for (std::size_t i = begin; i < end; ++i) body(i, worker);
+    });
 }
 
 }  // namespace hearth

@@ -1,6 +1,7 @@
 // Matrix products with stored weights: y = W x (+ bias), W as panels of 16 rows.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -113,26 +114,35 @@ public:
     }
     template <class After>
     void run(const RunContext& run, const LinearInput& input, After&& after) {
-        parallel_for(run.executor, plan(run.executor.workers()), [&](std::size_t chunk, std::size_t worker) {
-            std::size_t i = count_ - 1;
-            while (chunk < parts_[i].first_chunk) --i;
-            const Part& part = parts_[i];
-            const std::size_t first = (chunk - part.first_chunk) * part.chunk_rows;
-            const std::size_t end = first + part.chunk_rows < part.rows ? first + part.chunk_rows : part.rows;
-            multiply(run, input, *part.w, first, end, part.y + first, part.y_stride, worker);
-            if (part.w2 != nullptr)
-                multiply(run, input, *part.w2, part.first2 + first, part.first2 + end, part.y2 + first, part.y_stride,
-                         worker);
-            after(i, first, end, worker);
+        const std::size_t chunks = plan(run.executor.workers());
+        parallel_ranges(run.executor, chunks, [&](std::size_t chunk, std::size_t chunk_end, std::size_t worker) {
+            for (std::size_t i = 0; chunk < chunk_end; ++i) {
+                const Part& part = parts_[i];
+                const std::size_t part_end = std::min(chunk_end, part.first_chunk + part.chunks);
+                // So many rows at a time that their outputs stay in the cache.
+                const std::size_t step = std::max<std::size_t>(1, kCachedOutputs / (input.tokens * part.chunk_rows));
+                while (chunk < part_end) {
+                    const std::size_t stop = std::min(part_end, chunk + step);
+                    const std::size_t first = (chunk - part.first_chunk) * part.chunk_rows;
+                    const std::size_t end = std::min(part.rows, (stop - part.first_chunk) * part.chunk_rows);
+                    multiply(run, input, *part.w, first, end, part.y + first, part.y_stride, worker);
+                    if (part.w2 != nullptr)
+                        multiply(run, input, *part.w2, part.first2 + first, part.first2 + end, part.y2 + first, part.y_stride,
+                                 worker);
+                    after(i, first, end, worker);
+                    chunk = stop;
+                }
+            }
         });
     }
 
 private:
+    static constexpr std::size_t kCachedOutputs = 65536;
     struct Part {
         const Linear *w, *w2;  // w2 null but for pairs
         float *y, *y2;
         std::size_t y_stride, rows, first2, unit;
-        std::size_t first_chunk, chunk_rows;
+        std::size_t first_chunk, chunks, chunk_rows;
     };
     // Places the chunks; returns their number.
     std::size_t plan(std::size_t workers);
