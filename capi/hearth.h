@@ -153,7 +153,11 @@ typedef struct hearth_reader {
 } hearth_reader;
 
 HEARTH_API hearth_status hearth_model_options_init(hearth_model_options *options, size_t struct_size);
-/* Opens a GGUF file; of a split model any part (the others lie beside it). options may be null. @since 0.1 */
+/* Opens a GGUF file; of a split model any part (the others lie beside it). options may be null.
+ * A packed file (hearth_model_pack) is mapped and used in place: while the model is open it must not be changed or
+ * truncated, which would change the weights or end the process with SIGBUS; replacing it by rename is fine. Its bytes
+ * count against the memory budget. HEARTH_EUNSUPPORTED where it was packed by a version whose panels are laid out
+ * otherwise: pack it again from the original. @since 0.1 */
 HEARTH_API hearth_status hearth_model_open_path(hearth_model **out, hearth_runtime *runtime, const char *path,
                                                 const hearth_model_options *options);
 /* The descriptor is not kept and not closed. @since 0.1 */
@@ -166,8 +170,30 @@ HEARTH_API hearth_status hearth_model_open_reader(hearth_model **out, hearth_run
                                                   const hearth_model_options *options);
 HEARTH_API void hearth_model_free(hearth_model *model);
 
+typedef struct hearth_pack_options {
+    size_t struct_size;
+    uint32_t flags; /* must be 0 */
+    uint32_t reserved;
+    /* Called with done and total bytes of the model's tensors; non-zero stops with HEARTH_ECANCELLED. May be null. The
+     * callback must not use the runtime. */
+    int32_t (*progress)(uint64_t done, uint64_t total, void *user);
+    void *progress_user;
+} hearth_pack_options;
+
+/* [any] @since 0.1 */
+HEARTH_API hearth_status hearth_pack_options_init(hearth_pack_options *options, size_t struct_size);
+/* Writes a model as hearth's kernels read it, so that later loads only map it: a GGUF file with the same metadata and
+ * tensors, of which the matrices are stored as panels in types of hearth's own (other engines refuse it). It runs as the
+ * original does, to the bit. `packed_path` appears whole or not at all, and is replaced where it exists; of a split
+ * model one file is made. Memory holds some megabytes, whatever the model's size. options may be null.
+ * HEARTH_EINVAL for a file that is packed already, HEARTH_EUNSUPPORTED for a model that would not load. Holds the
+ * runtime as a load does. [any] @since 0.1 */
+HEARTH_API hearth_status hearth_model_pack(hearth_runtime *runtime, const char *path, const char *packed_path,
+                                           const hearth_pack_options *options);
+
 /* Tells about a model file without loading weights, as a JSON object:
  *   "supported": bool, and when false "why": {"part": "architecture"|"tensor"|"tokenizer"|"key", "message": sentence}
+ *   "packed": {"version", "types": […]} for a file of hearth_model_pack, else null,
  *   "file", "format", "format_version", "file_bytes", "architecture", "name", "parameters", "tensors",
  *   "context_length", "embedding_length", "layers", "heads", "kv_heads", "feed_forward_length",
  *   "vocabulary": {"model", "size", "bos", "eos", …},

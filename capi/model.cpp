@@ -9,18 +9,18 @@ using OpenFile = Result<std::unique_ptr<Gguf>>;
 
 OpenFile from_path(const char* path) {
     HEARTH_NOT_NULL(path);
-    return Gguf::open_path(path);
+    return hearth::open_model(std::string(path));
 }
 
 OpenFile from_fd(int fd) {
     HEARTH_ASSIGN(auto bytes, open_fd(fd));
-    return Gguf::open(std::move(bytes));
+    return hearth::open_model(std::move(bytes));
 }
 
 OpenFile from_memory(const void* data, size_t size) {
     HEARTH_NOT_NULL(data);
     HEARTH_ASSIGN(auto bytes, open_memory({static_cast<const std::byte*>(data), size}));
-    return Gguf::open(std::move(bytes));
+    return hearth::open_model(std::move(bytes));
 }
 
 OpenFile from_reader(const hearth_reader* reader) {
@@ -33,7 +33,7 @@ OpenFile from_reader(const hearth_reader* reader) {
     callbacks.size = r.size;
     callbacks.user = r.user;
     HEARTH_ASSIGN(auto bytes, open_reader(callbacks));
-    return Gguf::open(std::move(bytes));
+    return hearth::open_model(std::move(bytes));
 }
 
 template <class Open>
@@ -93,6 +93,23 @@ hearth_status hearth_model_open_reader(hearth_model** out, hearth_runtime* runti
 }
 
 void hearth_model_free(hearth_model* model) { delete model; }
+
+hearth_status hearth_pack_options_init(hearth_pack_options* options, size_t struct_size) {
+    return guard([&] { return init_options(options, struct_size, hearth_pack_options{}, "hearth_pack_options"); });
+}
+
+hearth_status hearth_model_pack(hearth_runtime* runtime, const char* path, const char* packed_path,
+                                const hearth_pack_options* options) {
+    return guard([&]() -> Status {
+        HEARTH_NOT_NULL(runtime);
+        HEARTH_NOT_NULL(packed_path);
+        hearth_pack_options o{};
+        HEARTH_TRY(read_options(o, options, "hearth_pack_options"));
+        if (o.flags != 0) return {Code::invalid_argument, cat("hearth_pack_options.flags is ", o.flags, ", expected 0")};
+        HEARTH_ASSIGN(const auto file, from_path(path));
+        return pack_model(*runtime->impl, *file, packed_path, {o.progress, o.progress_user});
+    });
+}
 
 hearth_status hearth_inspect_path(hearth_text** out, hearth_runtime* runtime, const char* path) {
     return inspect_file(out, runtime, [&] { return from_path(path); });

@@ -10,7 +10,7 @@ hearth_status hearth_tokenizer_open_path(hearth_tokenizer** out, const char* pat
         HEARTH_NOT_NULL(out);
         *out = nullptr;
         HEARTH_NOT_NULL(path);
-        HEARTH_ASSIGN(auto file, Gguf::open_path(path));
+        HEARTH_ASSIGN(auto file, open_model(std::string(path)));
         auto tokenizer = Tokenizer::make(file->metadata());
         if (!tokenizer.ok()) return std::move(tokenizer).status().in(file->name());
         *out = new hearth_tokenizer{*std::move(tokenizer)};

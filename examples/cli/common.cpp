@@ -16,30 +16,22 @@ void throw_if_interrupted() {
     if (interrupted()) throw Interrupted{};
 }
 
-namespace {
+std::int32_t ProgressBar::update(std::uint64_t done, std::uint64_t total, void* user) {
+    if (interrupted()) return 1;
+    auto& bar = *static_cast<ProgressBar*>(user);
+    const int percent =
+        total > 0 ? static_cast<int>(100.0 * static_cast<double>(done) / static_cast<double>(total)) : 100;
+    if (!stderr_is_terminal() || percent == bar.shown_) return 0;
+    bar.shown_ = percent;
+    const auto filled = static_cast<std::size_t>(percent) * 30 / 100;
+    std::fprintf(stderr, "\r%s [%s%s] %3d %%", bar.label_, std::string(filled, '#').c_str(),
+                 std::string(30 - filled, ' ').c_str(), percent);
+    return 0;
+}
 
-struct ProgressBar {
-    int shown = -1;
-
-    // Called between reads of a load: also the place where Ctrl-C stops it.
-    static std::int32_t update(std::uint64_t done, std::uint64_t total, void* user) {
-        if (interrupted()) return 1;
-        auto& bar = *static_cast<ProgressBar*>(user);
-        const int percent =
-            total > 0 ? static_cast<int>(100.0 * static_cast<double>(done) / static_cast<double>(total)) : 100;
-        if (!stderr_is_terminal() || percent == bar.shown) return 0;
-        bar.shown = percent;
-        const auto filled = static_cast<std::size_t>(percent) * 30 / 100;
-        std::fprintf(stderr, "\rloading [%s%s] %3d %%", std::string(filled, '#').c_str(),
-                     std::string(30 - filled, ' ').c_str(), percent);
-        return 0;
-    }
-    ~ProgressBar() {
-        if (shown >= 0) std::fprintf(stderr, "\r\033[K");
-    }
-};
-
-}  // namespace
+ProgressBar::~ProgressBar() {
+    if (shown_ >= 0) std::fprintf(stderr, "\r\033[K");
+}
 
 void ModelOptions::add(CLI::App& app, bool required) {
     auto* model = app.add_option("MODEL", path, "a GGUF file; of a split model any part");
@@ -59,7 +51,7 @@ Runtime ModelOptions::runtime() const {
 }
 
 Model ModelOptions::load(const Runtime& runtime) const {
-    ProgressBar bar;
+    ProgressBar bar("loading");
     hearth_model_options options;
     check(hearth_model_options_init(&options, sizeof options));
     options.progress = ProgressBar::update;

@@ -60,6 +60,22 @@ void add_inspect(Commands& commands);
 void add_tokenize(Commands& commands);
 void add_logits(Commands& commands);
 void add_bench(Commands& commands);
+void add_pack(Commands& commands);
+
+// Shown where standard error is a terminal. `update` is called between the steps of a load: also the place where Ctrl-C
+// stops it.
+class ProgressBar {
+public:
+    explicit ProgressBar(const char* label) : label_(label) {}
+    ProgressBar(const ProgressBar&) = delete;
+    ProgressBar& operator=(const ProgressBar&) = delete;
+    ~ProgressBar();
+    static std::int32_t update(std::uint64_t done, std::uint64_t total, void* bar);
+
+private:
+    const char* label_;
+    int shown_ = -1;
+};
 
 struct ModelOptions {
     std::string path, isa;

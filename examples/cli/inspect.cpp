@@ -65,6 +65,11 @@ std::string table(const Json& info) {
                 bytes_text(number_of(share, "bytes")));
         label = "";
     }
+    if (const Json packed = info.value("packed", Json()); packed.is_object()) {
+        std::string types;
+        for (const Json& type : packed.value("types", Json::array())) types += (types.empty() ? "" : ", ") + text_of(type);
+        row(out, "packed", "panels of " + types + " (version " + text_of(packed, "version") + "), used without loading");
+    }
     row(out, "bits per weight", number_text(number_of(info, "bits_per_weight"), 2));
     if (const Json memory = info.value("memory", Json::object()); !memory.empty()) {
         row(out, "memory: weights", bytes_text(number_of(memory, "weights")));

@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
     cli::add_tokenize(commands);
     cli::add_logits(commands);
     cli::add_bench(commands);
+    cli::add_pack(commands);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

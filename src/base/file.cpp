@@ -78,6 +78,7 @@ public:
     MappedSource& operator=(const MappedSource&) = delete;
     ~MappedSource() override { munmap(base_, bytes_.size()); }
 
+    bool maps() const override { return true; }
     void release(std::uint64_t offset, std::uint64_t bytes) const override {
         if (!inside(offset, bytes, size())) return;
         // Whole pages only: the first and last may hold a neighbour's bytes.

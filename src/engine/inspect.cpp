@@ -1,10 +1,12 @@
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "engine/inspect.hpp"
 #include "engine/json_text.hpp"
 #include "hearth/codecs/codec.hpp"
 #include "hearth/engine/engine.hpp"
+#include "hearth/models/packing.hpp"
 
 namespace hearth {
 
@@ -44,6 +46,21 @@ void write_quantization(JsonText& j, const Gguf& file) {
         j.begin_object().member("type", name).member("tensors", s.tensors).member("bytes", s.bytes).member("parameters", s.parameters).end_object();
     j.end_array();
     j.member("bits_per_weight", all.parameters != 0 ? 8.0 * static_cast<double>(all.bytes) / static_cast<double>(all.parameters) : 0.0);
+}
+
+// The types whose tensors are stored as panels, or null.
+void write_packed(JsonText& j, const Gguf& file) {
+    std::set<std::string_view> types;
+    for (const TensorInfo& t : file.tensors())
+        if (t.packed) types.insert(find_codec(t.type)->name);
+    j.key("packed");
+    if (types.empty()) {
+        j.null();
+        return;
+    }
+    j.begin_object().member("version", kPackVersion).key("types").begin_array();
+    for (const std::string_view type : types) j.value(type);
+    j.end_array().end_object();
 }
 
 void write_memory_plan(JsonText& j, const Blueprint& blueprint, std::size_t workers) {
@@ -97,6 +114,7 @@ std::string inspection_text(const Gguf& file, const Understanding& model, std::s
         else
             j.null();
     }
+    write_packed(j, file);
     std::uint64_t parameters = 0;
     for (const TensorInfo& t : file.tensors()) parameters += t.elements();
     j.member("parameters", parameters).member("tensors", file.tensors().size());

@@ -20,7 +20,15 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
 
     const auto guard = m->runtime_->lock();
     LoadContext context{*file, m->runtime_->memory(), m->runtime_->executor(), m->runtime_->log()};
-    HEARTH_TRY(context.arena->reserve(m->info_.weight_bytes, cat(name, ": the weights")));
+    context.source_stays = true;
+    std::uint64_t in_place = 0;
+    for (const TensorInfo& t : file->tensors())
+        if (context.in_place(t)) in_place += Arena::place_bytes(t.bytes);
+    in_place = std::min(in_place, m->info_.weight_bytes);
+    const std::string what = cat(name, ": the weights");
+    HEARTH_TRY(m->runtime_->memory()->budget.check(m->info_.weight_bytes, what));
+    HEARTH_TRY(context.arena->charge(in_place, what));
+    HEARTH_TRY(context.arena->reserve(m->info_.weight_bytes - in_place, what));
     context.progress = progress.report;
     context.progress_user = progress.user;
     for (const TensorInfo& t : file->tensors()) context.total_bytes += t.bytes;
@@ -28,7 +36,8 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
     if (!loaded.ok()) return std::move(loaded).status().in(name);
     HEARTH_TRY(context.finish().in(name));
     m->model_ = *std::move(loaded);
-    m->metadata_ = file->take_metadata();  // the last use of the file
+    m->metadata_ = file->take_metadata();
+    if (in_place != 0) m->file_ = std::move(file);
     m->runtime_->log()(LogLevel::info, cat(name, ": ", m->info_.architecture, ", ", m->info_.weight_bytes, " bytes of weights"));
     return m;
 }

@@ -57,9 +57,10 @@ Status check_part(const ByteSource& source, const GgufPart& part, std::uint64_t 
 
 }  // namespace
 
-Result<std::unique_ptr<Gguf>> Gguf::open(std::unique_ptr<ByteSource> first, OpenPart open_part) {
+Result<std::unique_ptr<Gguf>> Gguf::open(std::unique_ptr<ByteSource> first, OpenPart open_part,
+                                         const PackedTypes* packed) {
     if (first == nullptr) return Status(Code::invalid_argument, "the source of a GGUF file is null");
-    HEARTH_ASSIGN(GgufPart head, formats::parse_gguf(*first, 0));
+    HEARTH_ASSIGN(GgufPart head, formats::parse_gguf(*first, 0, packed));
     HEARTH_ASSIGN(const Split split, split_of(*first, head.metadata));
     if (split.number != 0) {
         return Status(Code::invalid_argument, cat(first->name(), ": is part ", split.number + 1, " of ", split.count,
@@ -83,7 +84,7 @@ Result<std::unique_ptr<Gguf>> Gguf::open(std::unique_ptr<ByteSource> first, Open
             return Status(Code::invalid_argument,
                           cat(out->name(), ": part ", p + 1, " of ", split.count, " was opened as a null source"));
         }
-        HEARTH_ASSIGN(GgufPart part, formats::parse_gguf(*source, static_cast<std::uint32_t>(p)));
+        HEARTH_ASSIGN(GgufPart part, formats::parse_gguf(*source, static_cast<std::uint32_t>(p), packed));
         HEARTH_TRY(check_part(*source, part, p, split.count));
         out->tensors_.insert(out->tensors_.end(), std::make_move_iterator(part.tensors.begin()),
                              std::make_move_iterator(part.tensors.end()));
@@ -95,6 +96,7 @@ Result<std::unique_ptr<Gguf>> Gguf::open(std::unique_ptr<ByteSource> first, Open
     }
 
     const auto& tensors = out->tensors_;
+    if (packed != nullptr) HEARTH_TRY(packed->check(out->metadata_, tensors).in(out->name()));
     out->by_name_.resize(tensors.size());
     std::iota(out->by_name_.begin(), out->by_name_.end(), std::size_t{0});
     std::sort(out->by_name_.begin(), out->by_name_.end(), [&](std::size_t a, std::size_t b) {
@@ -110,16 +112,17 @@ Result<std::unique_ptr<Gguf>> Gguf::open(std::unique_ptr<ByteSource> first, Open
     return out;
 }
 
-Result<std::unique_ptr<Gguf>> Gguf::open_path(const std::string& path) {
+Result<std::unique_ptr<Gguf>> Gguf::open_path(const std::string& path, const PackedTypes* packed) {
     HEARTH_ASSIGN(std::unique_ptr<ByteSource> source, hearth::open_path(path));
     const std::optional<formats::SplitName> name = formats::parse_split_name(path);
     if (!name) {
         // Only to say what is wrong: without the pattern in its name, a split file's neighbours are unknown.
-        return open(std::move(source), [&](std::size_t, std::size_t count) -> Result<std::unique_ptr<ByteSource>> {
+        const auto unknown = [&](std::size_t, std::size_t count) -> Result<std::unique_ptr<ByteSource>> {
             return Status(Code::not_found,
                           cat(path, ": is part 1 of ", count, " of a split model, but its name does not end in '",
                               formats::split_name("", 0, count), "', so the other parts cannot be found"));
-        });
+        };
+        return open(std::move(source), unknown, packed);
     }
     const auto open_part = [&](std::size_t part, std::size_t count) -> Result<std::unique_ptr<ByteSource>> {
         if (count != name->count) {
@@ -133,14 +136,14 @@ Result<std::unique_ptr<Gguf>> Gguf::open_path(const std::string& path) {
     };
     if (name->number != 0) {
         // A file may be named like a part and be whole.
-        HEARTH_ASSIGN(const GgufPart named, formats::parse_gguf(*source, 0));
+        HEARTH_ASSIGN(const GgufPart named, formats::parse_gguf(*source, 0, packed));
         HEARTH_ASSIGN(const Split split, split_of(*source, named.metadata));
         if (split.count > 1) {
             HEARTH_TRY(check_part(*source, named, name->number, name->count));
             HEARTH_ASSIGN(source, open_part(0, name->count));
         }
     }
-    return open(std::move(source), open_part);
+    return open(std::move(source), open_part, packed);
 }
 
 std::optional<GgufType> Gguf::stored_type(std::string_view key) const {
@@ -164,6 +167,10 @@ const TensorInfo* Gguf::find(std::string_view name) const {
 
 std::span<const std::byte> Gguf::view(const TensorInfo& info) const {
     return info.part < parts_.size() ? parts_[info.part]->view(info.offset, info.bytes) : std::span<const std::byte>();
+}
+
+bool Gguf::maps() const {
+    return std::ranges::all_of(parts_, [](const auto& part) { return part->maps(); });
 }
 
 Status Gguf::read(const TensorInfo& info, std::uint64_t offset, std::span<std::byte> dst) const {

@@ -193,7 +193,7 @@ Status parse_metadata(Cursor& in, std::uint64_t count, GgufPart& out) {
     return {};
 }
 
-Status parse_tensor(Cursor& in, std::uint64_t index, TensorInfo& out) {
+Status parse_tensor(Cursor& in, std::uint64_t index, const PackedTypes* packed, TensorInfo& out) {
     HEARTH_TRY(in.string(out.name, gguf_longest_tensor_name, "a tensor name"));
     HEARTH_TRY(check_name(out.name, cat("tensor number ", index), Code::malformed));
     const std::string where = cat("tensor ", quote(out.name));
@@ -204,7 +204,11 @@ Status parse_tensor(Cursor& in, std::uint64_t index, TensorInfo& out) {
     for (std::uint32_t d = 0; d < out.dims; ++d) HEARTH_TRY(in.number(out.shape[d], "the shape").in(where));
     HEARTH_TRY(in.number(out.type, "the type").in(where));
     HEARTH_TRY(in.number(out.offset, "the offset").in(where));
-    HEARTH_ASSIGN(out.bytes, tensor_bytes(out));
+    if (out.type >= gguf_packed_types && out.type < gguf_packed_types_end) {
+        out.type -= gguf_packed_types;
+        out.packed = true;
+    }
+    HEARTH_ASSIGN(out.bytes, tensor_bytes(out, packed));
     return {};
 }
 
@@ -254,7 +258,7 @@ Status check_overlaps(const std::vector<TensorInfo>& tensors) {
     return {};
 }
 
-Status parse(const ByteSource& source, std::uint32_t part, GgufPart& out) {
+Status parse(const ByteSource& source, std::uint32_t part, const PackedTypes* packed, GgufPart& out) {
     Cursor in(source);
     HEARTH_TRY(parse_version(in, source, out.version));
     std::uint64_t tensor_count = 0, key_count = 0;
@@ -271,6 +275,7 @@ Status parse(const ByteSource& source, std::uint32_t part, GgufPart& out) {
                 cat("truncated: ", tensor_count, " tensors cannot stand in a file of ", source.size(), " bytes")};
     }
     HEARTH_TRY(parse_metadata(in, key_count, out));
+    if (packed != nullptr) HEARTH_TRY(packed->check(out.metadata, {}));
 
     HEARTH_ASSIGN(const auto stated, out.metadata.get_uint("general.alignment"));
     const std::uint64_t alignment = stated.value_or(gguf_default_alignment);
@@ -283,7 +288,7 @@ Status parse(const ByteSource& source, std::uint32_t part, GgufPart& out) {
     out.tensors.resize(static_cast<std::size_t>(tensor_count));
     for (std::size_t i = 0; i < out.tensors.size(); ++i) {
         out.tensors[i].part = part;
-        HEARTH_TRY(parse_tensor(in, i, out.tensors[i]));
+        HEARTH_TRY(parse_tensor(in, i, packed, out.tensors[i]));
     }
     HEARTH_TRY(place_tensors(source, in.position(), alignment, out.tensors));
     source.release(0, in.position());  // vocabularies make headers of many megabytes
@@ -302,7 +307,7 @@ Status check_name(const std::string& name, const std::string& what, Code code) {
     return {code, cat("the name of ", what, ", ", quote(name), ", is not printable UTF-8")};
 }
 
-Result<std::uint64_t> tensor_bytes(const TensorInfo& info) {
+Result<std::uint64_t> tensor_bytes(const TensorInfo& info, const PackedTypes* packed) {
     const std::string where = cat("tensor ", quote(info.name));
     std::uint64_t elements = 1;
     for (std::uint32_t d = 0; d < info.dims; ++d) {
@@ -324,6 +329,14 @@ Result<std::uint64_t> tensor_bytes(const TensorInfo& info) {
                       cat(where, " of shape ", shape_text(info), " has rows of ", info.shape[0],
                           " values, expected a multiple of ", codec->block_values, ", the block of ", codec->name));
     }
+    if (info.packed) {
+        if (packed == nullptr)
+            return Status(Code::unsupported, cat(where, " is packed for hearth's kernels, which cannot be read here"));
+        const std::uint64_t bytes = packed->bytes(info);
+        if (bytes != 0) return bytes;
+        return Status(Code::unsupported, cat(where, " of shape ", shape_text(info), " is stored as panels of ", codec->name,
+                                             ", which this version of hearth does not have in this size"));
+    }
     const std::uint64_t blocks = elements / codec->block_values;
     if (blocks > static_cast<std::uint64_t>(INT64_MAX) / codec->block_bytes) {
         return Status(Code::malformed, cat(where, " of shape ", shape_text(info), " takes more than 2^63 bytes"));
@@ -331,9 +344,9 @@ Result<std::uint64_t> tensor_bytes(const TensorInfo& info) {
     return blocks * codec->block_bytes;
 }
 
-Result<GgufPart> parse_gguf(const ByteSource& source, std::uint32_t part) {
+Result<GgufPart> parse_gguf(const ByteSource& source, std::uint32_t part, const PackedTypes* packed) {
     GgufPart out;
-    HEARTH_TRY(parse(source, part, out).in(source.name()));
+    HEARTH_TRY(parse(source, part, packed, out).in(source.name()));
     return out;
 }
 

@@ -30,13 +30,13 @@ struct GgufPart {
 };
 
 // Messages begin with the source's name. `part` is the number put into the tensors.
-Result<GgufPart> parse_gguf(const ByteSource& source, std::uint32_t part);
+Result<GgufPart> parse_gguf(const ByteSource& source, std::uint32_t part, const PackedTypes* packed = nullptr);
 
 // Names are quoted in messages on every floor, so they are held to be readable here, once.
 Status check_name(const std::string& name, const std::string& what, Code code);
 
 // Stored bytes of a tensor with this type and shape; messages begin with the tensor's name.
-Result<std::uint64_t> tensor_bytes(const TensorInfo& info);
+Result<std::uint64_t> tensor_bytes(const TensorInfo& info, const PackedTypes* packed = nullptr);
 
 // True for a power of two within the bounds above.
 bool good_alignment(std::uint64_t alignment);

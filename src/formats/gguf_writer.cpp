@@ -204,7 +204,8 @@ Status GgufWriter::set_all(const Gguf& file) {
     return {};
 }
 
-Status GgufWriter::add_tensor(std::string name, std::uint32_t type, std::span<const std::uint64_t> shape, Fill fill) {
+Status GgufWriter::add(TensorInfo info, std::span<const std::uint64_t> shape, Fill fill) {
+    const std::string& name = info.name;
     HEARTH_TRY(formats::check_name(name, "a tensor", Code::invalid_argument));
     const std::string where = cat("tensor ", quote(name));
     if (name.size() > formats::gguf_longest_tensor_name) {
@@ -215,19 +216,34 @@ Status GgufWriter::add_tensor(std::string name, std::uint32_t type, std::span<co
         return {Code::invalid_argument, cat(where, " has ", shape.size(), " dimensions, expected 1 to 4")};
     }
     if (!fill) return {Code::invalid_argument, cat(where, ": the function that gives its bytes is null")};
-    Tensor tensor;
-    tensor.info.name = name;
-    tensor.info.type = type;
-    tensor.info.dims = static_cast<std::uint32_t>(shape.size());
-    std::copy(shape.begin(), shape.end(), tensor.info.shape.begin());
-    auto bytes = formats::tensor_bytes(tensor.info);
-    if (!bytes.ok()) return {Code::invalid_argument, bytes.status().message()};
-    tensor.info.bytes = *bytes;
-    tensor.fill = std::move(fill);
-    if (!by_name_.emplace(std::move(name), tensors_.size()).second)
+    info.dims = static_cast<std::uint32_t>(shape.size());
+    std::copy(shape.begin(), shape.end(), info.shape.begin());
+    if (!info.packed) {
+        auto bytes = formats::tensor_bytes(info);
+        if (!bytes.ok()) return {Code::invalid_argument, bytes.status().message()};
+        info.bytes = *bytes;
+    }
+    if (!by_name_.emplace(name, tensors_.size()).second)
         return {Code::invalid_argument, cat(where, " is added twice")};
-    tensors_.push_back(std::move(tensor));
+    tensors_.push_back({std::move(info), std::move(fill)});
     return {};
+}
+
+Status GgufWriter::add_tensor(std::string name, std::uint32_t type, std::span<const std::uint64_t> shape, Fill fill) {
+    TensorInfo info;
+    info.name = std::move(name);
+    info.type = type;
+    return add(std::move(info), shape, std::move(fill));
+}
+
+Status GgufWriter::add_packed_tensor(std::string name, std::uint32_t type, std::span<const std::uint64_t> shape,
+                                     std::uint64_t bytes, Fill fill) {
+    TensorInfo info;
+    info.name = std::move(name);
+    info.type = type;
+    info.packed = true;
+    info.bytes = bytes;
+    return add(std::move(info), shape, std::move(fill));
 }
 
 Status GgufWriter::add_tensor(std::string name, std::uint32_t type, std::span<const std::uint64_t> shape,
@@ -279,7 +295,7 @@ std::vector<std::byte> GgufWriter::header(std::size_t part) const {
         put_string(out, tensor.info.name);
         put(out, tensor.info.dims);
         for (std::uint32_t d = 0; d < tensor.info.dims; ++d) put(out, tensor.info.shape[d]);
-        put(out, tensor.info.type);
+        put(out, tensor.info.type + (tensor.info.packed ? gguf_packed_types : 0));
         put(out, offset);
         offset += padded(tensor.info.bytes, align);
     }

@@ -4,9 +4,19 @@
 
 namespace hearth {
 
+bool LoadContext::in_place(const TensorInfo& info) const {
+    if (!source_stays || !info.packed || !source.maps()) return false;
+    const auto view = source.view(info);
+    return !view.empty() && reinterpret_cast<std::uintptr_t>(view.data()) % Arena::kAlignment == 0;
+}
+
 Status LoadContext::advance(const TensorInfo& info) {
-    source.release(info);
-    done_bytes += info.bytes;
+    if (!in_place(info)) source.release(info);
+    return add_done(info.bytes);
+}
+
+Status LoadContext::add_done(std::uint64_t bytes) {
+    done_bytes += bytes;
     return report();
 }
 

@@ -23,6 +23,15 @@ Result<std::vector<float>> read_floats(const TensorSource& source, const TensorI
     std::vector<std::byte> stored(info.bytes);
     HEARTH_TRY(source.read(info, 0, stored));
     std::vector<float> values(info.elements());
+    if (info.packed) {
+        const PanelFormat& format = *find_panel_format(info.type);
+        const std::size_t k = info.shape[0], rows = info.shape[1], panel_bytes = format.panel_bytes(k);
+        for (std::size_t row = 0; row < info.rows(); ++row) {
+            const std::size_t panel = row / rows * panels_of(rows) + row % rows / kLanes;
+            format.unpack(stored.data() + panel * panel_bytes, row % rows % kLanes, k, values.data() + row * k);
+        }
+        return values;
+    }
     codec->decode(stored.data(), values.size() / codec->block_values, values.data());
     return values;
 }
@@ -65,29 +74,39 @@ Result<Linear> Linear::load(LoadContext& context, const TensorInfo* info, const 
     w.k_ = info->shape[0];
     w.bytes_ = memory_bytes(info, split);
     w.arena_ = context.arena;
-    HEARTH_ASSIGN(const std::span<std::byte> place, context.arena->take(w.bytes_, cat("tensor '", info->name, "'")));
-    w.weights_ = place.data();
-    const std::size_t row_bytes = w.codec_->row_bytes(w.k_);
-    if (w.format_ == nullptr) {
-        HEARTH_TRY(copy_stored(context, *info, 0, place.first(static_cast<std::size_t>(info->bytes))));
-    } else {
-        w.panel_bytes_ = w.format_->panel_bytes(w.k_);
-        // A panel never holds rows of two matrices, so a stack is cut into panels only where they fill its matrices.
-        const std::size_t panels = panels_of(w.rows_);
-        const std::size_t unit_rows = w.matrices_ == 1 || w.rows_ % kLanes == 0 ? kLanes : w.rows_;
-        const std::size_t unit_panels = panels_of(unit_rows);
-        HEARTH_TRY(for_slabs(context, *info, unit_rows * row_bytes, [&](const Slab& slab) {
-            for (std::size_t i = 0; i < slab.units * unit_panels; ++i) {
-                const std::size_t panel = slab.first * unit_panels + i, row = panel % panels * kLanes;
-                const std::byte* rows = slab.bytes + (i / unit_panels * unit_rows + i % unit_panels * kLanes) * row_bytes;
-                w.format_->pack(rows, row_bytes, std::min(kLanes, w.rows_ - row), w.k_, place.data() + panel * w.panel_bytes_);
-            }
-        }));
-    }
+    if (w.format_ != nullptr) w.panel_bytes_ = w.format_->panel_bytes(w.k_);
+    HEARTH_TRY(w.load_weights(context, *info));
     HEARTH_TRY(context.advance(*info));
     HEARTH_ASSIGN(w.bias_, load_vector(context, bias));
     HEARTH_ASSIGN(w.scale_, load_vector(context, scale));
     return w;
+}
+
+Status Linear::load_weights(LoadContext& context, const TensorInfo& info) {
+    const std::size_t panels = panels_of(rows_);
+    // Panels as stored are those of whole matrices: a split one has the same only where its parts fill theirs.
+    if (info.packed && info.bytes != matrices_ * panels * panel_bytes_)
+        return {Code::malformed, cat("tensor '", info.name, "' is packed in ", info.bytes, " bytes, expected ",
+                                     matrices_ * panels * panel_bytes_)};
+    if (context.in_place(info)) {
+        weights_ = context.source.view(info).data();
+        return {};
+    }
+    HEARTH_ASSIGN(const std::span<std::byte> place, context.arena->take(bytes_, cat("tensor '", info.name, "'")));
+    weights_ = place.data();
+    if (format_ == nullptr || info.packed)
+        return copy_stored(context, info, 0, place.first(static_cast<std::size_t>(info.bytes)));
+    const std::size_t row_bytes = codec_->row_bytes(k_);
+    // A panel never holds rows of two matrices, so a stack is cut into panels only where they fill its matrices.
+    const std::size_t unit_rows = matrices_ == 1 || rows_ % kLanes == 0 ? kLanes : rows_;
+    const std::size_t unit_panels = panels_of(unit_rows);
+    return for_slabs(context, info, unit_rows * row_bytes, [&](const Slab& slab) {
+        for (std::size_t i = 0; i < slab.units * unit_panels; ++i) {
+            const std::size_t panel = slab.first * unit_panels + i, row = panel % panels * kLanes;
+            const std::byte* rows = slab.bytes + (i / unit_panels * unit_rows + i % unit_panels * kLanes) * row_bytes;
+            format_->pack(rows, row_bytes, std::min(kLanes, rows_ - row), k_, place.data() + panel * panel_bytes_);
+        }
+    });
 }
 
 void Linear::row(std::size_t index, float* values) const {

@@ -38,6 +38,13 @@ AT(hearth_reader, read, 16);
 AT(hearth_reader, user, 24);
 ENDS(hearth_reader, 32);
 
+AT(hearth_pack_options, struct_size, 0);
+AT(hearth_pack_options, flags, 8);
+AT(hearth_pack_options, reserved, 12);
+AT(hearth_pack_options, progress, 16);
+AT(hearth_pack_options, progress_user, 24);
+ENDS(hearth_pack_options, 32);
+
 AT(hearth_session_options, struct_size, 0);
 AT(hearth_session_options, context, 8);
 AT(hearth_session_options, kv, 12);

@@ -228,7 +228,7 @@ TEST_CASE("linear: sources that cannot map give the same weights; failing ones g
         for (const std::size_t workers : {1U, 3U}) {
             const auto executor = executor_of(workers);
             const auto memory = std::make_shared<Memory>();
-            tensors.maps = false;
+            tensors.mapped = false;
             tensors.fail_from = SIZE_MAX;
             tensors.reads = 0;
             {

@@ -105,7 +105,8 @@ inline std::vector<float> decoded(const Codec& codec, const std::vector<std::byt
 
 class Tensors final : public TensorSource {
 public:
-    bool maps = true;
+    bool mapped = true;          // has views
+    bool maps_itself = false;
     // Reads of this number and later fail; counted over all threads.
     std::size_t fail_from = SIZE_MAX;
     mutable std::atomic<std::size_t> reads{0};
@@ -124,6 +125,27 @@ public:
         bytes_.push_back(std::move(bytes));
         return &infos_.back();
     }
+    // A tensor whose bytes are panels of the type.
+    const TensorInfo* add_packed(std::string name, std::uint32_t type, std::vector<std::uint64_t> shape,
+                                 std::vector<std::byte> bytes) {
+        TensorInfo info;
+        info.name = std::move(name);
+        info.type = type;
+        info.packed = true;
+        info.dims = static_cast<std::uint32_t>(shape.size());
+        for (std::size_t i = 0; i < shape.size(); ++i) info.shape[i] = shape[i];
+        info.bytes = bytes.size();
+        infos_.push_back(info);
+        // Aligned as a packed file's tensors are.
+        const std::size_t size = bytes.size();
+        bytes.resize(size + 64);
+        void* place = bytes.data();
+        std::size_t room = bytes.size();
+        std::align(64, size, place, room);
+        std::memmove(place, bytes.data(), size);
+        bytes_.push_back(std::move(bytes));
+        return &infos_.back();
+    }
     const TensorInfo* add_floats(std::string name, const std::vector<float>& values) {
         std::vector<std::byte> bytes(values.size() * sizeof(float));
         std::memcpy(bytes.data(), values.data(), bytes.size());
@@ -137,11 +159,12 @@ public:
         return nullptr;
     }
     std::span<const std::byte> view(const TensorInfo& info) const override {
-        return maps ? std::span<const std::byte>(of(info)) : std::span<const std::byte>();
+        return mapped ? of(info) : std::span<const std::byte>();
     }
+    bool maps() const override { return maps_itself; }
     Status read(const TensorInfo& info, std::uint64_t offset, std::span<std::byte> dst) const override {
         if (reads.fetch_add(1) >= fail_from) return {Code::io, cat("tensor '", info.name, "': no bytes at ", offset)};
-        const auto& bytes = of(info);
+        const auto bytes = of(info);
         if (offset + dst.size() > bytes.size())
             return {Code::io, cat("tensor '", info.name, "' was read beyond its end")};
         std::memcpy(dst.data(), bytes.data() + offset, dst.size());
@@ -156,8 +179,11 @@ public:
     Tensors() { infos_.reserve(4096); }  // infos stay where they are
 
 private:
-    const std::vector<std::byte>& of(const TensorInfo& info) const {
-        return bytes_[static_cast<std::size_t>(&info - infos_.data())];
+    std::span<const std::byte> of(const TensorInfo& info) const {
+        const auto& bytes = bytes_[static_cast<std::size_t>(&info - infos_.data())];
+        if (!info.packed) return bytes;
+        const std::size_t past = reinterpret_cast<std::uintptr_t>(bytes.data()) % 64;
+        return std::span(bytes).subspan(past == 0 ? 0 : 64 - past, info.bytes);
     }
     std::vector<TensorInfo> infos_;
     std::deque<std::vector<std::byte>> bytes_;

@@ -28,6 +28,8 @@ public:
     virtual Status read(std::uint64_t offset, std::span<std::byte> dst) const = 0;
     // The bytes in memory, valid as long as the source; empty when it is not mapped or the range leaves it.
     virtual std::span<const std::byte> view(std::uint64_t offset, std::uint64_t bytes) const = 0;
+    // Whether views are of the source's own mapping, not of memory that somebody else holds.
+    virtual bool maps() const { return false; }
     // The caller is done with the range: its pages may leave memory (they come back when touched).
     virtual void release(std::uint64_t offset, std::uint64_t bytes) const = 0;
 };

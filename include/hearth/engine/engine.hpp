@@ -79,6 +79,7 @@ public:
 
 private:
     std::shared_ptr<Runtime> runtime_;
+    std::unique_ptr<Gguf> file_;  // of a packed model, whose weights are used in its mapping; else null
     Metadata metadata_;
     std::shared_ptr<const Tokenizer> tokenizer_;
     std::string inspection_;
@@ -124,6 +125,12 @@ private:
     Sequence sequence_;
     std::size_t chunk_;
 };
+
+// Model files of every kind that hearth reads; of a split model any part.
+Result<std::unique_ptr<Gguf>> open_model(const std::string& path);
+Result<std::unique_ptr<Gguf>> open_model(std::unique_ptr<ByteSource> source);
+// Writes the packed form of a model file as one file, which appears whole or not at all.
+Status pack_model(Runtime& runtime, const Gguf& file, const std::string& path, LoadProgress progress);
 
 // hearth.h's description of an opened file as JSON; never loads weights.
 Result<std::string> inspect(const Gguf& file, std::size_t workers);

@@ -24,10 +24,12 @@ class Gguf final : public TensorSource {
 public:
     // `first` is the file, or part 1 of a split model, whose other parts `open_part` opens by number (0-based) and
     // count. Null open_part: a split model is refused with a sentence that says how many parts it has.
+    // Tensors of hearth's packed types are refused unless `packed` says what they are.
     using OpenPart = std::function<Result<std::unique_ptr<ByteSource>>(std::size_t part, std::size_t count)>;
-    static Result<std::unique_ptr<Gguf>> open(std::unique_ptr<ByteSource> first, OpenPart open_part = nullptr);
+    static Result<std::unique_ptr<Gguf>> open(std::unique_ptr<ByteSource> first, OpenPart open_part = nullptr,
+                                               const PackedTypes* packed = nullptr);
     // Parts of "name-00001-of-00003.gguf" are found beside it; any part may be named.
-    static Result<std::unique_ptr<Gguf>> open_path(const std::string& path);
+    static Result<std::unique_ptr<Gguf>> open_path(const std::string& path, const PackedTypes* packed = nullptr);
 
     std::uint32_t version() const { return version_; }
     const Metadata& metadata() const { return metadata_; }
@@ -41,6 +43,7 @@ public:
     std::span<const TensorInfo> tensors() const override { return tensors_; }
     const TensorInfo* find(std::string_view name) const override;
     std::span<const std::byte> view(const TensorInfo& info) const override;
+    bool maps() const override;
     Status read(const TensorInfo& info, std::uint64_t offset, std::span<std::byte> dst) const override;
     using TensorSource::release;
     void release(const TensorInfo& info, std::uint64_t offset, std::uint64_t bytes) const override;

@@ -22,4 +22,9 @@ enum class GgufType : std::uint32_t {
     f64 = 12,
 };
 
+// Tensor types from here on are hearth's own: packed panels of the rows of the type whose number is added. ggml counts its
+// types upwards from 0, so that every other reader refuses them as unknown.
+constexpr std::uint32_t gguf_packed_types = 0x48500000;  // "HP"
+constexpr std::uint32_t gguf_packed_types_end = gguf_packed_types + 0x10000;
+
 }  // namespace hearth

@@ -47,6 +47,10 @@ public:
     Status add_tensor(std::string name, std::uint32_t type, std::span<const std::uint64_t> shape,
                       std::span<const std::byte> bytes);
 
+    // A tensor of one of hearth's packed types, whose size the writer does not know.
+    Status add_packed_tensor(std::string name, std::uint32_t type, std::span<const std::uint64_t> shape,
+                             std::uint64_t bytes, Fill fill);
+
     std::size_t parts() const;
     // Writes `path`, or for several parts "<path without .gguf>-00001-of-00003.gguf" and so on; gives the names.
     // The files take their names when all are complete; an error before that leaves nothing behind.
@@ -63,6 +67,7 @@ private:
         TensorInfo info;  // without its place
         Fill fill;
     };
+    Status add(TensorInfo info, std::span<const std::uint64_t> shape, Fill fill);
     std::vector<std::byte> header(std::size_t part) const;
     std::uint64_t alignment() const;
     Status write_part(std::size_t part, const Emit& emit) const;

@@ -25,13 +25,18 @@ struct LoadContext {
     Logger log;
     // Where weights go: room for all of them where the caller reserved it.
     std::shared_ptr<Arena> arena = std::make_shared<Arena>(memory);
+    // The source lives as long as what is loaded: packed tensors are used where they are mapped.
+    bool source_stays = false;
     // Called with loaded and total stored bytes between tensors; non-zero cancels. May be null.
     int (*progress)(std::uint64_t done, std::uint64_t total, void* user) = nullptr;
     void* progress_user = nullptr;
     std::uint64_t total_bytes = 0;
     std::uint64_t done_bytes = 0;
 
+    bool in_place(const TensorInfo& info) const;
     Status advance(const TensorInfo& info);
+    // Counts bytes as done and reports.
+    Status add_done(std::uint64_t bytes);
     // The last report. What was read before loading, or is left alone, counts as done now.
     Status finish();
 

@@ -21,8 +21,8 @@ Result<std::vector<float>> read_floats(const TensorSource& source, const TensorI
 Result<std::vector<float>> load_vector(LoadContext& context, const TensorInfo* info);
 
 // Weights of a matrix {k, rows}, or of a stack of them {k, rows, matrices}, each in panels of its own. Types with a panel
-// format are packed; others keep their stored bytes and are decoded panel by panel into F32 while they are used.
-// Immutable after load; shareable.
+// format are packed, unless the file holds panels already, which are used in place where they are mapped; others keep
+// their stored bytes and are decoded panel by panel into F32 while they are used. Immutable after load; shareable.
 class Linear {
 public:
     // Null info gives an empty Linear. `bias` {rows, matrices} and `scale` {1} or {matrices}, a factor of the output
@@ -56,10 +56,11 @@ public:
     void multiply(const KernelTable& kernels, const Part& part, std::byte* room) const;
 
 private:
+    Status load_weights(LoadContext& context, const TensorInfo& info);
     const PanelFormat* format_ = nullptr;  // null: stored bytes of codec_
     const Codec* codec_ = nullptr;
     std::size_t rows_ = 0, k_ = 0, matrices_ = 0, panel_bytes_ = 0;
-    std::shared_ptr<const Arena> arena_;   // holds weights_
+    std::shared_ptr<const Arena> arena_;   // holds weights_, where the source's mapping does not
     const std::byte* weights_ = nullptr;   // [matrices, ceil(rows / 16), panel_bytes] or [matrices, rows, row_bytes]
     std::uint64_t bytes_ = 0;
     std::vector<float> bias_;              // [matrices, rows] or empty
