@@ -171,40 +171,55 @@ TEST_CASE("attention: equals a plain softmax at the borders of spans, in batches
     }
 }
 
-TEST_CASE("attention: a prompt in one batch sees each token's own past only") {
-    Draws draws(2);
-    Setup s;
-    s.heads = 2;  // one query head for each of the cache's
-    const Cached c(draws, KvType::f16, s.shape, 300);
-    std::vector<Query> queries;
-    for (std::size_t p = 230; p < 300; ++p) queries.push_back({&c, p});
-    check(s, queries, draws);
-}
-
-TEST_CASE("attention: windows cut keys off at the far end") {
-    for (const std::size_t window : {1U, 2U, 100U, 255U, 256U, 257U, 300U, 5000U}) {
-        CAPTURE(window);
-        Draws draws(3);
+TEST_CASE("attention: a prompt in one batch sees each token's own past only, whatever the group and the window") {
+    struct Case {
+        std::uint32_t group;
+        KvType type;
+        std::size_t window;
+    };
+    for (const Case& each : {Case{1, KvType::f16, 0}, Case{3, KvType::q8_0, 5}, Case{4, KvType::f32, 0},
+                             Case{7, KvType::q8_0, 0}, Case{12, KvType::f16, 20}, Case{16, KvType::q8_0, 260}}) {
+        CAPTURE(each.group);
+        Draws draws(2);
         Setup s;
-        s.window = window;
-        const Cached c(draws, KvType::f32, s.shape, 600);
-        check(s, {{&c, 0}, {&c, 99}, {&c, 255}, {&c, 256}, {&c, 299}, {&c, 511}, {&c, 512}, {&c, 599}}, draws);
+        s.heads = s.shape.heads * each.group;
+        s.window = each.window;
+        const Cached c(draws, each.type, s.shape, 290);
+        std::vector<Query> queries;
+        for (std::size_t p = 240; p < 290; ++p) queries.push_back({&c, p});
+        check(s, queries, draws);
     }
 }
 
+TEST_CASE("attention: windows cut keys off at the far end") {
+    for (const KvType type : kTypes)
+        for (const std::size_t window : {1U, 2U, 100U, 255U, 256U, 257U, 300U, 5000U}) {
+            CAPTURE(static_cast<int>(type));
+            CAPTURE(window);
+            Draws draws(3);
+            Setup s;
+            s.window = window;
+            const Cached c(draws, type, s.shape, 600);
+            check(s, {{&c, 0}, {&c, 99}, {&c, 255}, {&c, 256}, {&c, 299}, {&c, 511}, {&c, 512}, {&c, 599}}, draws);
+        }
+}
+
 TEST_CASE("attention: sinks take their share of the softmax; soft caps bend scores") {
-    Draws draws(4);
-    Setup s;
-    s.shape = {3, 32, 8};
-    s.heads = 12;
-    s.sinks = draws.many(12, 3);
-    const Cached c(draws, KvType::f16, s.shape, 520);
-    check(s, {{&c, 0}, {&c, 255}, {&c, 256}, {&c, 519}}, draws);
-    s.softcap = 2;
-    s.scale = 4;
-    check(s, {{&c, 3}, {&c, 511}, {&c, 519}}, draws);
-    s.sinks.clear();
-    check(s, {{&c, 3}, {&c, 511}, {&c, 519}}, draws);
+    for (const KvType type : kTypes) {
+        CAPTURE(static_cast<int>(type));
+        Draws draws(4);
+        Setup s;
+        s.shape = {3, 32, 8};
+        s.heads = 12;
+        s.sinks = draws.many(12, 3);
+        const Cached c(draws, type, s.shape, 520);
+        check(s, {{&c, 0}, {&c, 255}, {&c, 256}, {&c, 519}}, draws);
+        s.softcap = 2;
+        s.scale = 4;
+        check(s, {{&c, 3}, {&c, 511}, {&c, 519}}, draws);
+        s.sinks.clear();
+        check(s, {{&c, 3}, {&c, 511}, {&c, 519}}, draws);
+    }
 }
 
 TEST_CASE("attention: sequences of a batch do not see each other") {
