@@ -50,19 +50,38 @@ struct Rows {
     bool fetch;                            // the values are not in cache yet
 };
 
+// What is asked of memory while a dot tile runs: some bytes of two stretches with each channel, or unit of channels.
+// Tiles read several short streams side by side, which the processor's own prefetching does not foresee.
+struct Fetch {
+    const char *keys = nullptr, *values = nullptr;  // of the next tile; of this tile's keys
+    std::size_t key_step = 0, value_step = 0;
+
+    HEARTH_SIMD void more() {
+        for (std::size_t i = 0; i < key_step; i += 64) __builtin_prefetch(keys + i);
+        for (std::size_t i = 0; i < value_step; i += 64) __builtin_prefetch(values + i);
+        keys += key_step;
+        values += value_step;
+    }
+};
+// For a tile of key_bytes and as many values, which takes so many steps.
+HEARTH_SIMD Fetch fetch_with(const void* keys, std::size_t key_bytes, const void* values, std::size_t value_bytes,
+                             std::size_t steps) {
+    return {static_cast<const char*>(keys) + key_bytes, static_cast<const char*>(values), key_bytes / steps,
+            (value_bytes + steps - 1) / steps};
+}
+
 // dots[r, 16 b + l] = factor * dot of R rows and B blocks of keys. q [key_dim / 16][R][16], keys [B, key_dim, 16],
-// dots [R, kSpan]. Meanwhile `step` bytes from `ahead` on are fetched with each channel.
+// dots [R, kSpan].
 template <int R, int B, class T>
-HEARTH_SIMD void dot_tile(const float* q, const T* keys, std::size_t key_dim, f32x16 factor, const char* ahead,
-                          std::size_t step, float* dots) {
+HEARTH_SIMD void dot_tile(const float* q, const T* keys, std::size_t key_dim, f32x16 factor, Fetch fetch, float* dots) {
     f32x16 acc[R][B];
     for (int r = 0; r < R; ++r)
         for (int b = 0; b < B; ++b) acc[r][b] = f32x16::zero();
     for (std::size_t left = key_dim; left > 0; q += R * 16) {
         const std::size_t channels = left < 16 ? left : 16;
         left -= channels;
-        for (std::size_t c = 0; c < channels; ++c, keys += 16, ahead += step) {
-            for (std::size_t line = 0; line < step; line += 64) __builtin_prefetch(ahead + line);
+        for (std::size_t c = 0; c < channels; ++c, keys += 16) {
+            fetch.more();
             f32x16 k[B];
             for (int b = 0; b < B; ++b) k[b] = load_any(keys + static_cast<std::size_t>(b) * key_dim * 16);
             for (int r = 0; r < R; ++r) {
@@ -87,12 +106,15 @@ HEARTH_SIMD void scores(const AttentionSpanArgs& a, const Rows& rows) {
         }
     constexpr std::size_t keys = 16 * key_blocks(R);
     static_assert(kSpan % keys == 0);
-    const std::size_t value_bytes = a.value_dim * sizeof(T);
-    const std::size_t step = rows.fetch ? (keys * value_bytes + a.key_dim - 1) / a.key_dim : 0;
-    for (std::size_t j = rows.begin / keys * keys; j < rows.end; j += keys)
-        dot_tile<R, key_blocks(R)>(rows.packed, static_cast<const T*>(a.keys) + j * a.key_dim, a.key_dim,
-                                   f32x16::splat(a.scale), static_cast<const char*>(a.values) + j * value_bytes, step,
-                                   rows.p + j);
+    const auto* key = static_cast<const T*>(a.keys);
+    const auto* value = static_cast<const T*>(a.values);
+    for (std::size_t j = rows.begin / keys * keys; j < rows.end; j += keys) {
+        const T* const tile = key + j * a.key_dim;
+        const Fetch fetch = rows.fetch ? fetch_with(tile, keys * a.key_dim * sizeof(T), value + j * a.value_dim,
+                                                    keys * a.value_dim * sizeof(T), a.key_dim)
+                                       : Fetch{};
+        dot_tile<R, key_blocks(R)>(rows.packed, tile, a.key_dim, f32x16::splat(a.scale), fetch, rows.p + j);
+    }
 }
 
 // Rows of an integer dot tile and key blocks beside each other: fewer sums than in float, as what stands beside them
@@ -113,11 +135,10 @@ struct Codes {
     i32x16 start[HEARTH_ROWS];
 };
 
-// Scores of rows R0 to R0 + N of R with B blocks of keys: keys [B, units, 16, 4], scales [B, 16], to [R, kSpan]. `step`
-// bytes from `ahead` on are fetched with each unit.
+// Scores of rows R0 to R0 + N of R with B blocks of keys: keys [B, units, 16, 4], scales [B, 16], to [R, kSpan].
 template <int R, int R0, int N, int B>
 HEARTH_SIMD void int_dot_tile(const Codes& query, const std::uint8_t* keys, std::size_t units, const float* scales,
-                              const char* ahead, std::size_t step, float* to) {
+                              Fetch fetch, float* to) {
     i32x16 acc[N][B];
     for (int r = 0; r < N; ++r)
         for (int b = 0; b < B; ++b) acc[r][b] = query.start[R0 + r];
@@ -125,8 +146,8 @@ HEARTH_SIMD void int_dot_tile(const Codes& query, const std::uint8_t* keys, std:
     for (std::size_t left = units; left > 0; q += R * 64) {
         const std::size_t count = left < 16 ? left : 16;
         left -= count;
-        for (std::size_t u = 0; u < count; ++u, keys += 64, ahead += step) {
-            for (std::size_t line = 0; line < step; line += 64) __builtin_prefetch(ahead + line);
+        for (std::size_t u = 0; u < count; ++u, keys += 64) {
+            fetch.more();
             s8x64 k[B];
             for (int b = 0; b < B; ++b) k[b] = s8x64::load_offset(keys + static_cast<std::size_t>(b) * units * 64);
             for (int r = 0; r < N; ++r)
@@ -142,10 +163,10 @@ HEARTH_SIMD void int_dot_tile(const Codes& query, const std::uint8_t* keys, std:
 }
 template <int R, int R0, int B>
 HEARTH_SIMD void int_dot_rows(const Codes& query, const std::uint8_t* keys, std::size_t units, const float* scales,
-                              const char* ahead, std::size_t step, float* to) {
+                              Fetch fetch, float* to) {
     constexpr int n = dot_rows(R - R0);
-    int_dot_tile<R, R0, n, B>(query, keys, units, scales, ahead, step, to);
-    if constexpr (R0 + n < R) int_dot_rows<R, R0 + n, B>(query, keys, units, scales, ahead, 0, to);
+    int_dot_tile<R, R0, n, B>(query, keys, units, scales, fetch, to);
+    if constexpr (R0 + n < R) int_dot_rows<R, R0 + n, B>(query, keys, units, scales, Fetch{}, to);
 }
 
 template <int R>
@@ -167,11 +188,14 @@ HEARTH_SIMD void int_scores(const AttentionSpanArgs& a, const Rows& rows) {
     constexpr int blocks = dot_blocks(R);
     constexpr std::size_t keys = 16 * blocks;
     const std::size_t units = key_units(a.key_dim);
-    const std::size_t step = rows.fetch ? (keys * a.value_dim + units - 1) / units : 0;
-    for (std::size_t j = rows.begin / keys * keys; j < rows.end; j += keys)
-        int_dot_rows<R, 0, blocks>(query, static_cast<const std::uint8_t*>(a.keys) + j * units * 4, units,
-                                   a.key_scales + j, static_cast<const char*>(a.values) + j * a.value_dim, step,
-                                   rows.p + j);
+    for (std::size_t j = rows.begin / keys * keys; j < rows.end; j += keys) {
+        const auto* const tile = static_cast<const std::uint8_t*>(a.keys) + j * units * 4;
+        const Fetch fetch =
+            rows.fetch ? fetch_with(tile, keys * units * 4, static_cast<const std::int8_t*>(a.values) + j * a.value_dim,
+                                    keys * a.value_dim, units)
+                       : Fetch{};
+        int_dot_rows<R, 0, blocks>(query, tile, units, a.key_scales + j, fetch, rows.p + j);
+    }
 }
 
 // Scores of one row to weights p = exp(s - max) in place, 0 for the lanes of [first, last)'s blocks that lie outside.
