@@ -88,7 +88,7 @@ hearth_status hearth_generator_next_event(hearth_event* event, hearth_generator*
         HEARTH_NOT_NULL(generator);
         hearth_event probe{};
         HEARTH_TRY(read_options(probe, event, "hearth_event"));  // an event is not lost to a struct that cannot take it
-        if (!generator->impl.next_event(generator->event)) return {Code::again, "no event is waiting"};
+        if (!generator->impl.next_event(generator->event)) return {Code::again, "no event yet"};  // asked for after every token: so short that it allocates nothing
         generator->event.session.reset();  // what is left of the event does not keep a freed session's cache
         return fill_event(event, generator->event);
     });

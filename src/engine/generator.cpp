@@ -76,6 +76,8 @@ void Generator::cancel(void* handle) {
 
 void Generator::take_cancellations() {
     const std::lock_guard lock(cancel_mutex_);
+    events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(next_event_));
+    next_event_ = 0;
     std::erase_if(events_, [](const GenerateEvent& e) { return e.session->abandoned.load(); });
     for (auto& r : running_) {
         if (r->session->abandoned) r->finished = true;
@@ -162,7 +164,7 @@ Status Generator::step() {
     take_cancellations();
     sweep();
     // Cancelling ends sessions without a pass, but their last events are still to be fetched.
-    if (running_.empty()) return events_.empty() ? Status(Code::again, "no session is running") : Status();
+    if (running_.empty()) return next_event_ == events_.size() ? Status(Code::again, "no session is running") : Status();
     for (auto& r : running_) {
         // Evaluated before it was submitted: its next token needs no pass.
         const Sequence& s = r->session->sequence();
@@ -196,11 +198,12 @@ Status Generator::step() {
 }
 
 bool Generator::next_event(GenerateEvent& event) {
-    while (!events_.empty()) {
-        event = std::move(events_.front());
-        events_.pop_front();
+    while (next_event_ < events_.size()) {
+        event = std::move(events_[next_event_++]);
         if (!event.session->abandoned) return true;
     }
+    events_.clear();
+    next_event_ = 0;
     return false;
 }
 

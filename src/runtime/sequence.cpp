@@ -15,6 +15,9 @@ Status Sequence::append(std::span<const std::int32_t> tokens) {
         const std::string past = tokens_.empty() ? "" : cat(", of which ", tokens_.size(), " are taken");
         return {Code::out_of_range, cat("the prompt of ", tokens.size(), " tokens is longer than the context of ", context_, " tokens", past)};
     }
+    // In large steps: a decoded token is not to wait for memory.
+    if (const std::size_t wanted = tokens_.size() + tokens.size(); wanted > tokens_.capacity())
+        tokens_.reserve(std::max(wanted, std::min(context_, std::max<std::size_t>(2 * wanted, 4096))));
     tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
     if (!tokens.empty()) logits_.clear();
     return {};

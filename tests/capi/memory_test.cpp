@@ -383,3 +383,68 @@ TEST_CASE("memory: operator new may fail at any allocation of any call") {
         }
     }
 }
+
+TEST_CASE("memory: a decoded token allocates nothing") {
+    for (const std::uint32_t threads : {1U, 2U}) {
+        Host host;
+        const RuntimePtr runtime = runtime_with(host, threads);
+        const auto file = small_model("Q4_0");
+        hearth_model* m = nullptr;
+        CHECK_OK(hearth_model_open_memory(&m, runtime.get(), file.data(), file.size(), nullptr));
+        const ModelPtr model(m);
+        hearth_session_options o;
+        CHECK_OK(hearth_session_options_init(&o, sizeof o));
+        o.context = 1000;
+        hearth_session* s = nullptr;
+        CHECK_OK(hearth_session_new(&s, model.get(), &o));
+        const SessionPtr session(s);
+        const hearth_token prompt[] = {1, 40, 41, 42, 43};
+        std::vector<float> logits(hearth_model_vocab_size(model.get()));
+        CHECK_OK(hearth_session_append_tokens(s, prompt, 5));
+        const auto counted = [&](auto&& work) {
+            work();  // what is made once is made
+            const std::size_t before = host.calls;
+            allocations = 0;
+            fail_at = SIZE_MAX;
+            failing = true;
+            work();
+            failing = false;
+            CHECK(allocations.load() == 0);
+            CHECK(host.calls.load() == before);
+        };
+        // Token by token, as a host with a sampler of its own does.
+        counted([&] {
+            for (int i = 0; i < 50; ++i) {
+                if (hearth_session_append_tokens(s, prompt + 1, 1) != HEARTH_OK ||
+                    hearth_session_eval(logits.data(), logits.size(), nullptr, s, 0) != HEARTH_OK)
+                    ++fail_at;  // cannot be: shows as a difference below
+            }
+        });
+        CHECK(fail_at == SIZE_MAX);
+        // Generating, with every sampler at work. Starting one allocates; its tokens do not.
+        hearth_sampling* sampling = nullptr;
+        CHECK_OK(hearth_sampling_new(&sampling));
+        const std::pair<const char*, double> keys[] = {{"temperature", 0.8}, {"top_k", 50},           {"top_p", 0.95},
+                                                       {"min_p", 0.01},      {"repetition_penalty", 1.1}, {"seed", 5}};
+        for (const auto& [key, value] : keys) CHECK_OK(hearth_sampling_set(sampling, key, value));
+        hearth_generator* g = nullptr;
+        CHECK_OK(hearth_generator_new(&g, model.get()));
+        hearth_generate_options options;
+        CHECK_OK(hearth_generate_options_init(&options, sizeof options));
+        options.max_tokens = 100;
+        options.flags = HEARTH_GENERATE_IGNORE_EOS;
+        CHECK_OK(hearth_generator_submit(g, s, sampling, &options));
+        std::uint32_t tokens = 0;
+        counted([&] {
+            for (int i = 0; i < 40; ++i) {
+                hearth_event e{};
+                e.struct_size = sizeof e;
+                if (hearth_generator_step(g) != HEARTH_OK) break;
+                while (hearth_generator_next_event(&e, g) == HEARTH_OK) tokens += e.kind == HEARTH_EVENT_TOKEN;
+            }
+        });
+        CHECK(tokens >= 80);
+        hearth_generator_free(g);
+        hearth_sampling_free(sampling);
+    }
+}

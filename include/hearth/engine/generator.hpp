@@ -4,7 +4,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -68,7 +67,8 @@ private:
     std::vector<std::unique_ptr<Running>> running_;
     std::vector<Running*> planned_;
     std::vector<SequenceBatch> batch_;
-    std::deque<GenerateEvent> events_;
+    std::vector<GenerateEvent> events_;  // from next_event_ on; a vector, whose memory stays
+    std::size_t next_event_ = 0;
     std::mutex cancel_mutex_;
     std::vector<void*> cancelled_;
     bool cancel_all_ = false;
