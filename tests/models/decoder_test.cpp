@@ -10,6 +10,21 @@
 namespace hearth::test {
 namespace {
 
+// Counts the parallel phases of another executor.
+class Counting final : public Executor {
+public:
+    explicit Counting(Executor& inner) : inner_(inner) {}
+    std::size_t workers() const override { return inner_.workers(); }
+    void run(std::size_t chunks, ChunkBody body) override {
+        if (chunks > 1) ++phases;
+        inner_.run(chunks, body);
+    }
+    std::size_t phases = 0;
+
+private:
+    Executor& inner_;
+};
+
 struct Loaded {
     std::shared_ptr<Memory> memory = std::make_shared<Memory>();
     std::unique_ptr<Executor> executor;
@@ -29,9 +44,9 @@ struct Loaded {
         model = *std::move(loaded);
     }
 
-    // All logits of the tokens as one sequence, `chunk` tokens a pass.
+    // All logits of the tokens as one sequence, `chunk` tokens a pass; `last_phases`: of the last pass.
     std::vector<float> logits(const std::vector<std::int32_t>& tokens, Isa isa, std::size_t chunk = 512,
-                              std::size_t context = 1024) const {
+                              std::size_t context = 1024, std::size_t* last_phases = nullptr) const {
         const KvLayout layout = KvLayout::make(KvType::f32, info.kv);
         std::vector<Buffer> pages;
         std::vector<std::byte*> pointers;
@@ -53,9 +68,11 @@ struct Loaded {
             batch.tokens = std::span(tokens).subspan(at, std::min(chunk, tokens.size() - at));
             batch.position = at;
             batch.context = context;
+            Counting counting(*executor);
             const Status s =
-                model->forward({&batch, 1}, **workspace, kernel_table(isa), *executor, out.data() + at * info.vocab);
+                model->forward({&batch, 1}, **workspace, kernel_table(isa), counting, out.data() + at * info.vocab);
             REQUIRE_MESSAGE(s.ok(), s.message());
+            if (last_phases != nullptr) *last_phases = counting.phases;
         }
         return out;
     }
@@ -111,6 +128,29 @@ TEST_CASE("decoder: every family with every kind of weights, on every instructio
             CHECK_MESSAGE(distance <= (int8 ? 0.05 : 0.0), distance);
             if (int8) CHECK(distance > 0);
         }
+    }
+}
+
+TEST_CASE("decoder: a decoded token takes at most six parallel phases a layer, a prompt eight") {
+    for (const char* arch : {"llama", "qwen3", "phi3"}) {
+        CAPTURE(std::string(arch));
+        std::size_t phases[2][3] = {};  // [layers - 1]: one token, one token over several spans, a prompt
+        for (std::uint32_t layers = 1; layers <= 2; ++layers) {
+            ModelShape s;
+            s.arch = arch;
+            s.type = "Q4_0";
+            s.layers = layers;
+            s.heads = 8;
+            const Loaded model(ModelFile{s});
+            std::size_t* const count = phases[layers - 1];
+            model.logits(some_tokens(2, model.info.vocab), best_isa(), 1, 1024, count);
+            model.logits(some_tokens(601, model.info.vocab), best_isa(), 600, 1024, count + 1);
+            model.logits(some_tokens(600, model.info.vocab), best_isa(), 600, 1024, count + 2);
+        }
+        CHECK(phases[1][0] - phases[0][0] <= 5);
+        CHECK(phases[1][1] - phases[0][1] <= 6);
+        CHECK(phases[1][2] - phases[0][2] <= 8);
+        CHECK(phases[1][2] - phases[0][2] > 4);  // they are counted at all
     }
 }
 
