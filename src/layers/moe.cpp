@@ -76,7 +76,7 @@ public:
             if (spec_.shared_feed_forward == 0) return;
             float& weight = at<float>(layout_.slot_weight)[slots_ + t];
             weight =
-                w_.shared_router.empty() ? 1.0F : static_cast<float>(1 / (1 + det_exp(-static_cast<double>(weight))));
+                !spec_.shared_gated ? 1.0F : static_cast<float>(1 / (1 + det_exp(-static_cast<double>(weight))));
             at<std::uint32_t>(layout_.slot_token)[slots_ + t] = static_cast<std::uint32_t>(t);
         });
     }

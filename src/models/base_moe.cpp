@@ -57,6 +57,26 @@ Result<MoeSpec> base_moe_spec(const Hparams& h, const DecoderSpec& spec, MoeSpec
     return m;
 }
 
+Status shared_experts(const Hparams& h, MoeSpec& moe) {
+    HEARTH_ASSIGN(const auto count, h.metadata().get_uint(h.full("expert_shared_count")));
+    if (moe.shared_feed_forward != 0 || count.value_or(0) == 0) return {};
+    if (*count > kMaxWidth / moe.feed_forward)
+        return {Code::malformed, cat("metadata key '", h.full("expert_shared_count"), "' is ", *count,
+                                     ", expected at most ", kMaxWidth / moe.feed_forward)};
+    moe.shared_feed_forward = static_cast<std::uint32_t>(*count) * moe.feed_forward;
+    return {};
+}
+
+Status leading_dense_layers(const Hparams& h, DecoderSpec& spec) {
+    HEARTH_ASSIGN(const auto count, h.metadata().get_uint(h.full("leading_dense_block_count")));
+    if (count.value_or(0) > spec.layers)
+        return {Code::malformed, cat("metadata key '", h.full("leading_dense_block_count"), "' is ", *count,
+                                     ", expected at most ", spec.layers)};
+    for (std::uint32_t layer = 0; layer < spec.layers; ++layer)
+        spec.layer_has_experts.push_back(layer >= count.value_or(0));
+    return {};
+}
+
 Result<bool> has_experts(const Hparams& h) {
     HEARTH_ASSIGN(const auto experts, h.metadata().get_uint(h.full("expert_count")));
     return experts.value_or(0) != 0;

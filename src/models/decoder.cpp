@@ -198,11 +198,15 @@ void DecoderModel::add_to_stream(Pass& pass, const Linear& w, const LinearInput&
     });
 }
 
-void DecoderModel::norm_stream(Pass& pass, const std::vector<float>& weight, const LinearInput& in,
-                               ActivationNeeds needs) const {
+void DecoderModel::norm_token(const Pass& pass, const Norm& norm, const float* x, float* y) const {
+    pass.run.kernels.rms_norm(x, norm.weight.data(), spec_.norm_eps, spec_.embedding, y);
+    if (!norm.bias.empty()) pass.run.kernels.add_scaled(norm.bias.data(), 1, spec_.embedding, y);
+}
+
+void DecoderModel::norm_stream(Pass& pass, const Norm& norm, const LinearInput& in, ActivationNeeds needs) const {
     const std::size_t d = spec_.embedding;
     each_token(pass, d, [&](std::size_t t) {
-        pass.run.kernels.rms_norm(pass.hidden + t * d, weight.data(), spec_.norm_eps, d, pass.normed + t * d);
+        norm_token(pass, norm, pass.hidden + t * d, pass.normed + t * d);
         quantize_token(pass.run, in, needs, t);
     });
 }
@@ -216,7 +220,8 @@ void DecoderModel::run_layer(Pass& pass, std::size_t index) const {
     const LinearInput attn_in = pass.input(pass.normed, spec_.embedding, tokens);
     norm_stream(pass, l.attn_norm, attn_in, attn_needs_);
     project_heads(pass, index, attn_in);
-    const AttentionSpec attn{spec_.heads, spec_.attention_scale, 0, 0, nullptr};
+    const AttentionSpec attn{spec_.heads, spec_.attention_scale, 0, spec_.windows.empty() ? 0 : spec_.windows[index],
+                             l.sinks.empty() ? nullptr : l.sinks.data()};
     attention(run, attn, index, pass.w.tokens, pass.qkv, pass.qkv_stride, pass.attended, pass.w.partials.as<float>());
     const LinearInput o_in = pass.input(pass.attended, std::size_t{spec_.heads} * spec_.value_dim, tokens);
     each_token(pass, o_in.k, [&](std::size_t t) { quantize_token(run, o_in, o_needs_, t); });
@@ -287,38 +292,51 @@ void DecoderModel::project_heads(Pass& pass, std::size_t index, const LinearInpu
             spec_.key_dim == spec_.value_dim || (pass.v_offset % unit == 0 && unit % spec_.value_dim == 0);
         qkv.add(l.qkv, pass.qkv, pass.qkv_stride, fits ? unit : l.qkv.rows());
     }
+    if (spec_.qk_norm == QkNorm::projection) {  // which needs all heads before it can finish one
+        qkv.run(pass.run, in);
+        each_token(pass, pass.qkv_stride, [&](std::size_t t) {
+            float* const q = pass.qkv + t * pass.qkv_stride;
+            float* const k = q + pass.k_offset;
+            const std::size_t k_width = pass.v_offset - pass.k_offset;
+            pass.run.kernels.rms_norm(q, l.q_norm.data(), spec_.norm_eps, pass.k_offset, q);
+            pass.run.kernels.rms_norm(k, l.k_norm.data(), spec_.norm_eps, k_width, k);
+            finish_heads(pass, index, t, 0, pass.qkv_stride);
+        });
+        return;
+    }
     const std::size_t offsets[] = {0, pass.k_offset, pass.v_offset};
     qkv.run(pass.run, in, [&](std::size_t part, std::size_t first, std::size_t end, std::size_t) {
-        finish_heads(pass, index, offsets[part] + first, offsets[part] + end);
+        for (std::size_t t = 0; t < pass.tokens; ++t)
+            finish_heads(pass, index, t, offsets[part] + first, offsets[part] + end);
     });
 }
 
-// Columns [first, end) of q|k|v, whole heads.
-void DecoderModel::finish_heads(Pass& pass, std::size_t index, std::size_t first, std::size_t end) const {
+// Columns [first, end) of q|k|v of one token, whole heads.
+void DecoderModel::finish_heads(Pass& pass, std::size_t index, std::size_t t, std::size_t first,
+                                std::size_t end) const {
     const DecoderLayer& l = layers_[index];
     const KernelTable& k = pass.run.kernels;
     const std::size_t half = spec_.rope.dims / 2, dim = spec_.key_dim;
     const bool rotates =
         spec_.rope.kind != RopeKind::none && (spec_.layer_rotates.empty() || spec_.layer_rotates[index]);
     const RopeFn rotate = spec_.rope.kind == RopeKind::adjacent ? k.rope_adjacent : k.rope_halves;
-    for (std::size_t t = 0; t < pass.tokens; ++t) {
-        const BatchToken& token = pass.w.tokens[t];
-        const float* cos = pass.w.angles.as<float>() + t * 2 * half;
-        float* const row = pass.qkv + t * pass.qkv_stride;
-        std::size_t at = first;
-        for (; at < std::min(end, pass.v_offset); at += dim) {
-            const bool query = at < pass.k_offset;
-            float* const x = row + at;
-            if (spec_.qk_norm) k.rms_norm(x, (query ? l.q_norm : l.k_norm).data(), spec_.norm_eps, dim, x);
-            if (rotates) rotate(x, cos, cos + half, half);
-            if (!query)
-                kv_store_key(*token.kv, index, (at - pass.k_offset) / dim, token.position, x, k);
-            else if (spec_.query_temperature.beta != 0)
-                k.scale(x, query_temperature(token.position), dim);
-        }
-        for (; at < end; at += spec_.value_dim)
-            kv_store_value(*token.kv, index, (at - pass.v_offset) / spec_.value_dim, token.position, row + at, k);
+    const BatchToken& token = pass.w.tokens[t];
+    const float* cos = pass.w.angles.as<float>() + t * 2 * half;
+    float* const row = pass.qkv + t * pass.qkv_stride;
+    std::size_t at = first;
+    for (; at < std::min(end, pass.v_offset); at += dim) {
+        const bool query = at < pass.k_offset;
+        float* const x = row + at;
+        if (spec_.qk_norm == QkNorm::heads)
+            k.rms_norm(x, (query ? l.q_norm : l.k_norm).data(), spec_.norm_eps, dim, x);
+        if (rotates) rotate(x, cos, cos + half, half);
+        if (!query)
+            kv_store_key(*token.kv, index, (at - pass.k_offset) / dim, token.position, x, k);
+        else if (spec_.query_temperature.beta != 0)
+            k.scale(x, query_temperature(token.position), dim);
     }
+    for (; at < end; at += spec_.value_dim)
+        kv_store_value(*token.kv, index, (at - pass.v_offset) / spec_.value_dim, token.position, row + at, k);
 }
 
 float DecoderModel::query_temperature(std::size_t position) const {
@@ -332,8 +350,7 @@ void DecoderModel::write_logits(Pass& pass, float* logits) const {
     const std::size_t d = spec_.embedding;
     const LinearInput in = pass.input(pass.normed, d, rows.size());
     parallel_for(pass.run.executor, rows.size(), [&](std::size_t r, std::size_t) {
-        pass.run.kernels.rms_norm(pass.hidden + rows[r] * d, output_norm_.data(), spec_.norm_eps, d,
-                                  pass.normed + r * d);
+        norm_token(pass, output_norm_, pass.hidden + rows[r] * d, pass.normed + r * d);
         quantize_token(pass.run, in, output_needs_, r);
     });
     LinearRun output;

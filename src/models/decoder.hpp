@@ -13,12 +13,17 @@
 
 namespace hearth {
 
+struct NormInfo {
+    const TensorInfo *weight = nullptr, *bias = nullptr;
+};
+
 struct DecoderLayerTensors {
-    const TensorInfo* attn_norm = nullptr;
+    NormInfo attn_norm;
     MatrixInfo q, k, v, qkv;  // either q, k and v, or qkv with rows Q, K, V
     const TensorInfo *q_norm = nullptr, *k_norm = nullptr;
+    const TensorInfo* sinks = nullptr;
     MatrixInfo output;
-    const TensorInfo* ffn_norm = nullptr;
+    NormInfo ffn_norm;
     MatrixInfo gate, up, down;  // gate empty when up holds both; all empty in a layer of experts
     ExpertTensors experts;
 };
@@ -26,7 +31,7 @@ struct DecoderLayerTensors {
 struct DecoderTensors {
     const TensorInfo* embedding = nullptr;
     std::vector<DecoderLayerTensors> layers;
-    const TensorInfo* output_norm = nullptr;
+    NormInfo output_norm;
     MatrixInfo output;  // empty when tied to the embedding
 
     // Every matrix once, in file-independent order.
@@ -39,8 +44,13 @@ struct DecoderTensors {
     }
 };
 
+struct Norm {
+    std::vector<float> weight, bias;  // bias may be empty
+};
+
 struct DecoderLayer {
-    std::vector<float> attn_norm, q_norm, k_norm, ffn_norm;
+    Norm attn_norm, ffn_norm;
+    std::vector<float> q_norm, k_norm, sinks;
     Linear q, k, v, qkv, output, gate, up, down;
     std::unique_ptr<MoeWeights> experts;  // instead of gate, up and down
 };
@@ -62,10 +72,11 @@ private:
     void run_layer(Pass& pass, std::size_t layer) const;
     template <class F>
     void each_token(const Pass& pass, std::size_t width, F&& f) const;
-    void norm_stream(Pass& pass, const std::vector<float>& weight, const LinearInput& in, ActivationNeeds needs) const;
+    void norm_token(const Pass& pass, const Norm& norm, const float* x, float* y) const;
+    void norm_stream(Pass& pass, const Norm& norm, const LinearInput& in, ActivationNeeds needs) const;
     void add_to_stream(Pass& pass, const Linear& w, const LinearInput& in) const;
     void project_heads(Pass& pass, std::size_t layer, const LinearInput& in) const;
-    void finish_heads(Pass& pass, std::size_t layer, std::size_t first, std::size_t end) const;
+    void finish_heads(Pass& pass, std::size_t layer, std::size_t token, std::size_t first, std::size_t end) const;
     void activate(Pass& pass, const DecoderLayer& l, const LinearInput& in, const LinearInput& down_in) const;
     float query_temperature(std::size_t position) const;
     void write_logits(Pass& pass, float* logits) const;
@@ -75,7 +86,7 @@ private:
     std::vector<double> frequencies_, frequencies_long_;
     Linear embedding_, output_;  // embedding_ doubles as output when tied
     std::vector<DecoderLayer> layers_;
-    std::vector<float> output_norm_;
+    Norm output_norm_;
     std::size_t scratch_bytes_ = 0;  // per worker
     MoeForms moe_forms_;
     ActivationNeeds attn_needs_, o_needs_, ffn_needs_, down_needs_, output_needs_;

@@ -18,13 +18,23 @@ public:
             HEARTH_ASSIGN(auto layer, one(cat("blk.", i, "."), s_.has_experts(i)));
             out.layers.push_back(layer);
         }
-        HEARTH_ASSIGN(out.output_norm, t_.need("output_norm.weight", {s_.embedding}));
+        for (std::uint32_t i = 0; i < s_.extra_layers; ++i) t_.ignore_prefix(cat("blk.", s_.layers + i, "."));
+        HEARTH_ASSIGN(out.output_norm, norm("output_norm"));
         HEARTH_ASSIGN(out.output.weight, t_.want("output.weight", {s_.embedding, s_.vocab}));
         HEARTH_TRY(t_.extras(out.output, "output", {s_.embedding, s_.vocab}));  // the bias may come with a tied output too
         return out;
     }
 
 private:
+    Result<NormInfo> norm(const std::string& name) {
+        NormInfo n;
+        HEARTH_ASSIGN(n.weight, t_.need(name + ".weight", {s_.embedding}));
+        if (s_.norm_bias) {
+            HEARTH_ASSIGN(n.bias, t_.need(name + ".bias", {s_.embedding}));
+        }
+        return n;
+    }
+
     Result<MatrixInfo> matrix(const std::string& name, std::uint64_t k, std::uint64_t rows) {
         return t_.matrix(name, {k, rows});
     }
@@ -33,7 +43,7 @@ private:
         DecoderLayerTensors l;
         const std::uint64_t d = s_.embedding, q = std::uint64_t{s_.heads} * s_.key_dim,
                             k = std::uint64_t{s_.kv_heads} * s_.key_dim, v = std::uint64_t{s_.kv_heads} * s_.value_dim;
-        HEARTH_ASSIGN(l.attn_norm, t_.need(b + "attn_norm.weight", {d}));
+        HEARTH_ASSIGN(l.attn_norm, norm(b + "attn_norm"));
         if (t_.exists(b + "attn_qkv.weight")) {
             HEARTH_ASSIGN(l.qkv, matrix(b + "attn_qkv", d, q + k + v));
         } else {
@@ -41,12 +51,16 @@ private:
             HEARTH_ASSIGN(l.k, matrix(b + "attn_k", d, k));
             HEARTH_ASSIGN(l.v, matrix(b + "attn_v", d, v));
         }
-        if (s_.qk_norm) {
-            HEARTH_ASSIGN(l.q_norm, t_.need(b + "attn_q_norm.weight", {s_.key_dim}));
-            HEARTH_ASSIGN(l.k_norm, t_.need(b + "attn_k_norm.weight", {s_.key_dim}));
+        if (s_.qk_norm != QkNorm::none) {
+            const bool all = s_.qk_norm == QkNorm::projection;
+            HEARTH_ASSIGN(l.q_norm, t_.need(b + "attn_q_norm.weight", {all ? q : s_.key_dim}));
+            HEARTH_ASSIGN(l.k_norm, t_.need(b + "attn_k_norm.weight", {all ? k : s_.key_dim}));
+        }
+        if (s_.sinks) {
+            HEARTH_ASSIGN(l.sinks, t_.need(b + "attn_sinks.weight", {s_.heads}));
         }
         HEARTH_ASSIGN(l.output, matrix(b + "attn_output", std::uint64_t{s_.heads} * s_.value_dim, d));
-        HEARTH_ASSIGN(l.ffn_norm, t_.need(b + "ffn_norm.weight", {d}));
+        HEARTH_ASSIGN(l.ffn_norm, norm(b + s_.ffn_norm));
         if (experts) {
             HEARTH_ASSIGN(l.experts, find_experts(t_, s_, b));
             return l;
@@ -138,13 +152,19 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
         far.factors = spec_.rope_factors_long;
         frequencies_long_ = rope_frequencies(far);
     }
+    auto norm = [&](const NormInfo& n) -> Result<Norm> {
+        Norm loaded;
+        HEARTH_ASSIGN(loaded.weight, load_vector(context, n.weight));
+        HEARTH_ASSIGN(loaded.bias, load_vector(context, n.bias));
+        return loaded;
+    };
     auto matrix = [&](const MatrixInfo& m) { return Linear::load(context, m.weight, m.bias, m.scale); };
     const bool tied = tensors.output.weight == nullptr;
     HEARTH_ASSIGN(embedding_, Linear::load(context, tensors.embedding, tied ? tensors.output.bias : nullptr,
                                            tied ? tensors.output.scale : nullptr));
     for (const DecoderLayerTensors& t : tensors.layers) {
         DecoderLayer l;
-        HEARTH_ASSIGN(l.attn_norm, load_vector(context, t.attn_norm));
+        HEARTH_ASSIGN(l.attn_norm, norm(t.attn_norm));
         HEARTH_ASSIGN(l.q, matrix(t.q));
         HEARTH_ASSIGN(l.k, matrix(t.k));
         HEARTH_ASSIGN(l.v, matrix(t.v));
@@ -152,7 +172,8 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
         HEARTH_ASSIGN(l.q_norm, load_vector(context, t.q_norm));
         HEARTH_ASSIGN(l.k_norm, load_vector(context, t.k_norm));
         HEARTH_ASSIGN(l.output, matrix(t.output));
-        HEARTH_ASSIGN(l.ffn_norm, load_vector(context, t.ffn_norm));
+        HEARTH_ASSIGN(l.sinks, load_vector(context, t.sinks));
+        HEARTH_ASSIGN(l.ffn_norm, norm(t.ffn_norm));
         HEARTH_ASSIGN(l.gate, matrix(t.gate));
         HEARTH_ASSIGN(l.up, matrix(t.up));
         HEARTH_ASSIGN(l.down, matrix(t.down));
@@ -170,7 +191,7 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
         }
         layers_.push_back(std::move(l));
     }
-    HEARTH_ASSIGN(output_norm_, load_vector(context, tensors.output_norm));
+    HEARTH_ASSIGN(output_norm_, norm(tensors.output_norm));
     HEARTH_ASSIGN(output_, matrix(tensors.output));
     output_needs_.add(output_.empty() ? embedding_ : output_);
     return {};

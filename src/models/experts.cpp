@@ -16,7 +16,9 @@ Result<ExpertTensors> find_experts(TensorFinder& tensors, const DecoderSpec& spe
     }
     HEARTH_ASSIGN(t.down, tensors.matrix(prefix + "ffn_down_exps", {f, d, n}));
     if (shared == 0) return t;
-    HEARTH_ASSIGN(t.shared_router, tensors.want(prefix + "ffn_gate_inp_shexp.weight", {d}));
+    if (m.shared_gated) {
+        HEARTH_ASSIGN(t.shared_router, tensors.need(prefix + "ffn_gate_inp_shexp.weight", {d}));
+    }
     HEARTH_ASSIGN(t.shared_gate, tensors.matrix(prefix + "ffn_gate_shexp", {d, shared}));
     HEARTH_ASSIGN(t.shared_up, tensors.matrix(prefix + "ffn_up_shexp", {d, shared}));
     HEARTH_ASSIGN(t.shared_down, tensors.matrix(prefix + "ffn_down_shexp", {shared, d}));

@@ -14,6 +14,10 @@ Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, R
 // What the file says of its experts. `defaults` holds what the family does where the file is silent; a feed-forward width
 // of 0 in it means that an expert is as wide as the dense feed-forward.
 Result<MoeSpec> base_moe_spec(const Hparams& h, const DecoderSpec& spec, MoeSpec defaults);
+// The shared expert of files that give its width as a number of experts.
+Status shared_experts(const Hparams& h, MoeSpec& moe);
+// Layers without experts at the beginning.
+Status leading_dense_layers(const Hparams& h, DecoderSpec& spec);
 // For families that may be mixtures of experts.
 Result<bool> has_experts(const Hparams& h);
 

@@ -5,7 +5,7 @@ namespace hearth {
 
 Result<std::unique_ptr<Blueprint>> describe_qwen3moe(const Hparams& h, TensorFinder& tensors) {
     HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::halves));
-    spec.qk_norm = true;
+    spec.qk_norm = QkNorm::heads;
     MoeSpec moe;
     moe.normalize = true;
     HEARTH_ASSIGN(spec.moe, base_moe_spec(h, spec, moe));

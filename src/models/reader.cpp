@@ -91,6 +91,11 @@ Status TensorFinder::extras(MatrixInfo& m, const std::string& name, std::initial
     return {};
 }
 
+void TensorFinder::ignore_prefix(std::string_view prefix) {
+    for (const TensorInfo& t : source_.tensors())
+        if (t.name.starts_with(prefix)) used_.insert(t.name);
+}
+
 Status TensorFinder::all_used() const {
     for (const TensorInfo& t : source_.tensors())
         if (!used_.contains(t.name))

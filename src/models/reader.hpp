@@ -62,6 +62,7 @@ public:
     bool exists(const std::string& name) const { return source_.find(name) != nullptr; }
     // A tensor that this family knows and leaves alone.
     void ignore(const std::string& name) { used_.insert(name); }
+    void ignore_prefix(std::string_view prefix);
     // Error when the file has tensors that nobody asked for: computing without them would be silently wrong.
     Status all_used() const;
 

@@ -22,6 +22,13 @@ std::vector<Case> cases() {
         while (tokens.size() < (name == "llama-q4_k_m" ? 300 : 70)) tokens.push_back((tokens[tokens.size() / 2] * 7 + 5) % 259 + 3);
         list.push_back({name, shared_or_golden("families/" + name + ".gguf"), tokens});
     }
+    if (std::filesystem::exists(shared("families/gpt-oss-mxfp4.gguf"))) {  // windows, sinks, a clamped activation
+        std::vector<std::int32_t> tokens{1};
+        while (tokens.size() < 70) tokens.push_back((tokens.back() * 37 + 11) % 250 + 3);
+        list.push_back({"gpt-oss-mxfp4", shared("families/gpt-oss-mxfp4.gguf"), tokens});
+    } else {
+        skipped("exactness models", 1);
+    }
     if (std::filesystem::exists(shared("stories260K.gguf"))) {
         std::vector<std::int32_t> tokens{1};
         while (tokens.size() < 300) tokens.push_back((tokens.back() * 37 + 11) % 500 + 3);

@@ -15,7 +15,7 @@ struct Shape {
     MoeSpec spec;
     std::size_t k = 64;
     const char* types[3] = {"F32", "F32", "F32"};  // gate, up, down
-    bool biases = false, scales = false, fused = false, shared_router = true, selection_bias = false;
+    bool biases = false, scales = false, fused = false, selection_bias = false;
 };
 
 struct Stack {
@@ -60,7 +60,7 @@ public:
         forms.activated.add(weights.down);
         needs.add(weights.router);
         if (m.shared_feed_forward == 0) return;
-        if (s.shared_router) weights.shared_router = load(shared_router, "F32", s.k, 1, 1, false);
+        if (m.shared_gated) weights.shared_router = load(shared_router, "F32", s.k, 1, 1, false);
         weights.shared_gate = load(shared_gate, s.types[2], s.k, m.shared_feed_forward, 1, false);
         weights.shared_up = load(shared_up, s.types[0], s.k, m.shared_feed_forward, 1, false);
         weights.shared_down = load(shared_down, s.types[1], m.shared_feed_forward, s.k, 1, false);
@@ -140,7 +140,7 @@ public:
         }
         if (m.shared_feed_forward != 0)
             add(shared_gate, 0, shared_up, 0, shared_down, 0,
-                shape.shared_router ? 1 / (1 + std::exp(-shared_router.product(0, 0, x))) : 1.0);
+                shape.spec.shared_gated ? 1 / (1 + std::exp(-shared_router.product(0, 0, x))) : 1.0);
         return y;
     }
 
@@ -207,10 +207,11 @@ std::vector<Shape> float_shapes() {
     s = {};
     s.spec = spec_of(5, 3, 40, 56);  // rows that are not whole panels
     s.spec.gating = Gating::sigmoid;
+    s.spec.shared_gated = true;
     s.selection_bias = true;
     list.push_back(s);
     s.spec.normalize = true;
-    s.shared_router = false;
+    s.spec.shared_gated = false;
     s.fused = true;
     list.push_back(s);
     s = {};
@@ -415,6 +416,24 @@ TEST_CASE("moe: logits that are no numbers pick experts that exist and show in t
         else
             CHECK(y[i] == clean[i]);
     }
+}
+
+TEST_CASE("moe: sums go to the stream with a factor") {
+    Shape s;
+    s.spec = spec_of(8, 2, 24, 16);
+    Mixture m(s);
+    const auto x = m.inputs(5), before = m.inputs(5), y = m.run(x, 2);
+    const auto memory = std::make_shared<Memory>();
+    auto workspace = MoeWorkspace::make(memory, s.spec, m.forms, s.k, 5);
+    REQUIRE(workspace.ok());
+    Workers threads(3, moe_scratch_bytes());
+    auto stream = before;
+    std::vector<float> sums(x.size());
+    const LinearInput input{x.data(), nullptr, nullptr, 5, s.k};
+    moe_feed_forward(threads.run(kernel_table(best_isa())), s.spec, m.weights, *workspace, input,
+                     {sums.data(), stream.data(), 0.6F});
+    check_same(sums, y);
+    for (std::size_t i = 0; i < y.size(); ++i) CHECK(stream[i] == std::fma(0.6F, y[i], before[i]));
 }
 
 TEST_CASE("moe: a workspace is charged to the budget and refused beyond it") {

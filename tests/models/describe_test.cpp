@@ -323,6 +323,41 @@ TEST_CASE("describe: keys of experts") {
     }
 }
 
+TEST_CASE("describe: keys of single families with experts") {
+    ModelShape s;
+    s.type = "Q8_0";
+    s.layers = 3;
+    const auto u = [](std::uint64_t n) { return MetaValue(n); };
+    s.arch = "glm4moe";
+    const ModelFile glm(s);
+    check_refused(glm, key(glm, "nextn_predict_layers", u(3), Code::malformed, {"is 3", "less than"}));
+    check_refused(glm, key(glm, "leading_dense_block_count", u(4), Code::malformed, {"is 4", "at most 3"}));
+    check_refused(glm, key(glm, "expert_shared_count", u(UINT64_MAX), Code::malformed, {"at most"}));
+    check_refused(glm, {"two shared experts in the key, one in the tensors",
+                        [&](ModelFile& f) { f.set("expert_shared_count", std::uint64_t{2}); },
+                        Code::malformed, Trouble::tensor, {"ffn_gate_shexp"}});
+    // Layers that predict further tokens are left alone, whatever they hold.
+    ModelFile predicts = glm;
+    predicts.set("nextn_predict_layers", std::uint64_t{1});
+    predicts.add_floats("blk.2.nextn.enorm.weight", std::vector<float>(256));
+    const Outcome out = describe(predicts);
+    REQUIRE_MESSAGE(out.status.ok(), out.status.message());
+    CHECK(out.info.layers == 2);
+    CHECK(out.info.weight_bytes < describe(glm).info.weight_bytes);
+    s.arch = "gpt-oss";
+    const ModelFile oss(s);
+    check_refused(oss, key(oss, "attention.sliding_window", u(0), Code::malformed, {"is 0"}));
+    check_refused(oss, {"no window", [&](ModelFile& f) { f.keys.erase(f.key("attention.sliding_window")); },
+                        Code::malformed, Trouble::key, {"sliding_window", "missing"}});
+    s.arch = "qwen2moe";
+    const ModelFile qwen(s);
+    check_refused(qwen, {"no shared width", [&](ModelFile& f) { f.keys.erase(f.key("expert_shared_feed_forward_length")); },
+                         Code::malformed, Trouble::key, {"expert_shared_feed_forward_length", "missing"}});
+    check_refused(qwen, {"a shared bias that nobody adds",
+                         [&](ModelFile& f) { f.add_floats("blk.0.ffn_gate_inp_shexp.bias", {1.0F}); },
+                         Code::unsupported, Trouble::tensor, {"ffn_gate_inp_shexp.bias"}});
+}
+
 TEST_CASE("describe: a decoded token reads the experts that it uses") {
     ModelShape s;
     s.type = "Q8_0";

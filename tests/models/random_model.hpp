@@ -17,7 +17,9 @@
 
 namespace hearth::test {
 
-inline constexpr const char* kArchitectures[] = {"granite", "llama", "mistral3", "phi3", "qwen2", "qwen3", "qwen3moe", "smollm3"};
+inline constexpr const char* kArchitectures[] = {"glm4moe",  "gpt-oss", "granite", "granitemoe", "llama",
+                                                 "mistral3", "olmoe",   "phi3",    "phimoe",     "qwen2",
+                                                 "qwen2moe", "qwen3",   "qwen3moe", "smollm3"};
 
 struct ModelShape {
     std::string arch = "llama";
@@ -29,7 +31,8 @@ struct ModelShape {
     std::uint64_t experts = 0, used = 2;  // for llama; other mixtures of experts always have some
 
     bool is(std::initializer_list<std::string_view> names) const { return std::find(names.begin(), names.end(), arch) != names.end(); }
-    bool moe() const { return experts != 0 || is({"qwen3moe"}); }
+    bool moe() const { return experts != 0 || is({"glm4moe", "gpt-oss", "granitemoe", "olmoe", "phimoe", "qwen2moe", "qwen3moe"}); }
+    bool two_factors() const { return is({"phi3", "phimoe"}); }
 };
 
 class ModelFile {
@@ -48,13 +51,14 @@ public:
         metadata();
         vocabulary();
         matrix("token_embd", s_.embd, s_.vocab, 1);
-        vector("output_norm.weight", s_.embd, 1);
+        norm("output_norm");
         if (!s_.tied) matrix("output", s_.embd, s_.vocab);
         for (std::uint64_t i = 0; i < s_.layers; ++i) layer(cat("blk.", i, "."));
         if (s_.factors) {
-            const bool two = s_.arch == "phi3";
-            vector(two ? "rope_factors_short.weight" : "rope_freqs.weight", head_ / 2, 1.5F);
-            if (two) vector("rope_factors_long.weight", head_ / 2, 3);
+            const bool two = s_.two_factors();
+            const std::uint64_t pairs = s_.arch == "glm4moe" ? head_ / 4 : head_ / 2;
+            vector(two ? "rope_factors_short.weight" : "rope_freqs.weight", pairs, 1.5F);
+            if (two) vector("rope_factors_long.weight", pairs, 3);
         }
     }
 
@@ -135,6 +139,16 @@ private:
             set("expert_count", s_.experts);
             set("expert_used_count", s_.used);
             set("expert_feed_forward_length", s_.ffn);
+            if (s_.is({"qwen2moe", "granitemoe"})) set("expert_shared_feed_forward_length", s_.ffn);
+            if (s_.arch == "glm4moe") {
+                set("expert_shared_count", std::uint64_t{1});
+                set("leading_dense_block_count", std::uint64_t{1});
+                set("expert_gating_func", std::uint64_t{2});
+                set("expert_weights_norm", true);
+                set("expert_weights_scale", 1.5);
+                set("rope.dimension_count", head_ / 2);
+            }
+            if (s_.arch == "gpt-oss") set("attention.sliding_window", std::uint64_t{8});
         }
         if (s_.arch == "mistral3") {
             set("attention.key_length", head_);
@@ -146,8 +160,8 @@ private:
             set("rope.scaling.yarn_log_multiplier", 1.0);
             set("attention.temperature_scale", 0.1);
         }
-        if (s_.arch == "phi3") set("rope.scaling.original_context_length", std::max<std::uint64_t>(1, s_.context / 8));
-        if (s_.arch == "granite") {
+        if (s_.two_factors()) set("rope.scaling.original_context_length", std::max<std::uint64_t>(1, s_.context / 8));
+        if (s_.is({"granite", "granitemoe"})) {
             set("attention.scale", 0.1);
             set("embedding_scale", 3.0);
             set("residual_scale", 0.5);
@@ -179,7 +193,7 @@ private:
 
     void layer(const std::string& at) {
         const std::uint64_t q = s_.heads * head_, kv = s_.kv_heads * head_;
-        vector(at + "attn_norm.weight", s_.embd, 1);
+        norm(at + "attn_norm");
         if (s_.arch == "phi3") {
             matrix(at + "attn_qkv", s_.embd, q + 2 * kv);
         } else {
@@ -187,18 +201,24 @@ private:
             matrix(at + "attn_k", s_.embd, kv);
             matrix(at + "attn_v", s_.embd, kv);
         }
-        if (s_.arch == "qwen2") {
+        if (s_.is({"glm4moe", "gpt-oss", "phimoe", "qwen2", "qwen2moe"})) {
             vector(at + "attn_q.bias", q, 0);
             vector(at + "attn_k.bias", kv, 0);
             vector(at + "attn_v.bias", kv, 0);
         }
-        if (s_.is({"qwen3", "qwen3moe"})) {
+        if (s_.arch == "olmoe") {
+            vector(at + "attn_q_norm.weight", q, 1);
+            vector(at + "attn_k_norm.weight", kv, 1);
+        }
+        if (s_.arch == "gpt-oss") vector(at + "attn_sinks.weight", s_.heads, 0);
+        if (s_.is({"glm4moe", "qwen3", "qwen3moe"})) {
             vector(at + "attn_q_norm.weight", head_, 1);
             vector(at + "attn_k_norm.weight", head_, 1);
         }
         matrix(at + "attn_output", q, s_.embd);
-        vector(at + "ffn_norm.weight", s_.embd, 1);
-        if (s_.moe()) return experts(at);
+        if (s_.is({"gpt-oss", "phimoe"})) vector(at + "attn_output.bias", s_.embd, 0);
+        norm(at + (s_.is({"gpt-oss", "glm4moe"}) ? "post_attention_norm" : "ffn_norm"));
+        if (s_.moe() && !(s_.arch == "glm4moe" && at == "blk.0.")) return experts(at);
         if (s_.arch != "phi3") matrix(at + "ffn_gate", s_.embd, s_.ffn);
         matrix(at + "ffn_up", s_.embd, s_.arch == "phi3" ? 2 * s_.ffn : s_.ffn);
         matrix(at + "ffn_down", s_.ffn, s_.embd);
@@ -209,10 +229,24 @@ private:
         stack(at + "ffn_gate_exps", s_.embd, s_.ffn);
         stack(at + "ffn_up_exps", s_.embd, s_.ffn);
         stack(at + "ffn_down_exps", s_.ffn, s_.embd);
+        if (s_.arch == "gpt-oss") vector(at + "ffn_gate_inp.bias", s_.experts, 0);
+        if (s_.arch == "glm4moe") vector(at + "exp_probs_b.bias", s_.experts, 0);
+        if (!s_.is({"glm4moe", "granitemoe", "qwen2moe"})) return;
+        if (s_.arch == "qwen2moe") vector(at + "ffn_gate_inp_shexp.weight", s_.embd, 0);
+        matrix(at + "ffn_gate_shexp", s_.embd, s_.ffn);
+        matrix(at + "ffn_up_shexp", s_.embd, s_.ffn);
+        matrix(at + "ffn_down_shexp", s_.ffn, s_.embd);
     }
     void stack(const std::string& name, std::uint64_t in, std::uint64_t out) {
         matrix(name, in, out * s_.experts);
         tensors.back().shape = {in, out, s_.experts};
+        if (s_.arch != "gpt-oss") return;
+        add_floats(name + ".bias", draws_.many(out * s_.experts, 0.2F));
+        tensors.back().shape = {out, s_.experts};
+    }
+    void norm(const std::string& name) {
+        vector(name + ".weight", s_.embd, 1);
+        if (s_.arch == "phimoe") vector(name + ".bias", s_.embd, 0);
     }
 
     void matrix(const std::string& name, std::uint64_t in, std::uint64_t out, float limit = 0) {

@@ -37,6 +37,7 @@ struct MoeSpec {
     std::uint32_t used = 0;                 // for each token
     std::uint32_t feed_forward = 0;         // width of an expert
     std::uint32_t shared_feed_forward = 0;  // width of the expert that every token passes; 0: none
+    bool shared_gated = false;              // its weight is a sigmoid of its own router; else 1
     Gating gating = Gating::softmax;
     bool normalize = false;  // weights are divided by their sum, or kLeastWeightSum where that is larger
     float scale = 1;         // of the weights, after that
@@ -52,7 +53,7 @@ struct MoeWeights {
     Linear gate, up, down;                  // {k, feed_forward, experts} and {feed_forward, k, experts}
     Linear gate_up;                         // instead of gate and up: matrix 2e is the gate of expert e, 2e + 1 its up
     Linear shared_gate, shared_up, shared_down;
-    Linear shared_router;                   // {k, 1}: the shared expert's weight is its sigmoid; empty: 1
+    Linear shared_router;                   // {k, 1} with shared_gated
 };
 
 // The experts of one token, ascending, and their weights. Scores are logits for softmax without bias or groups,

@@ -10,8 +10,16 @@
 
 namespace hearth {
 
+// RMS norm of queries and keys before rotation.
+enum class QkNorm : int {
+    none,
+    heads,       // of every head
+    projection,  // of all heads together
+};
+
 struct DecoderSpec {
     std::uint32_t layers = 0;
+    std::uint32_t extra_layers = 0;  // that follow them in the file and are left alone (predictors of further tokens)
     std::uint32_t embedding = 0;   // width of the residual stream
     std::uint32_t heads = 0;       // of queries
     std::uint32_t kv_heads = 0;    // divides heads
@@ -38,7 +46,11 @@ struct DecoderSpec {
         double beta = 0, period = 1;
     } query_temperature;
 
-    bool qk_norm = false;          // RMS norm of every query and key head before rotation
+    QkNorm qk_norm = QkNorm::none;
+    bool norm_bias = false;        // the norms of the stream add a bias
+    const char* ffn_norm = "ffn_norm";  // what the file calls the norm before the feed-forward
+    std::vector<std::uint32_t> windows;  // [layers] keys that a query sees, itself included, 0: all; empty: all everywhere
+    bool sinks = false;            // every query head has a score that takes part in its softmax without a value
     bool gate_in_up = false;       // ffn_up holds gate rows, then up rows; there is no ffn_gate
 
     MoeSpec moe;                   // experts 0: every layer is dense
