@@ -154,6 +154,8 @@ typedef struct hearth_reader {
 
 HEARTH_API hearth_status hearth_model_options_init(hearth_model_options *options, size_t struct_size);
 /* Opens a GGUF file; of a split model any part (the others lie beside it). options may be null.
+ * Where the weights would not fit (the budget, or without one the memory that the machine leaves this process) it is
+ * refused before they are read: HEARTH_EBUDGET, HEARTH_ENOMEM.
  * A packed file (hearth_model_pack) is mapped and used in place: while the model is open it must not be changed or
  * truncated, which would change the weights or end the process with SIGBUS; replacing it by rename is fine. Its bytes
  * count against the memory budget. HEARTH_EUNSUPPORTED where it was packed by a version whose panels are laid out
@@ -280,7 +282,10 @@ typedef struct hearth_session_options {
 } hearth_session_options;
 
 HEARTH_API hearth_status hearth_session_options_init(hearth_session_options *options, size_t struct_size);
-/* Refused with HEARTH_EBUDGET where the cache at full context would not fit the budget. @since 0.1 */
+/* Refused before anything is allocated where cache and workspace at full context would not fit: with HEARTH_EBUDGET in
+ * the runtime's budget, or where there is none and no allocator of the host, with HEARTH_ENOMEM in the memory that the
+ * machine and the control groups leave this process. The sentence has the bytes needed, those there are, and the
+ * context that would fit. @since 0.1 */
 HEARTH_API hearth_status hearth_session_new(hearth_session **out, hearth_model *model, const hearth_session_options *options);
 HEARTH_API void hearth_session_free(hearth_session *session);
 /* Appends to the tokens; they are evaluated with the next eval or generation. HEARTH_ERANGE beyond the context or

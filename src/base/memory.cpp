@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -52,6 +53,18 @@ Status Budget::check(std::uint64_t bytes, std::string_view what) const {
     const std::uint64_t now = used();
     if (limit_ != 0 && (bytes > limit_ || now > limit_ - bytes)) return refusal(bytes, what, now, limit_);
     return {};
+}
+
+std::uint64_t Memory::left() const {
+    if (budget.limit() != 0) return budget.limit() - std::min(budget.limit(), budget.used());
+    return allocator.allocate != nullptr ? UINT64_MAX : available();
+}
+
+Status Memory::check(std::uint64_t bytes, std::string_view what) const {
+    if (budget.limit() != 0) return budget.check(bytes, what);
+    const std::uint64_t now = left();
+    if (bytes <= now) return {};
+    return {Code::out_of_memory, cat(what, " needs ", bytes, " bytes; this process may take ", now, " of the machine's memory")};
 }
 
 Result<Buffer> Buffer::make(std::shared_ptr<Memory> memory, std::size_t bytes, std::string_view what, Content content) {

@@ -26,7 +26,7 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
         if (context.in_place(t)) in_place += Arena::place_bytes(t.bytes);
     in_place = std::min(in_place, m->info_.weight_bytes);
     const std::string what = cat(name, ": the weights");
-    HEARTH_TRY(m->runtime_->memory()->budget.check(m->info_.weight_bytes, what));
+    HEARTH_TRY(m->runtime_->memory()->check(m->info_.weight_bytes, what));
     HEARTH_TRY(context.arena->charge(in_place, what));
     HEARTH_TRY(context.arena->reserve(m->info_.weight_bytes - in_place, what));
     context.progress = progress.report;
@@ -45,27 +45,40 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
 Status LoadedModel::forward(std::span<const SequenceBatch> batch, float* logits) {
     RunLimits wanted;
     wanted.workers = runtime_->executor().workers();
+    std::size_t context = 0;
     for (const SequenceBatch& s : batch) {
         wanted.tokens += s.tokens.size();
         wanted.positions = std::max(wanted.positions, s.position + s.tokens.size());
+        context = std::max(context, s.context);
     }
     if (workspace_ == nullptr || wanted.tokens > limits_.tokens || wanted.positions > limits_.positions) {
         // Depth grows with a conversation: by halves, so that it is not bought anew for every page.
         wanted.tokens = std::max(wanted.tokens, limits_.tokens);
-        wanted.positions = std::max(wanted.positions + wanted.positions / 2 + kSpan, limits_.positions);
+        const std::size_t ahead = std::min(wanted.positions + wanted.positions / 2 + kSpan, context);
+        wanted.positions = std::max({wanted.positions, ahead, limits_.positions});
         workspace_.reset();
         limits_ = {};
+        held_ = logits_.size();
         HEARTH_ASSIGN(workspace_, model_->make_workspace(wanted, runtime_->memory()));
         limits_ = wanted;
+        held_ = logits_.size() + model_->workspace_bytes(wanted);
     }
     return model_->forward(batch, *workspace_, runtime_->kernels(), runtime_->executor(), logits);
+}
+
+std::uint64_t LoadedModel::session_bytes(const KvLayout& layout, std::size_t context, std::size_t chunk) const {
+    const RunLimits limits{std::min(chunk, context), context, runtime_->executor().workers()};
+    const std::uint64_t passes = model_->workspace_bytes(limits) + info_.vocab * sizeof(float);
+    return KvCache::bytes_for(layout, context) + passes - std::min(passes, held_.load());
 }
 
 Result<float*> LoadedModel::logits_room(std::size_t rows) {
     const std::size_t bytes = rows * info_.vocab * sizeof(float);
     if (logits_.size() < bytes) {
+        held_ -= logits_.size();
         logits_ = Buffer();
         HEARTH_ASSIGN(logits_, Buffer::make(runtime_->memory(), bytes, "logits"));
+        held_ += bytes;
     }
     return logits_.as<float>();
 }

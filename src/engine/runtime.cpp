@@ -21,6 +21,7 @@ Result<std::shared_ptr<Runtime>> Runtime::make(const RuntimeOptions& options) {
     if ((options.allocator.allocate == nullptr) != (options.allocator.release == nullptr))
         return Status(Code::invalid_argument, "allocate and release must both be given or both be null");
     runtime->memory_ = std::make_shared<Memory>(options.allocator, options.memory_budget);
+    runtime->memory_->available = options.available;
     runtime->log_ = options.log;
     HEARTH_ASSIGN(runtime->executor_, make_executor(options.threads, options.runner));
     runtime->log_(LogLevel::info, cat("instruction set ", isa_info(runtime->isa_).name, ", ", runtime->executor_->workers(), " threads"));

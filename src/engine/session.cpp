@@ -17,8 +17,19 @@ Result<std::shared_ptr<Session>> Session::make(std::shared_ptr<LoadedModel> mode
         return Status(Code::out_of_range, cat("context is ", context, " tokens, expected at most ", std::size_t{1} << 31));
     auto layout = std::make_shared<const KvLayout>(KvLayout::make(options.kv, info.kv));
     const auto& memory = model->runtime()->memory();
-    HEARTH_TRY(memory->budget.check(KvCache::bytes_for(*layout, context), cat("the key-value cache of ", context, " tokens")));
     const std::size_t chunk = std::min(options.chunk != 0 ? options.chunk : kDefaultChunk, kMaxChunk);
+    const auto needed = [&](std::size_t tokens) { return model->session_bytes(*layout, tokens, chunk); };
+    const Status fits = memory->check(needed(context), cat("a session of ", context, " tokens (key-value cache and workspace)"));
+    if (!fits.ok()) {
+        // The most that would do, for who asks again.
+        std::size_t good = 0, bad = context;
+        for (const std::uint64_t left = memory->left(); bad - good > 1;) {
+            const std::size_t middle = good + (bad - good) / 2;
+            (needed(middle) <= left ? good : bad) = middle;
+        }
+        return Status(fits.code(), cat(fits.message(), "; ", good == 0 ? std::string("no context") : cat("a context of ", good, " tokens"),
+                                       " would fit"));
+    }
     return std::make_shared<Session>(model, Sequence(KvCache(layout, memory), info.vocab, context), chunk);
 }
 

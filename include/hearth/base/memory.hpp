@@ -36,12 +36,23 @@ private:
     std::atomic<std::uint64_t> used_{0};
 };
 
+// Bytes that this process could take of the machine's memory now, limits of control groups included; UINT64_MAX where
+// the system does not tell.
+std::uint64_t available_memory();
+
 // What every allocation of a runtime goes through; outlives all its buffers (shared ownership).
 struct Memory {
     Allocator allocator;
     Budget budget;
+    std::uint64_t (*available)() = available_memory;
     Memory() = default;
     Memory(Allocator a, std::uint64_t limit) : allocator(a), budget(limit) {}
+
+    // What may still be taken: the rest of the budget, or without one what the machine has. A host that brings its own
+    // allocator knows better than the machine's figures.
+    std::uint64_t left() const;
+    // Refuses with both figures when `bytes` for `what` are more than that.
+    Status check(std::uint64_t bytes, std::string_view what) const;
 };
 
 // A block of memory, aligned to 64 bytes, in huge pages where it is large and the system has them.

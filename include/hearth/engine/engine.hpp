@@ -29,6 +29,7 @@ struct RuntimeOptions {
     Allocator allocator;
     Logger log;
     HostRunner runner;
+    std::uint64_t (*available)() = available_memory;  // asked where there is no budget
 };
 
 // Threads, memory, kernels. Shareable; forward passes of all its models run one at a time.
@@ -74,6 +75,9 @@ public:
 
     // One pass; the runtime's lock must be held. Grows the workspace where needed. logits: rows of all sequences.
     Status forward(std::span<const SequenceBatch> batch, float* logits);
+    // Bytes that a conversation of `context` tokens takes beside the weights and what earlier passes hold already: the
+    // cache, the workspace of passes of up to `chunk` tokens, the logits of one token.
+    std::uint64_t session_bytes(const KvLayout& layout, std::size_t context, std::size_t chunk) const;
     // Room for `rows` rows of logits, reused from pass to pass; the runtime's lock must be held.
     Result<float*> logits_room(std::size_t rows);
 
@@ -87,6 +91,7 @@ private:
     std::unique_ptr<Model> model_;
     std::unique_ptr<Workspace> workspace_;
     RunLimits limits_;
+    std::atomic<std::uint64_t> held_{0};  // bytes of workspace_ and logits_, which sessions are planned with
     Buffer logits_;
 };
 
