@@ -196,7 +196,14 @@ public:
                     here_[w].store(false);
                 }
     }
-    void dismiss() { over_.store(true); }
+    // Waits for the helpers to leave, which they do at once; but not for threads that never come.
+    void dismiss() {
+        over_.store(true);
+        for (Patience patience(std::chrono::seconds(1)); std::ranges::any_of(here_, [](const auto& h) { return h.load(); });) {
+            if (!patience.wait()) return;
+            std::this_thread::yield();
+        }
+    }
 
 private:
     void help(std::size_t worker) {

@@ -189,15 +189,20 @@ void LinearRun::add_pair(const Linear& a, float* ya, const Linear& b, std::size_
     parts_[count_++] = {&a, &b, ya, yb, y_stride, rows, b_first, kLanes, 0, 0, 0};
 }
 
+// A few microseconds of a core's memory.
+constexpr std::size_t kChunkBytes = 65536;
+
 std::size_t LinearRun::plan(std::size_t workers) {
     // Small chunks, so that a slow core does not hold up the rest: workers take many at a time while there are many.
     std::size_t panels = 0;
     for (std::size_t i = 0; i < count_; ++i) panels += panels_of(parts_[i].rows);
-    const std::size_t rows = std::clamp<std::size_t>(panels / (workers * 32), 1, 4) * kLanes;
+    const std::size_t most = std::clamp<std::size_t>(panels / (workers * 32), 1, 4);
     std::size_t chunks = 0;
     for (std::size_t i = 0; i < count_; ++i) {
         Part& p = parts_[i];
         p.first_chunk = chunks;
+        const std::size_t panel_bytes = p.w->bytes() / std::max<std::size_t>(1, panels_of(p.w->rows()));
+        const std::size_t rows = std::clamp<std::size_t>(kChunkBytes / (panel_bytes + 1), 1, most) * kLanes;
         p.chunk_rows = (rows + p.unit - 1) / p.unit * p.unit;
         p.chunks = (p.rows + p.chunk_rows - 1) / p.chunk_rows;
         chunks += p.chunks;
