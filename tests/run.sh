@@ -154,13 +154,18 @@ emulated_tests="base codecs kernels layers models_brief capi_brief"
 aarch64() {
     # shellcheck disable=SC2046,SC2086
     configure_and_build aarch64 $(programs $emulated) && run_ctest aarch64 -R "$(only $emulated_tests)" || return 1
-    # The kernels' tests must have met the neon kernels, not the scalar ones only.
-    if qemu-aarch64 build/aarch64/bin/test_kernels -s --test-case='*equals scalar*' 2>/dev/null | grep -q 'isa.name := neon'; then
-        echo "RESULT passed the neon kernels ran"
-    else
-        echo "RESULT failed the neon kernels did not run"
-        return 1
-    fi
+    # The kernels' tests must have met the kernels of every Arm instruction set, not the scalar ones only.
+    met=$(qemu-aarch64 build/aarch64/bin/test_kernels -s --test-case='*equals scalar*' 2>/dev/null |
+        sed -n 's/.*isa\.name := \([a-z0-9]*\).*/\1/p' | sort -u | tr '\n' ' ')
+    for isa in neon dotprod i8mm; do
+        case " $met" in
+        *" $isa "*) echo "RESULT passed the $isa kernels ran" ;;
+        *)
+            echo "RESULT failed the $isa kernels did not run"
+            return 1
+            ;;
+        esac
+    done
 }
 
 tidy() {

@@ -4,6 +4,12 @@
 
 #include "hearth/base/cat.hpp"
 
+#if defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#endif
+
 namespace hearth {
 
 namespace {
@@ -27,7 +33,27 @@ bool cpu_has(std::string_view feature) {
 }
 constexpr std::string_view kProcessor = "x86";
 #elif defined(__aarch64__)
+// Features by the names that Linux gives them.
+#if defined(__APPLE__)
+bool cpu_has(std::string_view feature) {
+    const char* const name = feature == "asimddp" ? "hw.optional.arm.FEAT_DotProd"
+                             : feature == "i8mm"  ? "hw.optional.arm.FEAT_I8MM"
+                                                  : nullptr;
+    int value = 0;
+    std::size_t size = sizeof value;
+    return name != nullptr && sysctlbyname(name, &value, &size, nullptr, 0) == 0 && value != 0;
+}
+#elif defined(__linux__)
+bool cpu_has(std::string_view feature) {
+    // Numbers of asm/hwcap.h, which in older systems lacks the newer ones.
+    constexpr unsigned long asimddp = 1ul << 20, i8mm = 1ul << 13;
+    if (feature == "asimddp") return (getauxval(AT_HWCAP) & asimddp) != 0;
+    if (feature == "i8mm") return (getauxval(AT_HWCAP2) & i8mm) != 0;
+    return false;
+}
+#else
 bool cpu_has(std::string_view) { return false; }
+#endif
 constexpr std::string_view kProcessor = "arm";  // NEON is part of the architecture
 #else
 bool cpu_has(std::string_view) { return false; }

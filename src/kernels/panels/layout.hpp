@@ -33,6 +33,9 @@ template <std::size_t BlockBytes>
 // Q8_0, in twos: 8 units of q ^ 0x80, so unsigned.
 struct Q8_0 {
     static constexpr std::size_t kValues = 32, kBlock = 8 * kUnit, kBytes = kBlock + 2 * kRows;
+    [[gnu::always_inline]] static constexpr BlockPlace place(std::size_t b, std::size_t blocks) {
+        return in_twos<kBlock>(b, blocks);
+    }
 };
 // Q4_0, in twos: 4 units: unit g holds k = 4 g + i in the low nibbles, 16 + 4 g + i in the high ones, offset 8.
 struct Q4_0 {
@@ -96,11 +99,17 @@ struct Q5_K {
 struct Q6_K {
     static constexpr std::size_t kValues = 256;
     static constexpr std::size_t kScales = 0, kUnits = 256, kBlock = kUnits + 48 * kUnit, kBytes = kBlock + 2 * kRows;
+    [[gnu::always_inline]] static constexpr BlockPlace place(std::size_t b, std::size_t blocks) {
+        return in_twos<kBlock>(b, blocks);
+    }
 };
 // IQ4_XS, in twos: i8 scales as [sub-block][row], then 4 units as IQ4_NL for each sub-block.
 struct IQ4_XS {
     static constexpr std::size_t kValues = 256;
     static constexpr std::size_t kScales = 0, kUnits = 128, kBlock = kUnits + 32 * kUnit, kBytes = kBlock + 2 * kRows;
+    [[gnu::always_inline]] static constexpr BlockPlace place(std::size_t b, std::size_t blocks) {
+        return in_twos<kBlock>(b, blocks);
+    }
 };
 
 }  // namespace hearth::panel

@@ -87,5 +87,12 @@ HEARTH_SIMD f32x16 load_halves(const std::uint8_t* p) {
     return f32x16::load_f16(reinterpret_cast<const std::uint16_t*>(p));
 }
 
+// 2^(e - 128) of bytes e: the bits of a normal float, from e = 2 on larger than the others, which are those of a
+// subnormal.
+HEARTH_SIMD f32x16 load_e8m0_half(const std::uint8_t* p) {
+    const i32x16 e = i32x16::load_u8(p), one = i32x16::splat(1);
+    return from_bits(max(shl<23>(sub(e, one)), shl<21>(add(e, one))));
+}
+
 }  // namespace
 }  // namespace hearth::HEARTH_SIMD_ISA

@@ -14,11 +14,7 @@ struct CodesMXFP4 {
             if (kTable[i] != fp4_values[i] + kOffset) return false;
         return true;
     }());
-    // The bits of 2^(e - 128): those of a normal float, larger than the others from e = 2 on, and those of a subnormal.
-    HEARTH_SIMD static f32x16 scale(const std::uint8_t* scales) {
-        const i32x16 e = i32x16::load_u8(scales), one = i32x16::splat(1);
-        return from_bits(max(shl<23>(sub(e, one)), shl<21>(add(e, one))));
-    }
+    HEARTH_SIMD static f32x16 scale(const std::uint8_t* scales) { return load_e8m0_half(scales); }
     template <int G>
     HEARTH_SIMD static u8x64 codes(u8x64 nibbles, const std::uint8_t*) {
         return lookup(kTable, bits_down<4 * (G / 4), 15>(nibbles));

@@ -1,0 +1,7 @@
+#include "kernels/arm_dotprod/gemm_dots.inl"
+
+namespace hearth::HEARTH_SIMD_ISA {
+
+void gemm_q5_1(const GemmArgs& a) { block_gemm<DotsOf32<Nibbles<panel::Q5_1, 0>>>(a); }
+
+}  // namespace hearth::HEARTH_SIMD_ISA
