@@ -275,7 +275,7 @@ typedef struct hearth_session hearth_session;
 
 typedef struct hearth_session_options {
     size_t struct_size;
-    uint32_t context; /* tokens it can hold; 0: the model's context length */
+    uint32_t context; /* tokens it can hold; 0: the model's context length, or as much of it as memory holds */
     uint32_t kv;      /* HEARTH_KV_…: F16 (default); F32; Q8_0: int8 with a scale for each head's row, half of F16's memory */
     uint32_t chunk;   /* prompt tokens per step; 0: 512. Never changes a result. */
     uint32_t flags;   /* must be 0 */

@@ -62,7 +62,7 @@ Model ModelOptions::load(const Runtime& runtime) const {
 }
 
 void SessionOptions::add(CLI::App& app) {
-    app.add_option("--ctx", context, "tokens that prompt and answer may take together; 0: the model's context length");
+    app.add_option("--ctx", context, "tokens that prompt and answer may take together; 0: the model's context length, or what fits of it");
     app.add_option("--kv", kv, "type of the key/value cache: f16, f32 (twice its memory) or q8_0 (half)")
         ->check(CLI::IsMember({"f16", "f32", "q8_0"}))
         ->capture_default_str();

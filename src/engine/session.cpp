@@ -12,7 +12,7 @@ constexpr std::size_t kMaxChunk = 4096;  // beyond it a pass only costs memory
 
 Result<std::shared_ptr<Session>> Session::make(std::shared_ptr<LoadedModel> model, const SessionOptions& options) {
     const ModelInfo& info = model->info();
-    const std::size_t context = options.context != 0 ? options.context : info.context;
+    std::size_t context = options.context != 0 ? options.context : info.context;
     if (context > (std::size_t{1} << 31))
         return Status(Code::out_of_range, cat("context is ", context, " tokens, expected at most ", std::size_t{1} << 31));
     auto layout = std::make_shared<const KvLayout>(KvLayout::make(options.kv, info.kv));
@@ -27,8 +27,13 @@ Result<std::shared_ptr<Session>> Session::make(std::shared_ptr<LoadedModel> mode
             const std::size_t middle = good + (bad - good) / 2;
             (needed(middle) <= left ? good : bad) = middle;
         }
-        return Status(fits.code(), cat(fits.message(), "; ", good == 0 ? std::string("no context") : cat("a context of ", good, " tokens"),
-                                       " would fit"));
+        // Nobody asked for all of the model's context, which may be far more than is ever used.
+        if (options.context == 0 && good >= kSpan)
+            context = good / kSpan * kSpan;
+        else
+            return Status(fits.code(),
+                          cat(fits.message(), "; ", good == 0 ? std::string("no context") : cat("a context of ", good, " tokens"),
+                              " would fit"));
     }
     return std::make_shared<Session>(model, Sequence(KvCache(layout, memory), info.vocab, context), chunk);
 }

@@ -100,6 +100,27 @@ TEST_CASE("fit: a session counts cache, workspace and logits, and says what woul
     }
 }
 
+TEST_CASE("fit: a session that names no context takes what fits of the model's") {
+    ModelShape shape;
+    shape.context = 4096;
+    const auto bytes = ModelFile(shape).bytes();
+    machine = UINT64_MAX;
+    const auto model = loaded_by(runtime_of(0), bytes);
+    const KvLayout layout = KvLayout::make(KvType::f16, model->info().kv);
+    const auto context_with = [&](std::uint64_t left) -> std::size_t {
+        machine = left;
+        auto session = Session::make(model, SessionOptions{});
+        machine = UINT64_MAX;
+        return session.ok() ? (*session)->sequence().context() : 0;
+    };
+    CHECK(context_with(UINT64_MAX) == 4096);
+    CHECK(context_with(model->session_bytes(layout, 4096, 512)) == 4096);
+    CHECK(context_with(model->session_bytes(layout, 4096, 512) - 1) == 4096 - kSpan);
+    CHECK(context_with(model->session_bytes(layout, 700, 512)) == 768);  // the cache comes in pages
+    CHECK(context_with(model->session_bytes(layout, kSpan, 512)) == kSpan);
+    CHECK(context_with(model->session_bytes(layout, kSpan, 512) - 1) == 0);  // too little to be of use: refused
+}
+
 TEST_CASE("fit: a session that was let in by the budget runs to the end of its context") {
     ModelShape shape;
     shape.context = 4096;
