@@ -2,6 +2,14 @@
 
 #include <array>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
+#endif
+
 #include "hearth/base/cat.hpp"
 
 #if defined(__aarch64__) && defined(__APPLE__)
@@ -15,6 +23,32 @@ namespace hearth {
 namespace {
 
 #if defined(__x86_64__)
+// Bit `bit` of EAX or EDX of CPUID leaf 7 (Intel SDM volume 2A, CPUID).
+bool leaf7_eax(unsigned subleaf, unsigned bit) {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid_count(7, subleaf, &a, &b, &c, &d) != 0 && (a >> bit & 1) != 0;
+}
+bool leaf7_edx(unsigned subleaf, unsigned bit) {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid_count(7, subleaf, &a, &b, &c, &d) != 0 && (d >> bit & 1) != 0;
+}
+
+// The operating system saves tile registers (XCR0 bits 17 and 18) and lets this process use them. Linux wants to be
+// asked before the first use (Documentation/arch/x86/xstate.rst); its answer holds for all threads.
+bool tiles_granted() {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    if (__get_cpuid(1, &a, &b, &c, &d) == 0 || (c & bit_OSXSAVE) == 0) return false;
+    unsigned low = 0, high = 0;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    if ((low >> 17 & 3) != 3) return false;
+#if defined(__linux__) && defined(SYS_arch_prctl)
+    constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+    return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+    return false;  // no other system is known to grant them
+#endif
+}
+
 // __builtin_cpu_supports takes literals only, and checks the operating system's register support too.
 bool cpu_has(std::string_view feature) {
 #define HEARTH_FEATURE(name) \
@@ -27,6 +61,10 @@ bool cpu_has(std::string_view feature) {
     HEARTH_FEATURE(avx512dq);
     HEARTH_FEATURE(avx512vnni);
 #undef HEARTH_FEATURE
+    // Names that not every compiler knows.
+    if (feature == "avxvnni") return leaf7_eax(1, 4);
+    if (feature == "amx-tile") return leaf7_edx(0, 24);
+    if (feature == "amx-int8") return leaf7_edx(0, 25);
     // Every CPU with AVX2 has it, and GCC 10 does not know the name.
     if (feature == "f16c") return __builtin_cpu_supports("avx2") != 0;
     return false;
@@ -54,9 +92,11 @@ bool cpu_has(std::string_view feature) {
 #else
 bool cpu_has(std::string_view) { return false; }
 #endif
+bool tiles_granted() { return false; }
 constexpr std::string_view kProcessor = "arm";  // NEON is part of the architecture
 #else
 bool cpu_has(std::string_view) { return false; }
+bool tiles_granted() { return false; }
 constexpr std::string_view kProcessor = "other";
 #endif
 
@@ -70,9 +110,18 @@ bool runs_here(std::string_view features, std::string_view processor) {
     return true;
 }
 
+IsaInfo look_at(IsaInfo info, std::string_view processor) {
+    info.available = info.built && runs_here(info.needs, processor);
+    if (info.available && info.needs.find("amx-tile") != std::string_view::npos) {
+        info.available = tiles_granted();
+        info.refused = !info.available;
+    }
+    return info;
+}
+
 const auto& table() {
-#define HEARTH_ISA(name, features, processor, is_built) \
-    IsaInfo{Isa::name, #name, features, is_built != 0, is_built != 0 && runs_here(features, #processor)},
+#define HEARTH_ISA(name, features, processor, base, is_built) \
+    look_at({Isa::name, Isa::base, #name, features, is_built != 0, false, false}, #processor),
     static const std::array list{
 #include "hearth/isas.inc"
     };
@@ -100,6 +149,9 @@ Result<Isa> isa_by_name(std::string_view name) {
         if (i.available) known += cat(known.empty() ? "" : ", ", i.name);
         if (i.name != name) continue;
         if (!i.built) return Status(Code::isa_unavailable, cat("instruction set '", name, "' is not part of this build"));
+        if (i.refused)
+            return Status(Code::isa_unavailable,
+                          cat("instruction set '", name, "' needs tile registers, which the operating system does not grant"));
         if (!i.available)
             return Status(Code::isa_unavailable, cat("instruction set '", name, "' needs ", i.needs, ", which this CPU lacks"));
         return i.isa;

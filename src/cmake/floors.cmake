@@ -17,13 +17,17 @@ function(hearth_floor name)
   set_property(GLOBAL APPEND PROPERTY HEARTH_FLOORS hearth_${name})
 endfunction()
 
-# hearth_add_isa(avx512 PROCESSOR x86 DIR x86_avx512 FLAGS … CPU feature …): one instruction set. Its folder is
-# compiled with FLAGS; CPU names the features as __builtin_cpu_supports does (x86) or HWCAP does (arm).
-# Lines stand in the order in which kernels override each other.
+# hearth_add_isa(avx512 PROCESSOR x86 BASE avx2 DIR x86_avx512 FLAGS … CPU feature …): one instruction set. Its folder is
+# compiled with FLAGS; CPU names the features as __builtin_cpu_supports does (x86) or HWCAP does (arm). What it has no
+# kernel for runs with the kernels of BASE, a line above it, whose features it contains. Of those that a CPU can run the
+# last line is chosen.
 set_property(GLOBAL PROPERTY HEARTH_ISA_INC "")
 function(hearth_add_isa name)
-  cmake_parse_arguments(I "" "PROCESSOR;DIR" "FLAGS;CPU" ${ARGN})
+  cmake_parse_arguments(I "" "PROCESSOR;BASE;DIR" "FLAGS;CPU" ${ARGN})
   string(JOIN " " features ${I_CPU})
+  if(NOT I_BASE)
+    set(I_BASE ${name})
+  endif()
   set(built 0)
   if(I_PROCESSOR STREQUAL "any" OR I_PROCESSOR STREQUAL HEARTH_PROCESSOR)
     set(built 1)
@@ -41,5 +45,5 @@ function(hearth_add_isa name)
     set_property(GLOBAL APPEND PROPERTY HEARTH_KERNEL_OBJECTS hearth_kernels_${name})
   endif()
   set_property(GLOBAL APPEND_STRING PROPERTY HEARTH_ISA_INC
-               "HEARTH_ISA(${name}, \"${features}\", ${I_PROCESSOR}, ${built})\n")
+               "HEARTH_ISA(${name}, \"${features}\", ${I_PROCESSOR}, ${I_BASE}, ${built})\n")
 endfunction()

@@ -25,7 +25,12 @@ enum : std::size_t {
 }  // namespace op_index
 
 constexpr bool kBuilt[] = {
-#define HEARTH_ISA(name, features, processor, built) built != 0,
+#define HEARTH_ISA(name, features, processor, base, built) built != 0,
+#include "hearth/isas.inc"
+#undef HEARTH_ISA
+};
+constexpr Isa kBase[] = {
+#define HEARTH_ISA(name, features, processor, base, built) Isa::base,
 #include "hearth/isas.inc"
 #undef HEARTH_ISA
 };
@@ -41,10 +46,9 @@ struct Tables {
 constexpr Tables make_tables() {
     Tables t;
     for (std::size_t i = 0; i < kIsas; ++i) {
-        if (i > 0) {
-            t.table[i] = t.table[i - 1];
-            for (std::size_t op = 0; op < op_index::count; ++op) t.origin[i][op] = t.origin[i - 1][op];
-        }
+        const std::size_t base = index_of(kBase[i]);
+        t.table[i] = t.table[base];
+        for (std::size_t op = 0; op < op_index::count; ++op) t.origin[i][op] = t.origin[base][op];
         // Kernels of a set that this build lacks are declared and never named.
 #define HEARTH_KERNEL(isa, op)                    \
     if constexpr (kBuilt[index_of(Isa::isa)]) {   \

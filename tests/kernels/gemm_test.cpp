@@ -1,5 +1,6 @@
 // GEMM of every format: scalar against double, every instruction set against scalar to the bit.
 #include "kernels/weights.hpp"
+#include "support/emulation.hpp"
 
 namespace hearth::test {
 namespace {
@@ -52,6 +53,17 @@ struct Case {
     std::size_t y_stride;
 };
 
+// Those of ops.inc that are GEMMs.
+struct Gemm {
+    GemmFn KernelTable::*gemm;
+    std::string_view op;
+};
+template <class Fn>
+Gemm gemm_of(Fn KernelTable::*, std::string_view) {
+    return {nullptr, {}};
+}
+Gemm gemm_of(GemmFn KernelTable::*gemm, std::string_view op) { return {gemm, op}; }
+
 // Block counts; float formats reach over the pieces into which k may be cut.
 std::size_t some_k(const PanelFormat& f, Source& source) {
     static const std::size_t blocks[] = {1, 2, 3, 4, 5, 7, 8};
@@ -67,6 +79,29 @@ std::vector<Shape> shapes(const PanelFormat& f) {
     for (std::size_t rows = 1; rows <= 70; ++rows) list.push_back({rows, some_k(f, source), 1 + source.below(12)});
     for (std::size_t tokens = 1; tokens <= 40; ++tokens)
         list.push_back({1 + source.below(40), some_k(f, source), tokens});
+    return list;
+}
+
+// Fewer for kernels that run emulated: every step of a vector costs a trap, a tile does more at a time.
+std::vector<Shape> few_shapes(const PanelFormat& f, bool tiles) {
+    std::vector<Shape> list;
+    const std::size_t k = f.block_values;
+    if (tiles) {
+        const std::size_t blocks = 256 / k;
+        std::size_t i = 0;
+        for (const std::size_t tokens : {12u, 15u, 16u, 17u, 32u, 33u, 48u, 50u, 64u, 100u})
+            for (const std::size_t rows : {16u, 33u})
+                list.push_back({rows + i++ % 3, k * (1 + 7 * i % (3 * blocks)), tokens});
+        list.push_back({70, 256, 33});
+        list.push_back({96, 1024, 32});
+        list.push_back({5, 512, 529});
+        list.push_back({290, 256, 20});
+    } else {
+        for (std::size_t tokens = 1; tokens <= 8; ++tokens)
+            list.push_back({7 + 3 * tokens, k * (1 + tokens % 2), tokens});
+        list.push_back({16, k, 13});
+        list.push_back({3, 3 * k, 2});
+    }
     return list;
 }
 
@@ -89,10 +124,6 @@ void check_against_scalar(const PanelFormat& f, Weights weights, Values values) 
 }  // namespace
 
 TEST_CASE("gemm: every instruction set equals scalar to the bit") {
-    std::size_t absent = 0;
-    for (const IsaInfo& isa : isa_list())
-        if (isa.built && !isa.available) absent += panel_formats().size();
-    if (absent > 0) MESSAGE("SKIPPED " << absent << " kernels of instruction sets that this CPU lacks");
     for (const PanelFormat& f : panel_formats()) {
         CAPTURE(find_codec(f.codec)->name);
         check_against_scalar(f, Weights::plain, Values::normal);
@@ -102,7 +133,63 @@ TEST_CASE("gemm: every instruction set equals scalar to the bit") {
     }
 }
 
+TEST_CASE("gemm: kernels of instruction sets that this CPU lacks equal scalar to the bit, emulated") {
+    const struct {
+        Isa isa;
+        std::string_view op;
+    } lines[] = {
+#define HEARTH_KERNEL(isa, op) {Isa::isa, #op},
+#include "kernels/kernels.inc"
+#undef HEARTH_KERNEL
+    };
+    const Gemm gemms[] = {
+#define HEARTH_OP(name, type) gemm_of(&KernelTable::name, #name),
+#include "hearth/kernels/ops.inc"
+#undef HEARTH_OP
+    };
+    const Emulation on;
+    std::size_t native = 0, emulated = 0, impossible = 0;
+    for (const auto& line : lines) {
+        const IsaInfo& isa = isa_info(line.isa);
+        if (!isa.built || isa.isa == Isa::scalar) continue;
+        CAPTURE(isa.name);
+        CAPTURE(line.op);
+        const Execution how = execution(isa);
+        native += how == Execution::native;
+        impossible += how == Execution::impossible;
+        if (how != Execution::emulated) continue;
+        ++emulated;
+        std::size_t formats = 0;
+        for (const PanelFormat& f : panel_formats()) {
+            bool is_op = false;
+            for (const auto& g : gemms) is_op = is_op || (g.op == line.op && g.gemm == f.gemm);
+            if (!is_op) continue;
+            ++formats;
+            const bool tiles = isa.needs.find("amx") != std::string_view::npos;
+            const std::size_t before = tiles ? on.tile_products() : on.vector_products();
+            std::uint32_t seed = 100;
+            for (const Shape& shape : few_shapes(f, tiles)) {
+                CAPTURE(shape.rows);
+                CAPTURE(shape.k);
+                CAPTURE(shape.tokens);
+                const bool extreme = ++seed % 2 != 0;
+                Case c(f, shape, extreme ? Weights::extreme : Weights::plain,
+                       extreme ? (seed % 4 == 1 ? Values::wide : Values::special)
+                               : (seed % 4 == 0 ? Values::normal : Values::subnormal),
+                       seed);
+                check_same(c.run(kernel_table(isa.isa)), c.run(kernel_table(Isa::scalar)));
+            }
+            const std::size_t trapped = (tiles ? on.tile_products() : on.vector_products()) - before;
+            CHECK_MESSAGE(trapped > 0, "nothing of it ran");
+        }
+        CHECK_MESSAGE(formats == 1, "only GEMM kernels are emulated");
+    }
+    MESSAGE(native << " kernels ran natively, " << emulated << " emulated");
+    if (impossible > 0) MESSAGE("SKIPPED " << impossible << " kernels that this CPU can neither run nor emulate");
+}
+
 TEST_CASE("gemm: the largest sums do not wrap or saturate") {
+    const Emulation on;
     // All codes at one end against all activations at one end, over many blocks.
     for (const PanelFormat& f : panel_formats()) {
         if (f.activation == Activation::f32) continue;
@@ -148,11 +235,13 @@ TEST_CASE("gemm: the largest sums do not wrap or saturate") {
                 double want = 0;
                 for (float v : values) want += static_cast<double>(v) * q;
                 for (const IsaInfo& isa : isa_list()) {
-                    if (!isa.available) continue;
+                    if (execution(isa) == Execution::impossible) continue;
                     CAPTURE(isa.name);
-                    std::vector<float> y(17);
-                    (kernel_table(isa.isa).*
-                     f.gemm)({panels.data(), f.panel_bytes(k), 17, k, x.data(), x.size(), 1, y.data(), 17});
+                    // The same token over and over, so that tiles are full where there are some.
+                    const std::size_t tokens = isa.needs.find("amx") != std::string_view::npos ? 33 : 1;
+                    std::vector<float> y(17 * tokens);
+                    GemmArgs args{panels.data(), f.panel_bytes(k), 17, k, x.data(), 0, tokens, y.data(), 17};
+                    (kernel_table(isa.isa).*f.gemm)(args);
                     for (float v : y) CHECK(std::fabs(v - want) <= 1e-6 * std::fabs(want));
                 }
             }

@@ -156,6 +156,40 @@ TEST_CASE("decoder: a decoded token takes at most six parallel phases a layer, a
     }
 }
 
+TEST_CASE("decoder: instruction sets that this CPU lacks give the same logits, emulated") {
+    for (const IsaInfo& isa : isa_list()) {
+        if (!isa.built || isa.isa == Isa::scalar || isa.available) continue;
+        if (execution(isa) == Execution::impossible) {
+            MESSAGE("SKIPPED 1 instruction set that this CPU can neither run nor emulate: " << isa.name);
+            continue;
+        }
+        CAPTURE(isa.name);
+        const Emulation on;
+        const bool tiles = isa.needs.find("amx") != std::string_view::npos;
+        std::size_t before = 0;
+        for (const char* type : {"Q8_0", "Q4_0", "Q4_K", "Q5_K", "Q6_K"}) {
+            CAPTURE(std::string(type));
+            ModelShape s;
+            s.type = type;
+            s.layers = 1;
+            s.ffn = 256;
+            s.vocab = 270;
+            s.seed = static_cast<std::uint64_t>(type[1]) + 40;
+            const Loaded model(ModelFile(s), tiles ? 2 : 1);
+            // A vector's product is a trap each, a tile's does 512 times as much.
+            const auto tokens = some_tokens(tiles ? 50 : 1, model.info.vocab);
+            const auto reference = model.logits(tokens, Isa::scalar);
+            check_same(model.logits(tokens, isa.isa), reference);
+            if (tiles) check_same(model.logits(tokens, isa.isa, 33), reference);
+            const std::size_t now = tiles ? on.tile_products() : on.vector_products();
+            CHECK_MESSAGE(now > before, "none of its kernels ran");
+            before = now;
+        }
+        const std::string what = tiles ? " tile products" : " vector products";
+        MESSAGE(isa.name << ": " << before << what << " emulated");
+    }
+}
+
 TEST_CASE("decoder: announced and allocated weights agree, tied or not, for every storage type") {
     for (const Codec& codec : codec_list()) {
         for (const bool tied : {false, true}) {

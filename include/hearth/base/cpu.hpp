@@ -1,4 +1,4 @@
-// Instruction sets as named bundles. Each later one on the same architecture contains the earlier ones.
+// Instruction sets as named bundles, each on top of another one whose instructions it contains.
 #pragma once
 
 #include <span>
@@ -9,8 +9,8 @@
 
 namespace hearth {
 
-// In the order in which kernels override each other; the list is that of the hearth_add_isa lines in src/CMakeLists.txt.
-#define HEARTH_ISA(name, features, processor, built) name,
+// From the slowest to the fastest of a processor; the list is that of the hearth_add_isa lines in src/CMakeLists.txt.
+#define HEARTH_ISA(name, features, processor, base, built) name,
 enum class Isa : int {
 #include "hearth/isas.inc"
 };
@@ -18,10 +18,12 @@ enum class Isa : int {
 
 struct IsaInfo {
     Isa isa;
+    Isa base;  // the set whose kernels serve where this one has none; scalar's is itself
     std::string_view name;
     std::string_view needs;  // CPU features, for messages
     bool built;              // this library contains its kernels
-    bool available;          // and this CPU can run them
+    bool available;          // and they run here
+    bool refused;            // the CPU could, the operating system does not grant its registers
 };
 
 std::span<const IsaInfo> isa_list();

@@ -1,0 +1,3 @@
+#include "kernels/x86_avx2vnni/simd.hpp"
+
+#include "kernels/portable/gemm_q4_1.inl"
