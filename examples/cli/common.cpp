@@ -37,7 +37,9 @@ void ModelOptions::add(CLI::App& app, bool required) {
     auto* model = app.add_option("MODEL", path, "a GGUF file; of a split model any part");
     if (required) model->required();
     app.add_option("--threads", threads, "number of threads; 0: as many as this process may use cores");
-    app.add_option("--isa", isa, "instruction set: auto, scalar, avx2, avx2vnni, avx512, neon; results are the same with each");
+    app.add_option("--isa", isa,
+                   "instruction set: auto, scalar, avx2, avx2vnni, avx512, amx, neon, dotprod, i8mm; results are the "
+                   "same with each");
 }
 
 Runtime ModelOptions::runtime() const {

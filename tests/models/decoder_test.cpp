@@ -169,6 +169,8 @@ TEST_CASE("decoder: instruction sets that this CPU lacks give the same logits, e
         std::size_t before = 0;
         for (const char* type : {"Q8_0", "Q4_0", "Q4_K", "Q5_K", "Q6_K"}) {
             CAPTURE(std::string(type));
+            const GemmFn KernelTable::*gemm = find_panel_format(find_codec(type)->id)->gemm;
+            if (kernel_table(isa.isa).*gemm == kernel_table(isa.base).*gemm) continue;  // has none of its own
             ModelShape s;
             s.type = type;
             s.layers = 1;
@@ -185,6 +187,7 @@ TEST_CASE("decoder: instruction sets that this CPU lacks give the same logits, e
             CHECK_MESSAGE(now > before, "none of its kernels ran");
             before = now;
         }
+        CHECK(before > 0);
         const std::string what = tiles ? " tile products" : " vector products";
         MESSAGE(isa.name << ": " << before << what << " emulated");
     }

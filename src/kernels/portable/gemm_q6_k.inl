@@ -1,4 +1,5 @@
 // GEMM with Q6_K panels. The codes stay unsigned; their offset of 32 comes off through the sums of the activations.
+#include "kernels/portable/codes_k.inl"
 #include "kernels/portable/gemm_blocks.inl"
 
 namespace hearth::HEARTH_SIMD_ISA {
@@ -19,9 +20,7 @@ struct FormatQ6_K {
     template <std::size_t H, int S, std::size_t T>
     HEARTH_SIMD static void add_codes(const std::uint8_t* block, std::size_t g, const ActQ8x256* const (&x)[T],
                                       small_dot (&dot)[T]) {
-        const std::uint8_t* const units = block + Layout::kUnits + (24 * H + 3 * g) * panel::kUnit;
-        const u8x64 low = bits_down<4 * (S / 2), 15>(u8x64::load(units + (1 + S % 2) * panel::kUnit));
-        const u8x64 w = or_(low, move_bits<4 - 2 * S, 48>(u8x64::load(units)));
+        const u8x64 w = CodesQ6_K::codes<4 * static_cast<int>(H) + S>(block, g);
         for (std::size_t t = 0; t < T; ++t) dot[t] = step(dot[t], w, x[t]->q + 128 * H + 32 * S + 4 * g);
     }
 

@@ -1,4 +1,5 @@
 // The 16-lane machine on AVX-512: one zmm register per value. Contract of every function: portable/simd_contract.hpp.
+// Sets that build on it define HEARTH_SIMD_ISA first.
 #pragma once
 
 // GCC 12 warns of its own _mm512_undefined_ps() wherever an intrinsic is inlined (GCC bug 105593).
@@ -13,9 +14,11 @@
 
 #include "kernels/portable/simd_contract.hpp"
 
+#ifndef HEARTH_SIMD_ISA
 #define HEARTH_SIMD_ISA avx512
+#endif
 
-namespace hearth::avx512 {
+namespace hearth::HEARTH_SIMD_ISA {
 namespace {
 
 HEARTH_SIMD __mmask16 first_lanes(std::size_t n) { return static_cast<__mmask16>((1u << n) - 1u); }
@@ -233,4 +236,4 @@ constexpr std::size_t kBlockTokens = 8, kDots = 8;
 constexpr std::size_t kFloatTokens = 8, kFloatSums = 24;
 
 }  // namespace
-}  // namespace hearth::avx512
+}  // namespace hearth::HEARTH_SIMD_ISA

@@ -1,0 +1,15 @@
+#include "kernels/x86_amx/tiles.hpp"
+
+#include "kernels/portable/codes_k.inl"
+
+namespace hearth {
+namespace avx512 {
+void gemm_q5_k(const GemmArgs&);
+}
+
+namespace amx {
+
+void gemm_q5_k(const GemmArgs& a) { tile_gemm<Affine<CodesQ5_K>>(a, avx512::gemm_q5_k); }
+
+}  // namespace amx
+}  // namespace hearth
