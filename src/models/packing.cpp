@@ -151,6 +151,7 @@ std::vector<std::string> pack_layouts(std::span<const TensorInfo> tensors) {
     for (const TensorInfo& t : tensors)
         if (bytes_when_packed(t) != 0) types.insert(t.type);
     std::vector<std::string> out;
+    out.reserve(types.size());
     for (const std::uint32_t type : types) out.push_back(layout_text(*find_panel_format(type)));
     return out;
 }
