@@ -119,11 +119,7 @@ void read_stream(benchmark::State& state) {
     }
     std::memset(working_set(), 1, kWorkingSet);
     for (auto _ : state) {
-        const auto* const words = reinterpret_cast<const std::uint64_t*>(working_set());
-        std::uint64_t sum[8] = {};
-        for (std::size_t i = 0; i < kWorkingSet / 8; i += 8)
-            for (std::size_t j = 0; j < 8; ++j) sum[j] += words[i + j];
-        for (std::uint64_t& s : sum) benchmark::DoNotOptimize(s);
+        read_words(reinterpret_cast<const std::uint64_t*>(working_set()), kWorkingSet / 8);
     }
     state.counters["GB/s"] = benchmark::Counter(
         static_cast<double>(state.iterations()) * static_cast<double>(kWorkingSet) * 1e-9, benchmark::Counter::kIsRate);

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <string_view>
 #include <vector>
@@ -23,17 +24,21 @@ namespace {
 constexpr int kTurns = 20000;
 constexpr int kChains = 10;  // independent sums: they hide the latency, and stay in 16 registers with their operands
 
-// Best of several runs of `loop`, which does kTurns * kChains * each multiplications.
 template <class Loop>
-double rate(Loop loop, double each) {
-    double best = 0;
-    for (int run = 0; run < 20; ++run) {
+double least_seconds(int runs, Loop loop) {
+    double least = std::numeric_limits<double>::infinity();
+    for (int run = 0; run < runs; ++run) {
         const auto start = std::chrono::steady_clock::now();
         loop();
-        const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-        best = std::max(best, kTurns * kChains * each / s);
+        least = std::min(least, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
     }
-    return best;
+    return least;
+}
+
+// Of a `loop` that does kTurns * kChains * each multiplications.
+template <class Loop>
+double rate(Loop loop, double each) {
+    return kTurns * kChains * each / least_seconds(20, loop);
 }
 
 #if defined(__x86_64__)
@@ -196,6 +201,13 @@ double float_peak(Isa isa) {
     return once(known, float_loop, isa);
 }
 
+void read_words(const std::uint64_t* words, std::size_t count) {
+    std::uint64_t sum[8] = {};
+    for (std::size_t i = 0; i < count; i += 8)
+        for (std::size_t j = 0; j < 8; ++j) sum[j] += words[i + j];
+    for (auto& s : sum) asm volatile("" : "+r"(s));
+}
+
 double read_peak() {
     static const double peak = [] {
         constexpr std::size_t kWords = std::size_t{16} << 20;  // 128 MiB, beyond any cache of one core
@@ -203,17 +215,7 @@ double read_peak() {
         if (!memory.ok()) return 0.0;
         auto* const words = memory->as<std::uint64_t>();
         std::memset(words, 1, kWords * 8);
-        double best = 0;
-        for (int run = 0; run < 5; ++run) {
-            const auto start = std::chrono::steady_clock::now();
-            std::uint64_t sum[8] = {};
-            for (std::size_t i = 0; i < kWords; i += 8)
-                for (std::size_t j = 0; j < 8; ++j) sum[j] += words[i + j];
-            for (auto& s : sum) asm volatile("" : "+r"(s));
-            const double s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-            best = std::max(best, static_cast<double>(kWords * 8) / s);
-        }
-        return best;
+        return static_cast<double>(kWords * 8) / least_seconds(5, [&] { read_words(words, kWords); });
     }();
     return peak;
 }
