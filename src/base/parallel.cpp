@@ -43,7 +43,7 @@ void pause() {
 #endif
 }
 
-// Spins for a while, then lets others have the core.
+// Spins for a while; what comes after it is the caller's to decide.
 class Patience {
 public:
     using Clock = std::chrono::steady_clock;

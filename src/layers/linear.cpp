@@ -14,8 +14,6 @@ namespace {
 // Rows that are decoded on the fly go through the F32 panel.
 const PanelFormat& f32_panel() { return *find_panel_format(0); }
 
-std::size_t panels_of(std::size_t rows) { return (rows + kLanes - 1) / kLanes; }
-
 }  // namespace
 
 Result<std::vector<float>> read_floats(const TensorSource& source, const TensorInfo& info) {

@@ -186,7 +186,6 @@ public:
     }
 
 private:
-    static std::size_t panels_of(std::size_t rows) { return (rows + kLanes - 1) / kLanes; }
     // A chunk of a few panels keeps streams of weights long; many for each worker keep the last one from waiting.
     std::size_t chunk_of(std::size_t panels) const {
         return std::clamp<std::size_t>(panels / (run_.executor.workers() * 16), 1, kTilePanels);

@@ -91,7 +91,7 @@ constexpr PackedTypes kTypes{check, bytes};
 Status write_panels(LoadContext& context, const TensorInfo& info, const TensorSink& sink) {
     const PanelFormat& format = *find_panel_format(info.type);
     const std::size_t k = info.shape[0], rows = info.rows(), row_bytes = find_codec(info.type)->row_bytes(k);
-    const std::size_t panel_bytes = format.panel_bytes(k), panels = (rows + kLanes - 1) / kLanes;
+    const std::size_t panel_bytes = format.panel_bytes(k), panels = panels_of(rows);
     const std::size_t most = std::min(std::max<std::size_t>(kSliceBytes / panel_bytes, 1), panels);
     HEARTH_ASSIGN(Buffer slice,
                   Buffer::make(context.memory, most * panel_bytes, "packing", Buffer::Content::unspecified));

@@ -9,6 +9,9 @@
 
 namespace hearth {
 
+// Panels of a matrix; the last one may be short of rows.
+constexpr std::size_t panels_of(std::size_t rows) { return (rows + kLanes - 1) / kLanes; }
+
 struct PanelFormat {
     std::uint32_t codec;         // GGUF tensor type of the rows that it packs
     std::size_t block_values;    // k must be a multiple of it
