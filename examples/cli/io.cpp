@@ -15,10 +15,16 @@ namespace cli {
 namespace {
 
 volatile std::sig_atomic_t interrupts = 0;
+// What Ctrl-C is told through as well: a signal between a look at `interrupts` and a read would leave the read waiting,
+// and one that another thread takes would not wake it at all.
+int wake[2] = {-1, -1};
 
 extern "C" void on_interrupt(int) {
     if (interrupts) _exit(130);
     interrupts = 1;
+    const int error = errno;
+    (void)!::write(wake[1], "", 1);
+    errno = error;
 }
 
 // 0, or the errno of what went wrong.
@@ -38,34 +44,42 @@ int write_all(int fd, const char* data, std::size_t bytes) {
     return 0;
 }
 
-// Bytes read, 0 at the end; -1 when Ctrl-C came in between.
+// Bytes read, 0 at the end; -1 when Ctrl-C came before them.
 ssize_t read_some(char* data, std::size_t bytes) {
     while (true) {
+        pollfd ready[] = {{STDIN_FILENO, POLLIN, 0}, {wake[0], POLLIN, 0}};
+        if (::poll(ready, 2, -1) < 0 && errno != EINTR)
+            throw Failure(std::string("cannot wait for standard input: ") + std::strerror(errno));
+        if (interrupted()) return -1;
+        if (ready[0].revents == 0) continue;
         const ssize_t n = ::read(STDIN_FILENO, data, bytes);
         if (n >= 0) return n;
-        if (errno == EINTR) {
-            if (interrupted()) return -1;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-            pollfd wait{STDIN_FILENO, POLLIN, 0};
-            ::poll(&wait, 1, -1);
-        } else {
+        if (errno != EINTR && errno != EAGAIN && errno != EWOULDBLOCK)
             throw Failure(std::string("cannot read standard input: ") + std::strerror(errno));
-        }
     }
 }
 
 }  // namespace
 
 void watch_interrupts() {
+    if (::pipe(wake) != 0) throw Failure(std::string("cannot make a pipe: ") + std::strerror(errno));
+    for (const int fd : wake) {
+        ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+        ::fcntl(fd, F_SETFL, O_NONBLOCK);
+    }
     struct sigaction action = {};
-    action.sa_handler = on_interrupt;  // without SA_RESTART: a waiting read returns
+    action.sa_handler = on_interrupt;
     sigemptyset(&action.sa_mask);
     sigaction(SIGINT, &action, nullptr);
     std::signal(SIGPIPE, SIG_IGN);  // write() reports it
 }
 
 bool interrupted() { return interrupts != 0; }
-void clear_interrupt() { interrupts = 0; }
+void clear_interrupt() {
+    char byte;
+    while (::read(wake[0], &byte, 1) > 0) {}
+    interrupts = 0;
+}
 
 bool stdin_is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
 bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }

@@ -1,5 +1,6 @@
 """hearth chat: messages on standard input, answers on standard output, commands."""
 
+import ctypes
 import json
 import os
 import pty
@@ -108,7 +109,7 @@ class Person(TestCase):
     def type(self, text):
         os.write(self.ours, text)
 
-    def test_ctrl_c_stops_the_answer_and_then_quits(self):
+    def begin_answer_and_stop_it(self):
         self.wait_for(b"> ")
         self.type(b"hello\n")
         self.wait_for(b"hello\r\n")
@@ -117,10 +118,24 @@ class Person(TestCase):
         self.process.send_signal(signal.SIGINT)
         self.wait_for(b"the answer was stopped")
         self.wait_for(b"\r\n> ")
+
+    def test_ctrl_c_stops_the_answer_and_then_quits(self):
+        self.begin_answer_and_stop_it()
         self.type(b"/sing\n")
         self.wait_for(b"there is no command '/sing'")
         self.wait_for(b"> ")
         self.process.send_signal(signal.SIGINT)
+        self.assertEqual(self.process.wait(timeout=support.TIMEOUT), 130)
+
+    def test_ctrl_c_that_another_thread_takes_quits_too(self):
+        self.begin_answer_and_stop_it()
+        pid = self.process.pid
+        if not os.path.isdir(f"/proc/{pid}/task"):
+            self.skipTest("threads are listed in /proc, which this system has not")
+        threads = [int(name) for name in os.listdir(f"/proc/{pid}/task") if int(name) != pid]
+        if not threads:
+            self.skipTest("one core: there is no other thread")
+        ctypes.CDLL(None).tgkill(pid, threads[0], signal.SIGINT)
         self.assertEqual(self.process.wait(timeout=support.TIMEOUT), 130)
 
     def test_errors_do_not_end_the_conversation(self):
