@@ -70,6 +70,7 @@ const VectorOp kVectorOps[] = {
     {"add_scaled", 12,
      [](const KernelTable& t, Vectors& v) { t.add_scaled(v.x.data(), 1e-6f, kValues, v.out.data()); }},
     {"scale", 8, [](const KernelTable& t, Vectors& v) { t.scale(v.x.data(), 1.0f, kValues); }},
+    {"soft_cap", 8, [](const KernelTable& t, Vectors& v) { t.soft_cap(v.x.data(), 30.0f, kValues); }},
     {"rope_adjacent", 12,
      [](const KernelTable& t, Vectors& v) { t.rope_adjacent(v.x.data(), v.cos.data(), v.sin.data(), kValues / 2); }},
     {"rope_halves", 12,

@@ -74,6 +74,8 @@ std::vector<Sum> sums(const KernelTable& t) {
     list.push_back({"add_scaled", checksum(y)});
     t.scale(y.data(), 0.7f, kCount);
     list.push_back({"scale", checksum(y)});
+    t.soft_cap(y.data(), 1.3f, kCount);
+    list.push_back({"soft_cap", checksum(y)});
     y = x;
     t.rope_adjacent(y.data(), cos.data(), sin.data(), kCount / 2);
     list.push_back({"rope_adjacent", checksum(y)});
@@ -106,6 +108,7 @@ const Sum kPinned[] = {
     {"gelu_mul", 0x6de80f0808672557u},
     {"add_scaled", 0x6fb1d0dde2642c6eu},
     {"scale", 0x98ea2cab2f5b7926u},
+    {"soft_cap", 0x7e59c889ae25d956u},
     {"rope_adjacent", 0x64903803f93b856bu},
     {"rope_halves", 0xf462c0b91ace3a91u},
     {"exp_sum", 0x800131fe6ebf9a2bu},

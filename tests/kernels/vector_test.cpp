@@ -110,6 +110,26 @@ TEST_CASE("add_scaled, scale: equal scalar and the formula") {
     });
 }
 
+TEST_CASE("soft_cap: equal scalar, and near the formula") {
+    check_equal([](const KernelTable& t, Source& source, std::size_t n, Values kind) {
+        Guarded<float> x(source.many(n, kind));
+        t.soft_cap(x.data(), 1.0f + std::fabs(source.normal()), n);
+        CHECK(x.intact());
+        return x.values();
+    });
+    Source source(17);
+    for (const float cap : {0.5f, 5.0f, 30.0f}) {
+        std::vector<float> x = source.many(999);
+        for (float& v : x) v *= 40;
+        std::vector<float> y = x;
+        scalar_table().soft_cap(y.data(), cap, y.size());
+        for (std::size_t i = 0; i < x.size(); ++i) {
+            const double s = static_cast<double>(cap), want = s * std::tanh(static_cast<double>(x[i]) / s);
+            CHECK(static_cast<double>(y[i]) == doctest::Approx(want).epsilon(4e-7));
+        }
+    }
+}
+
 TEST_CASE("rope_adjacent, rope_halves: equal scalar and the formula") {
     for (bool halves : {false, true}) {
         const RopeOp op = halves ? &KernelTable::rope_halves : &KernelTable::rope_adjacent;

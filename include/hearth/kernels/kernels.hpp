@@ -133,7 +133,7 @@ using RmsNormFn = void (*)(const float* x, const float* weight, float eps, std::
 using GluFn = void (*)(const float* gate, const float* up, std::size_t n, float* y);
 // y = fma(s, x, y).
 using AddScaledFn = void (*)(const float* x, float s, std::size_t n, float* y);
-// x = x * s.
+// scale: x = x * s. soft_cap: x = s * tanh(x / s).
 using ScaleFn = void (*)(float* x, float s, std::size_t n);
 // Rotates `pairs` pairs of x in place: (a, b) -> (fma(a, cos, -(b * sin)), fma(a, sin, b * cos)).
 using RopeFn = void (*)(float* x, const float* cos, const float* sin, std::size_t pairs);

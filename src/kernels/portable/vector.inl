@@ -68,6 +68,11 @@ void scale(float* x, float s, std::size_t n) {
     map(x, n, x, [factor](f32x16 v) { return mul(v, factor); });
 }
 
+void soft_cap(float* x, float s, std::size_t n) {
+    const f32x16 cap = f32x16::splat(s);
+    map(x, n, x, [cap](f32x16 v) { return mul(cap, tanh(div(v, cap))); });
+}
+
 void rope_adjacent(float* x, const float* cos, const float* sin, std::size_t pairs) {
     std::size_t i = 0;
     f32x16 a, b;

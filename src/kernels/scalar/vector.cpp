@@ -39,6 +39,10 @@ void scale(float* x, float s, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) x[i] *= s;
 }
 
+void soft_cap(float* x, float s, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) x[i] = s * tanh(x[i] / s);
+}
+
 namespace {
 
 void rotate(float& a, float& b, float cos, float sin) {
