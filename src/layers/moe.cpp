@@ -16,21 +16,6 @@ constexpr std::size_t kTileBytes = kTileTokens * kTileRows * sizeof(float);
 // Tokens of a chunk in phases that only move or round: one token with a few experts needs no other worker.
 constexpr std::size_t kBlock = 16;
 
-// y = glu(gate, up); y may be gate.
-void apply_glu(Glu kind, const KernelTable& kernels, float* gate, float* up, std::size_t n, float* y) {
-    if (kind == Glu::clamped_silu) {
-        // silu(a g) (u + 1) / a = g sigmoid(a g) (u + 1). Comparisons let NaN through.
-        constexpr float a = 1.702F, limit = 7;
-        for (std::size_t i = 0; i < n; ++i) {
-            const float g = gate[i] > limit ? limit : gate[i];
-            const float u = up[i] > limit ? limit : up[i] < -limit ? -limit : up[i];
-            gate[i] = a * g;
-            up[i] = (u + 1) / a;
-        }
-    }
-    kernels.silu_mul(gate, up, n, y);
-}
-
 }  // namespace
 
 std::size_t moe_scratch_bytes() { return kTileBytes; }

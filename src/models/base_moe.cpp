@@ -40,11 +40,11 @@ Status read_groups(const Hparams& h, MoeSpec& m) {
 
 }  // namespace
 
-Result<MoeSpec> base_moe_spec(const Hparams& h, const DecoderSpec& spec, MoeSpec m) {
+Status add_experts(const Hparams& h, DecoderSpec& spec, MoeSpec m) {
     HEARTH_ASSIGN(m.experts, h.count("expert_count", kMaxExperts));
     HEARTH_ASSIGN(m.used, h.count("expert_used_count", m.experts));
     HEARTH_ASSIGN(m.feed_forward, h.count("expert_feed_forward_length", kMaxWidth,
-                                          m.feed_forward != 0 ? m.feed_forward : spec.feed_forward));
+                                          m.feed_forward != 0 ? m.feed_forward : spec.layers[0].feed_forward));
     HEARTH_ASSIGN(const auto shared, h.metadata().get_uint(h.full("expert_shared_feed_forward_length")));
     if (shared.value_or(0) != 0) {
         HEARTH_ASSIGN(m.shared_feed_forward, h.count("expert_shared_feed_forward_length", kMaxWidth));
@@ -54,7 +54,9 @@ Result<MoeSpec> base_moe_spec(const Hparams& h, const DecoderSpec& spec, MoeSpec
     HEARTH_ASSIGN(const double scale, h.number("expert_weights_scale", 0));
     if (scale != 0) m.scale = static_cast<float>(scale);
     HEARTH_TRY(read_groups(h, m));
-    return m;
+    spec.moe = m;
+    for (LayerSpec& layer : spec.layers) layer.experts = true;
+    return {};
 }
 
 Status shared_experts(const Hparams& h, MoeSpec& moe) {
@@ -69,11 +71,11 @@ Status shared_experts(const Hparams& h, MoeSpec& moe) {
 
 Status leading_dense_layers(const Hparams& h, DecoderSpec& spec) {
     HEARTH_ASSIGN(const auto count, h.metadata().get_uint(h.full("leading_dense_block_count")));
-    if (count.value_or(0) > spec.layers)
+    if (count.value_or(0) > spec.layers.size())
         return {Code::malformed, cat("metadata key '", h.full("leading_dense_block_count"), "' is ", *count,
-                                     ", expected at most ", spec.layers)};
-    for (std::uint32_t layer = 0; layer < spec.layers; ++layer)
-        spec.layer_has_experts.push_back(layer >= count.value_or(0));
+                                     ", expected at most ", spec.layers.size())};
+    for (std::size_t layer = 0; layer < spec.layers.size(); ++layer)
+        spec.layers[layer].experts = layer >= count.value_or(0);
     return {};
 }
 

@@ -16,10 +16,26 @@ constexpr std::uint64_t kMaxLayers = 1024, kMaxWidth = 1 << 20, kMaxHeads = 4096
 // position stays where sine and cosine are defined (below 2^51).
 constexpr double kLeastFactor = 1e-3;
 
-Status check_head_split(const Hparams& h, const DecoderSpec& s) {
-    if (s.heads % s.kv_heads != 0)
-        return {Code::malformed, cat("metadata key '", h.full("attention.head_count"), "' is ", s.heads,
-                                     ", not a multiple of '", h.full("attention.head_count_kv"), "', which is ", s.kv_heads)};
+// Sizes of the layers: one for all, or one for each.
+Status read_layers(const Hparams& h, DecoderSpec& s) {
+    HEARTH_ASSIGN(const std::uint32_t layers, h.count("block_count", kMaxLayers));
+    LayerSpec layer;
+    if (!h.has("attention.key_length") && s.embedding % s.heads != 0)
+        return {Code::malformed, cat("metadata key '", h.full("embedding_length"), "' is ", s.embedding,
+                                     ", not a multiple of '", h.full("attention.head_count"), "', which is ", s.heads)};
+    HEARTH_ASSIGN(layer.key_dim, h.count("attention.key_length", kMaxHeadDim, s.embedding / s.heads));
+    HEARTH_ASSIGN(layer.value_dim, h.count("attention.value_length", kMaxHeadDim, s.embedding / s.heads));
+    HEARTH_ASSIGN(const auto feed_forward, h.counts("feed_forward_length", kMaxWidth * 8, layers, 0));
+    HEARTH_ASSIGN(const auto kv_heads, h.counts("attention.head_count_kv", kMaxHeads, layers, s.heads));
+    for (std::uint32_t i = 0; i < layers; ++i) {
+        layer.feed_forward = feed_forward[i];
+        layer.kv_heads = kv_heads[i];
+        if (s.heads % layer.kv_heads != 0)
+            return {Code::malformed, cat("metadata key '", h.full("attention.head_count"), "' is ", s.heads,
+                                         ", not a multiple of '", h.full("attention.head_count_kv"), "', which is ",
+                                         layer.kv_heads)};
+        s.layers.push_back(layer);
+    }
     return {};
 }
 
@@ -38,7 +54,7 @@ Result<std::vector<float>> read_factors(TensorFinder& tensors, const TensorSourc
 
 Status read_rope(const Hparams& h, TensorFinder& tensors, DecoderSpec& s) {
     RopeSpec& r = s.rope;
-    HEARTH_ASSIGN(r.dims, h.count("rope.dimension_count", s.key_dim, s.key_dim));
+    HEARTH_ASSIGN(r.dims, h.count("rope.dimension_count", s.layers[0].key_dim, s.layers[0].key_dim));
     if (r.dims % 2 != 0)
         return {Code::malformed, cat("metadata key '", h.full("rope.dimension_count"), "' is ", r.dims, ", expected an even number")};
     HEARTH_ASSIGN(r.base, h.number("rope.freq_base", 10000));
@@ -85,19 +101,11 @@ Status read_rope(const Hparams& h, TensorFinder& tensors, DecoderSpec& s) {
 
 Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, RopeKind kind) {
     DecoderSpec s;
-    HEARTH_ASSIGN(s.layers, h.count("block_count", kMaxLayers));
     HEARTH_ASSIGN(s.embedding, h.count("embedding_length", kMaxWidth));
-    HEARTH_ASSIGN(s.feed_forward, h.count("feed_forward_length", kMaxWidth * 8));
     HEARTH_ASSIGN(s.heads, h.count("attention.head_count", kMaxHeads));
-    HEARTH_ASSIGN(s.kv_heads, h.count("attention.head_count_kv", kMaxHeads, s.heads));
     HEARTH_ASSIGN(const std::uint32_t context, h.count("context_length", kMaxContext));
     s.context = context;
-    HEARTH_TRY(check_head_split(h, s));
-    if (!h.has("attention.key_length") && s.embedding % s.heads != 0)
-        return Status(Code::malformed, cat("metadata key '", h.full("embedding_length"), "' is ", s.embedding,
-                                           ", not a multiple of '", h.full("attention.head_count"), "', which is ", s.heads));
-    HEARTH_ASSIGN(s.key_dim, h.count("attention.key_length", kMaxHeadDim, s.embedding / s.heads));
-    HEARTH_ASSIGN(s.value_dim, h.count("attention.value_length", kMaxHeadDim, s.embedding / s.heads));
+    HEARTH_TRY(read_layers(h, s));
 
     // The vocabulary's size is that of the embedding table; the tokenizer may know fewer entries.
     const TensorInfo* table = tensors.source().find("token_embd.weight");
@@ -110,10 +118,60 @@ Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, R
     if (!(eps >= 0) || eps > 1) return Status(Code::malformed, cat("metadata key '", h.full("attention.layer_norm_rms_epsilon"), "' is ", eps, ", expected 0 to 1"));
     s.norm_eps = static_cast<float>(eps);
     HEARTH_ASSIGN(const double scale, h.number("attention.scale", 0));
-    s.attention_scale = static_cast<float>(scale != 0 ? scale : 1.0 / std::sqrt(static_cast<double>(s.key_dim)));
+    s.attention_scale = static_cast<float>(scale != 0 ? scale : 1.0 / std::sqrt(static_cast<double>(s.layers[0].key_dim)));
     HEARTH_TRY(read_rope(h, tensors, s));
     s.rope.kind = kind;
     return s;
+}
+
+Status local_layers(const Hparams& h, DecoderSpec& spec, std::size_t window, std::uint32_t period) {
+    if (window == 0) return {};
+    const std::size_t layers = spec.layers.size();
+    std::vector<bool> local(layers);
+    constexpr const char* kPattern = "attention.sliding_window_pattern";
+    const MetaValue* value = h.metadata().find(h.full(kPattern));
+    if (value != nullptr && std::holds_alternative<std::vector<bool>>(*value)) {
+        local = std::get<std::vector<bool>>(*value);
+        if (local.size() != layers)
+            return {Code::malformed, cat("metadata key '", h.full(kPattern), "' is an array of ", local.size(),
+                                         " values, expected one for each of ", layers, " layers")};
+    } else {
+        HEARTH_ASSIGN(period, h.count(kPattern, UINT32_MAX, period));
+        for (std::size_t i = 0; i < layers; ++i) local[i] = i % period + 1 < period;
+    }
+    for (std::size_t i = 0; i < layers; ++i) {
+        if (!local[i]) continue;
+        spec.layers[i].window = window;
+        if (spec.local_rope.kind != RopeKind::none) spec.layers[i].rotation = Rotation::local;
+    }
+    return {};
+}
+
+Status local_rope(const Hparams& h, DecoderSpec& spec, double base) {
+    HEARTH_ASSIGN(base, h.number("rope.freq_base_swa", base));
+    if (!(base > 1))
+        return {Code::malformed, cat("metadata key '", h.full("rope.freq_base_swa"), "' is ", base, ", expected more than 1")};
+    spec.local_rope.kind = spec.rope.kind;
+    spec.local_rope.dims = spec.rope.dims;
+    spec.local_rope.base = base;
+    return {};
+}
+
+Result<float> softcap(const Hparams& h, std::string_view key, double fallback) {
+    HEARTH_ASSIGN(const double cap, h.number(key, fallback));
+    if (cap < 0) return Status(Code::malformed, cat("metadata key '", h.full(key), "' is ", cap, ", expected 0 or more"));
+    return static_cast<float>(cap);
+}
+
+Status leave_predictors(const Hparams& h, DecoderSpec& spec) {
+    HEARTH_ASSIGN(const auto predictors, h.metadata().get_uint(h.full("nextn_predict_layers")));
+    if (predictors.value_or(0) >= spec.layers.size())
+        return {Code::malformed, cat("metadata key '", h.full("nextn_predict_layers"), "' is ", *predictors,
+                                     ", expected less than '", h.full("block_count"), "', which is ",
+                                     spec.layers.size())};
+    spec.extra_layers = static_cast<std::uint32_t>(predictors.value_or(0));
+    spec.layers.resize(spec.layers.size() - spec.extra_layers);
+    return {};
 }
 
 Status refuse_experts(const Hparams& h) {

@@ -16,11 +16,11 @@ struct DecoderWorkspace final : Workspace {
     RunLimits limits;
     Buffer hidden;                       // [tokens, embedding]: the residual stream
     Buffer normed;                       // [tokens, embedding]
-    Buffer qkv;                          // [tokens, (heads + kv_heads) * key_dim + kv_heads * value_dim]
+    Buffer qkv;                          // [tokens, columns of the widest layer]
     Buffer attended;                     // [tokens, heads * value_dim]
     Buffer gate_up;                      // [tokens, 2 * feed_forward]
     Buffer activated;                    // [tokens, feed_forward]
-    Buffer angles;                       // [tokens, 2, rope dims / 2]: cos, sin
+    Buffer angles;                       // [tokens, 2, rope dims / 2]: cos, sin of the main rotation, then of the local
     Buffer q8_32, q8_256;                // of normed and attended
     Buffer activated_32, activated_256;  // of activated: written while `normed` is still read
     Buffer partials;
@@ -37,25 +37,28 @@ struct DecoderWorkspace final : Workspace {
 
 DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const MoeForms& forms, const RunLimits& limits) {
     DecoderWorkspaceSizes z{};
-    bool dense = false;
-    for (std::size_t layer = 0; layer < s.layers; ++layer) dense |= !s.has_experts(layer);
-    const std::size_t feed_forward = dense ? s.feed_forward : 0;
     const std::size_t t = limits.tokens, f = sizeof(float);
-    const std::size_t attended = std::size_t{s.heads} * s.value_dim;
+    std::size_t feed_forward = 0, attended = 0, columns = 0;  // of the widest layers
+    for (const LayerSpec& l : s.layers) {
+        if (!l.experts) feed_forward = std::max(feed_forward, std::size_t{l.feed_forward});
+        attended = std::max(attended, std::size_t{s.heads} * l.value_dim);
+        columns = std::max(columns, qkv_row(s, l).width);
+        z.partials = std::max(z.partials, attention_partials(limits.workers, s.heads / l.kv_heads, l.value_dim, limits.positions) * f);
+    }
     const std::size_t widest = std::max(std::size_t{s.embedding}, attended);
     z.tokens = t;
+    z.feed_forward = feed_forward;
     z.hidden = t * s.embedding * f;
     z.normed = z.hidden;
-    z.qkv = t * ((std::size_t{s.heads} + s.kv_heads) * s.key_dim + std::size_t{s.kv_heads} * s.value_dim) * f;
+    z.qkv = t * columns * f;
     z.attended = t * attended * f;
     z.gate_up = t * 2 * feed_forward * f;
     z.activated = t * feed_forward * f;
-    z.angles = t * s.rope.dims * f;
+    z.angles = t * (s.rope.dims + s.local_rope.dims) * f;
     z.q8_32 = t * activation_bytes(Activation::q8_32, widest);
     z.q8_256 = t * activation_bytes(Activation::q8_256, widest);
     z.activated_32 = t * activation_bytes(Activation::q8_32, feed_forward);
     z.activated_256 = t * activation_bytes(Activation::q8_256, feed_forward);
-    z.partials = attention_partials(limits.workers, s.heads / s.kv_heads, s.value_dim, limits.positions) * f;
     z.experts = MoeWorkspace::bytes(s.moe, forms, s.embedding, t);
     return z;
 }
@@ -94,7 +97,7 @@ Result<std::unique_ptr<Workspace>> DecoderModel::make_workspace(const RunLimits&
         HEARTH_ASSIGN(Buffer b, Buffer::make(memory, scratch_bytes_, "the scratch memory of a worker"));
         w->scratch.push_back(std::move(b));
     }
-    w->block_rows = std::vector<std::atomic<std::uint32_t>>(spec_.feed_forward / kLanes + 1);
+    w->block_rows = std::vector<std::atomic<std::uint32_t>>(z.feed_forward / kLanes + 1);
     w->tokens.reserve(limits.tokens);
     w->ids.reserve(limits.tokens);
     w->long_context.reserve(limits.tokens);
@@ -108,8 +111,7 @@ struct DecoderModel::Pass {
     std::size_t tokens;
     float* hidden;  // [tokens, embedding]
     float* normed;  // [tokens, embedding]
-    float* qkv;     // [tokens, qkv_stride]
-    std::size_t qkv_stride, k_offset, v_offset;
+    float* qkv;     // [tokens, columns of the layer]
     float* attended;   // [tokens, heads * value_dim]
     float* gate_up;    // [tokens, 2 * feed_forward]
     float* activated;  // [tokens, feed_forward]
@@ -140,17 +142,12 @@ Status DecoderModel::forward(std::span<const SequenceBatch> batch, Workspace& wo
     if (w.tokens.size() > w.limits.tokens || executor.workers() > w.limits.workers)
         return {Code::internal, cat("a pass of ", w.tokens.size(), " tokens, planned for ", w.limits.tokens)};
 
-    const std::size_t k_offset = std::size_t{spec_.heads} * spec_.key_dim;
-    const std::size_t v_offset = k_offset + std::size_t{spec_.kv_heads} * spec_.key_dim;
     Pass pass{w,
               {kernels, executor, w.scratch},
               w.tokens.size(),
               w.hidden.as<float>(),
               w.normed.as<float>(),
               w.qkv.as<float>(),
-              v_offset + std::size_t{spec_.kv_heads} * spec_.value_dim,
-              k_offset,
-              v_offset,
               w.attended.as<float>(),
               w.gate_up.as<float>(),
               w.activated.as<float>()};
@@ -162,18 +159,26 @@ Status DecoderModel::forward(std::span<const SequenceBatch> batch, Workspace& wo
 
 // hidden = scale * embedding row; and the rotation angles of every token.
 void DecoderModel::embed(Pass& pass) const {
-    const std::size_t half = spec_.rope.dims / 2;
+    const std::size_t half = spec_.rope.dims / 2, local_half = spec_.local_rope.dims / 2;
     parallel_for(pass.run.executor, pass.tokens, [&](std::size_t t, std::size_t) {
         float* h = pass.hidden + t * spec_.embedding;
         embedding_.row(static_cast<std::size_t>(pass.w.ids[t]), h);
         if (spec_.embedding_scale != 1) pass.run.kernels.scale(h, spec_.embedding_scale, spec_.embedding);
+        const std::size_t position = pass.w.tokens[t].position;
+        float* const cos = pass.w.angles.as<float>() + t * 2 * (half + local_half);
         if (spec_.rope.kind != RopeKind::none) {
-            float* cos = pass.w.angles.as<float>() + t * 2 * half;
             const bool far = pass.w.long_context[t] != 0 && !frequencies_long_.empty();
-            rope_angles(far ? frequencies_long_ : frequencies_, spec_.rope.magnitude, pass.w.tokens[t].position, cos,
-                        cos + half);
+            rope_angles(far ? frequencies_long_ : frequencies_, spec_.rope.magnitude, position, cos, cos + half);
         }
+        float* const local = cos + 2 * half;
+        rope_angles(frequencies_local_, spec_.local_rope.magnitude, position, local, local + local_half);
     });
+}
+
+// cos [rope dims / 2] of a token; its sin follows.
+const float* DecoderModel::angles(const Pass& pass, std::size_t token, Rotation rotation) const {
+    const std::size_t main = spec_.rope.dims, local = spec_.local_rope.dims;
+    return pass.w.angles.as<float>() + token * (main + local) + (rotation == Rotation::local ? main : 0);
 }
 
 // Work on every token by itself: not worth waking workers for where all of it takes less time than that.
@@ -186,15 +191,30 @@ void DecoderModel::each_token(const Pass& pass, std::size_t width, F&& f) const 
         parallel_for(pass.run.executor, pass.tokens, [&](std::size_t t, std::size_t) { f(t); });
 }
 
-// stream += scale * W in: each chunk's worker adds the rows that it has computed.
-void DecoderModel::add_to_stream(Pass& pass, const Linear& w, const LinearInput& in) const {
+// stream += scale * W in: each chunk's worker adds the rows that it has computed. With `post` the product passes that
+// norm first, which needs all of it.
+void DecoderModel::add_to_stream(Pass& pass, const Linear& w, const LinearInput& in, const Norm& post) const {
     const std::size_t d = spec_.embedding;
     LinearRun product;
     product.add(w, pass.normed, d);
+    if (spec_.post_norms) {
+        product.run(pass.run, in);
+        return add_normed(pass, post);
+    }
     product.run(pass.run, in, [&](std::size_t, std::size_t first, std::size_t end, std::size_t) {
         for (std::size_t t = 0; t < pass.tokens; ++t)
             pass.run.kernels.add_scaled(pass.normed + t * d + first, spec_.residual_scale, end - first,
                                         pass.hidden + t * d + first);
+    });
+}
+
+// stream += scale * norm of what stands in `normed`.
+void DecoderModel::add_normed(Pass& pass, const Norm& post) const {
+    const std::size_t d = spec_.embedding;
+    each_token(pass, d, [&](std::size_t t) {
+        float* const x = pass.normed + t * d;
+        norm_token(pass, post, x, x);
+        pass.run.kernels.add_scaled(x, spec_.residual_scale, d, pass.hidden + t * d);
     });
 }
 
@@ -220,35 +240,38 @@ void DecoderModel::run_layer(Pass& pass, std::size_t index) const {
     const LinearInput attn_in = pass.input(pass.normed, spec_.embedding, tokens);
     norm_stream(pass, l.attn_norm, attn_in, attn_needs_);
     project_heads(pass, index, attn_in);
-    const AttentionSpec attn{spec_.heads, spec_.attention_scale, 0, spec_.windows.empty() ? 0 : spec_.windows[index],
+    const LayerSpec& layer = spec_.layers[index];
+    const AttentionSpec attn{spec_.heads, spec_.attention_scale, spec_.attention_softcap, layer.window,
                              l.sinks.empty() ? nullptr : l.sinks.data()};
-    attention(run, attn, index, pass.w.tokens, pass.qkv, pass.qkv_stride, pass.attended, pass.w.partials.as<float>());
-    const LinearInput o_in = pass.input(pass.attended, std::size_t{spec_.heads} * spec_.value_dim, tokens);
-    each_token(pass, o_in.k, [&](std::size_t t) { quantize_token(run, o_in, o_needs_, t); });
-    add_to_stream(pass, l.output, o_in);
+    attention(run, attn, index, pass.w.tokens, pass.qkv, qkv_row(spec_, layer).width, pass.attended,
+              pass.w.partials.as<float>());
+    const LinearInput o_in = pass.input(pass.attended, std::size_t{spec_.heads} * layer.value_dim, tokens);
+    each_token(pass, o_in.k, [&](std::size_t t) { quantize_token(run, o_in, l.output_needs, t); });
+    add_to_stream(pass, l.output, o_in, l.post_attention_norm);
 
-    // Feed-forward: down(silu(gate) * up), added to the stream.
+    // Feed-forward: down(glu(gate, up)), added to the stream.
     const LinearInput ffn_in = pass.input(pass.normed, spec_.embedding, tokens);
     norm_stream(pass, l.ffn_norm, ffn_in, ffn_needs_);
     if (l.experts != nullptr) {
-        moe_feed_forward(run, spec_.moe, *l.experts, pass.w.experts, ffn_in,
-                         {pass.normed, pass.hidden, spec_.residual_scale});
+        float* const stream = spec_.post_norms ? nullptr : pass.hidden;
+        moe_feed_forward(run, spec_.moe, *l.experts, pass.w.experts, ffn_in, {pass.normed, stream, spec_.residual_scale});
+        if (spec_.post_norms) add_normed(pass, l.post_ffn_norm);
         return;
     }
     const LinearInput down_in{pass.activated, pass.w.activated_32.as<std::byte>(), pass.w.activated_256.as<std::byte>(),
-                              tokens, spec_.feed_forward};
-    activate(pass, l, ffn_in, down_in);
-    add_to_stream(pass, l.down, down_in);
+                              tokens, layer.feed_forward};
+    activate(pass, index, ffn_in, down_in);
+    add_to_stream(pass, l.down, down_in, l.post_ffn_norm);
 }
 
-// activated = silu(gate) * up, quantised for `down` by whoever completes a block.
-void DecoderModel::activate(Pass& pass, const DecoderLayer& l, const LinearInput& in,
-                            const LinearInput& down_in) const {
+// activated = glu(gate, up), quantised for `down` by whoever completes a block.
+void DecoderModel::activate(Pass& pass, std::size_t index, const LinearInput& in, const LinearInput& down_in) const {
+    const DecoderLayer& l = layers_[index];
     const RunContext& run = pass.run;
-    const std::size_t f = spec_.feed_forward;
+    const std::size_t f = down_in.k;
     auto act = [&](std::size_t t, std::size_t first, std::size_t end) {
-        const float* gate = pass.gate_up + t * 2 * f;
-        run.kernels.silu_mul(gate + first, gate + f + first, end - first, pass.activated + t * f + first);
+        float* const gate = pass.gate_up + t * 2 * f;
+        apply_glu(spec_.glu, run.kernels, gate + first, gate + f + first, end - first, pass.activated + t * f + first);
     };
     LinearRun gate_up;
     if (spec_.gate_in_up && f % kLanes != 0) {  // one panel holds the last rows of the gate and the first of up
@@ -256,7 +279,7 @@ void DecoderModel::activate(Pass& pass, const DecoderLayer& l, const LinearInput
         gate_up.run(run, in);
         each_token(pass, f, [&](std::size_t t) {
             act(t, 0, f);
-            quantize_token(run, down_in, down_needs_, t);
+            quantize_token(run, down_in, l.down_needs, t);
         });
         return;
     }
@@ -264,7 +287,7 @@ void DecoderModel::activate(Pass& pass, const DecoderLayer& l, const LinearInput
         gate_up.add_pair(l.up, pass.gate_up, l.up, f, pass.gate_up + f, f, 2 * f);
     else
         gate_up.add_pair(l.gate, pass.gate_up, l.up, 0, pass.gate_up + f, f, 2 * f);
-    const std::size_t block = down_needs_.block();
+    const std::size_t block = l.down_needs.block();
     gate_up.run(run, in, [&](std::size_t, std::size_t first, std::size_t end, std::size_t) {
         for (std::size_t t = 0; t < pass.tokens; ++t) act(t, first, end);
         for (std::size_t b = first / block; b * block < end; ++b) {
@@ -272,7 +295,7 @@ void DecoderModel::activate(Pass& pass, const DecoderLayer& l, const LinearInput
             const auto rows = static_cast<std::uint32_t>(std::min(end, to) - std::max(first, from));
             if (pass.w.block_rows[b].fetch_add(rows, std::memory_order_acq_rel) + rows != to - from) continue;
             pass.w.block_rows[b].store(0, std::memory_order_relaxed);
-            for (std::size_t t = 0; t < pass.tokens; ++t) quantize_values(run, down_in, down_needs_, t, from, to);
+            for (std::size_t t = 0; t < pass.tokens; ++t) quantize_values(run, down_in, l.down_needs, t, from, to);
         }
     });
 }
@@ -280,31 +303,31 @@ void DecoderModel::activate(Pass& pass, const DecoderLayer& l, const LinearInput
 // q|k|v of every token; who has computed a head norms and rotates it, and stores its keys or values in the cache.
 void DecoderModel::project_heads(Pass& pass, std::size_t index, const LinearInput& in) const {
     const DecoderLayer& l = layers_[index];
+    const LayerSpec& layer = spec_.layers[index];
+    const QkvRow row = qkv_row(spec_, layer);
     LinearRun qkv;
     if (l.qkv.empty()) {
-        qkv.add(l.q, pass.qkv, pass.qkv_stride, spec_.key_dim);
-        qkv.add(l.k, pass.qkv + pass.k_offset, pass.qkv_stride, spec_.key_dim);
-        qkv.add(l.v, pass.qkv + pass.v_offset, pass.qkv_stride, spec_.value_dim);
+        qkv.add(l.q, pass.qkv, row.width, layer.key_dim);
+        qkv.add(l.k, pass.qkv + row.keys, row.width, layer.key_dim);
+        qkv.add(l.v, pass.qkv + row.values, row.width, layer.value_dim);
     } else {
         // Chunks that end between heads, of keys and of values: one chunk where their widths have no such unit.
-        const std::size_t unit = std::lcm(kLanes, std::size_t{spec_.key_dim});
-        const bool fits =
-            spec_.key_dim == spec_.value_dim || (pass.v_offset % unit == 0 && unit % spec_.value_dim == 0);
-        qkv.add(l.qkv, pass.qkv, pass.qkv_stride, fits ? unit : l.qkv.rows());
+        const std::size_t unit = std::lcm(kLanes, std::size_t{layer.key_dim});
+        const bool fits = layer.key_dim == layer.value_dim || (row.values % unit == 0 && unit % layer.value_dim == 0);
+        qkv.add(l.qkv, pass.qkv, row.width, fits ? unit : l.qkv.rows());
     }
     if (spec_.qk_norm == QkNorm::projection) {  // which needs all heads before it can finish one
         qkv.run(pass.run, in);
-        each_token(pass, pass.qkv_stride, [&](std::size_t t) {
-            float* const q = pass.qkv + t * pass.qkv_stride;
-            float* const k = q + pass.k_offset;
-            const std::size_t k_width = pass.v_offset - pass.k_offset;
-            pass.run.kernels.rms_norm(q, l.q_norm.data(), spec_.norm_eps, pass.k_offset, q);
-            pass.run.kernels.rms_norm(k, l.k_norm.data(), spec_.norm_eps, k_width, k);
-            finish_heads(pass, index, t, 0, pass.qkv_stride);
+        each_token(pass, row.width, [&](std::size_t t) {
+            float* const q = pass.qkv + t * row.width;
+            float* const k = q + row.keys;
+            pass.run.kernels.rms_norm(q, l.q_norm.data(), spec_.norm_eps, row.keys, q);
+            pass.run.kernels.rms_norm(k, l.k_norm.data(), spec_.norm_eps, row.values - row.keys, k);
+            finish_heads(pass, index, t, 0, row.width);
         });
         return;
     }
-    const std::size_t offsets[] = {0, pass.k_offset, pass.v_offset};
+    const std::size_t offsets[] = {0, row.keys, row.values};
     qkv.run(pass.run, in, [&](std::size_t part, std::size_t first, std::size_t end, std::size_t) {
         for (std::size_t t = 0; t < pass.tokens; ++t)
             finish_heads(pass, index, t, offsets[part] + first, offsets[part] + end);
@@ -315,28 +338,30 @@ void DecoderModel::project_heads(Pass& pass, std::size_t index, const LinearInpu
 void DecoderModel::finish_heads(Pass& pass, std::size_t index, std::size_t t, std::size_t first,
                                 std::size_t end) const {
     const DecoderLayer& l = layers_[index];
+    const LayerSpec& layer = spec_.layers[index];
+    const QkvRow columns = qkv_row(spec_, layer);
     const KernelTable& k = pass.run.kernels;
-    const std::size_t half = spec_.rope.dims / 2, dim = spec_.key_dim;
-    const bool rotates =
-        spec_.rope.kind != RopeKind::none && (spec_.layer_rotates.empty() || spec_.layer_rotates[index]);
-    const RopeFn rotate = spec_.rope.kind == RopeKind::adjacent ? k.rope_adjacent : k.rope_halves;
+    const RopeSpec& rope = spec_.rope_of(layer);
+    const std::size_t half = rope.dims / 2, dim = layer.key_dim;
+    const bool rotates = spec_.rotates(layer);
+    const RopeFn rotate = rope.kind == RopeKind::adjacent ? k.rope_adjacent : k.rope_halves;
     const BatchToken& token = pass.w.tokens[t];
-    const float* cos = pass.w.angles.as<float>() + t * 2 * half;
-    float* const row = pass.qkv + t * pass.qkv_stride;
+    const float* cos = angles(pass, t, layer.rotation);
+    float* const row = pass.qkv + t * columns.width;
     std::size_t at = first;
-    for (; at < std::min(end, pass.v_offset); at += dim) {
-        const bool query = at < pass.k_offset;
+    for (; at < std::min(end, columns.values); at += dim) {
+        const bool query = at < columns.keys;
         float* const x = row + at;
         if (spec_.qk_norm == QkNorm::heads)
             k.rms_norm(x, (query ? l.q_norm : l.k_norm).data(), spec_.norm_eps, dim, x);
         if (rotates) rotate(x, cos, cos + half, half);
         if (!query)
-            kv_store_key(*token.kv, index, (at - pass.k_offset) / dim, token.position, x, k);
+            kv_store_key(*token.kv, index, (at - columns.keys) / dim, token.position, x, k);
         else if (spec_.query_temperature.beta != 0)
             k.scale(x, query_temperature(token.position), dim);
     }
-    for (; at < end; at += spec_.value_dim)
-        kv_store_value(*token.kv, index, (at - pass.v_offset) / spec_.value_dim, token.position, row + at, k);
+    for (; at < end; at += layer.value_dim)
+        kv_store_value(*token.kv, index, (at - columns.values) / layer.value_dim, token.position, row + at, k);
 }
 
 float DecoderModel::query_temperature(std::size_t position) const {
@@ -356,9 +381,11 @@ void DecoderModel::write_logits(Pass& pass, float* logits) const {
     LinearRun output;
     output.add(output_.empty() ? embedding_ : output_, logits, spec_.vocab);
     output.run(pass.run, in, [&](std::size_t, std::size_t first, std::size_t end, std::size_t) {
-        if (spec_.logit_divisor == 1) return;
-        for (std::size_t r = 0; r < rows.size(); ++r)
-            pass.run.kernels.scale(logits + r * spec_.vocab + first, 1.0F / spec_.logit_divisor, end - first);
+        for (std::size_t r = 0; r < rows.size(); ++r) {
+            float* const y = logits + r * spec_.vocab + first;
+            if (spec_.logit_divisor != 1) pass.run.kernels.scale(y, 1.0F / spec_.logit_divisor, end - first);
+            if (spec_.logit_softcap != 0) pass.run.kernels.soft_cap(y, spec_.logit_softcap, end - first);
+        }
     });
 }
 

@@ -23,7 +23,7 @@ struct DecoderLayerTensors {
     const TensorInfo *q_norm = nullptr, *k_norm = nullptr;
     const TensorInfo* sinks = nullptr;
     MatrixInfo output;
-    NormInfo ffn_norm;
+    NormInfo post_attention_norm, ffn_norm, post_ffn_norm;
     MatrixInfo gate, up, down;  // gate empty when up holds both; all empty in a layer of experts
     ExpertTensors experts;
 };
@@ -48,11 +48,22 @@ struct Norm {
     std::vector<float> weight, bias;  // bias may be empty
 };
 
+// Columns of a token's queries, keys and values in a layer: where keys and values begin, and how many there are.
+struct QkvRow {
+    std::size_t keys, values, width;
+};
+inline QkvRow qkv_row(const DecoderSpec& spec, const LayerSpec& layer) {
+    const std::size_t keys = std::size_t{spec.heads} * layer.key_dim,
+                      values = keys + std::size_t{layer.kv_heads} * layer.key_dim;
+    return {keys, values, values + std::size_t{layer.kv_heads} * layer.value_dim};
+}
+
 struct DecoderLayer {
-    Norm attn_norm, ffn_norm;
+    Norm attn_norm, post_attention_norm, ffn_norm, post_ffn_norm;
     std::vector<float> q_norm, k_norm, sinks;
     Linear q, k, v, qkv, output, gate, up, down;
     std::unique_ptr<MoeWeights> experts;  // instead of gate, up and down
+    ActivationNeeds output_needs, down_needs;
 };
 
 class DecoderModel final : public Model {
@@ -74,27 +85,30 @@ private:
     void each_token(const Pass& pass, std::size_t width, F&& f) const;
     void norm_token(const Pass& pass, const Norm& norm, const float* x, float* y) const;
     void norm_stream(Pass& pass, const Norm& norm, const LinearInput& in, ActivationNeeds needs) const;
-    void add_to_stream(Pass& pass, const Linear& w, const LinearInput& in) const;
+    void add_to_stream(Pass& pass, const Linear& w, const LinearInput& in, const Norm& post) const;
+    void add_normed(Pass& pass, const Norm& post) const;
+    const float* angles(const Pass& pass, std::size_t token, Rotation rotation) const;
     void project_heads(Pass& pass, std::size_t layer, const LinearInput& in) const;
     void finish_heads(Pass& pass, std::size_t layer, std::size_t token, std::size_t first, std::size_t end) const;
-    void activate(Pass& pass, const DecoderLayer& l, const LinearInput& in, const LinearInput& down_in) const;
+    void activate(Pass& pass, std::size_t layer, const LinearInput& in, const LinearInput& down_in) const;
     float query_temperature(std::size_t position) const;
     void write_logits(Pass& pass, float* logits) const;
 
     DecoderSpec spec_;
     ModelInfo info_;
-    std::vector<double> frequencies_, frequencies_long_;
+    std::vector<double> frequencies_, frequencies_long_, frequencies_local_;
     Linear embedding_, output_;  // embedding_ doubles as output when tied
     std::vector<DecoderLayer> layers_;
     Norm output_norm_;
     std::size_t scratch_bytes_ = 0;  // per worker
     MoeForms moe_forms_;
-    ActivationNeeds attn_needs_, o_needs_, ffn_needs_, down_needs_, output_needs_;
+    ActivationNeeds attn_needs_, ffn_needs_, output_needs_;
 };
 
 // Buffers of one pass by size; a formula both for planning and for allocating.
 struct DecoderWorkspaceSizes {
-    std::size_t tokens, hidden, normed, qkv, attended, gate_up, activated, angles, q8_32, q8_256, activated_32,
+    std::size_t tokens, feed_forward;  // of the widest dense layer
+    std::size_t hidden, normed, qkv, attended, gate_up, activated, angles, q8_32, q8_256, activated_32,
         activated_256, partials, experts;
     std::uint64_t total(std::size_t workers, std::size_t scratch_bytes) const;
 };

@@ -14,11 +14,11 @@ public:
     Result<DecoderTensors> all() {
         DecoderTensors out;
         HEARTH_ASSIGN(out.embedding, t_.need("token_embd.weight", {s_.embedding, s_.vocab}));
-        for (std::uint32_t i = 0; i < s_.layers; ++i) {
-            HEARTH_ASSIGN(auto layer, one(cat("blk.", i, "."), s_.has_experts(i)));
-            out.layers.push_back(layer);
+        for (const LayerSpec& layer : s_.layers) {
+            HEARTH_ASSIGN(auto found, one(cat("blk.", out.layers.size(), "."), layer));
+            out.layers.push_back(found);
         }
-        for (std::uint32_t i = 0; i < s_.extra_layers; ++i) t_.ignore_prefix(cat("blk.", s_.layers + i, "."));
+        for (std::uint32_t i = 0; i < s_.extra_layers; ++i) t_.ignore_prefix(cat("blk.", s_.layers.size() + i, "."));
         HEARTH_ASSIGN(out.output_norm, norm("output_norm"));
         HEARTH_ASSIGN(out.output.weight, t_.want("output.weight", {s_.embedding, s_.vocab}));
         HEARTH_TRY(t_.extras(out.output, "output", {s_.embedding, s_.vocab}));  // the bias may come with a tied output too
@@ -39,10 +39,10 @@ private:
         return t_.matrix(name, {k, rows});
     }
 
-    Result<DecoderLayerTensors> one(const std::string& b, bool experts) {
+    Result<DecoderLayerTensors> one(const std::string& b, const LayerSpec& layer) {
         DecoderLayerTensors l;
-        const std::uint64_t d = s_.embedding, q = std::uint64_t{s_.heads} * s_.key_dim,
-                            k = std::uint64_t{s_.kv_heads} * s_.key_dim, v = std::uint64_t{s_.kv_heads} * s_.value_dim;
+        const QkvRow row = qkv_row(s_, layer);
+        const std::uint64_t d = s_.embedding, q = row.keys, k = row.values - row.keys, v = row.width - row.values;
         HEARTH_ASSIGN(l.attn_norm, norm(b + "attn_norm"));
         if (t_.exists(b + "attn_qkv.weight")) {
             HEARTH_ASSIGN(l.qkv, matrix(b + "attn_qkv", d, q + k + v));
@@ -53,25 +53,29 @@ private:
         }
         if (s_.qk_norm != QkNorm::none) {
             const bool all = s_.qk_norm == QkNorm::projection;
-            HEARTH_ASSIGN(l.q_norm, t_.need(b + "attn_q_norm.weight", {all ? q : s_.key_dim}));
-            HEARTH_ASSIGN(l.k_norm, t_.need(b + "attn_k_norm.weight", {all ? k : s_.key_dim}));
+            HEARTH_ASSIGN(l.q_norm, t_.need(b + "attn_q_norm.weight", {all ? q : layer.key_dim}));
+            HEARTH_ASSIGN(l.k_norm, t_.need(b + "attn_k_norm.weight", {all ? k : layer.key_dim}));
         }
         if (s_.sinks) {
             HEARTH_ASSIGN(l.sinks, t_.need(b + "attn_sinks.weight", {s_.heads}));
         }
-        HEARTH_ASSIGN(l.output, matrix(b + "attn_output", std::uint64_t{s_.heads} * s_.value_dim, d));
+        HEARTH_ASSIGN(l.output, matrix(b + "attn_output", std::uint64_t{s_.heads} * layer.value_dim, d));
         HEARTH_ASSIGN(l.ffn_norm, norm(b + s_.ffn_norm));
-        if (experts) {
+        if (s_.post_norms) {
+            HEARTH_ASSIGN(l.post_attention_norm, norm(b + "post_attention_norm"));
+            HEARTH_ASSIGN(l.post_ffn_norm, norm(b + "post_ffw_norm"));
+        }
+        if (layer.experts) {
             HEARTH_ASSIGN(l.experts, find_experts(t_, s_, b));
             return l;
         }
         if (s_.gate_in_up) {
-            HEARTH_ASSIGN(l.up, matrix(b + "ffn_up", d, std::uint64_t{s_.feed_forward} * 2));
+            HEARTH_ASSIGN(l.up, matrix(b + "ffn_up", d, std::uint64_t{layer.feed_forward} * 2));
         } else {
-            HEARTH_ASSIGN(l.gate, matrix(b + "ffn_gate", d, s_.feed_forward));
-            HEARTH_ASSIGN(l.up, matrix(b + "ffn_up", d, s_.feed_forward));
+            HEARTH_ASSIGN(l.gate, matrix(b + "ffn_gate", d, layer.feed_forward));
+            HEARTH_ASSIGN(l.up, matrix(b + "ffn_up", d, layer.feed_forward));
         }
-        HEARTH_ASSIGN(l.down, matrix(b + "ffn_down", s_.feed_forward, d));
+        HEARTH_ASSIGN(l.down, matrix(b + "ffn_down", layer.feed_forward, d));
         return l;
     }
 
@@ -87,13 +91,15 @@ public:
         info_.context = spec_.context;
         info_.vocab = spec_.vocab;
         info_.embedding = spec_.embedding;
-        info_.layers = spec_.layers;
+        info_.layers = static_cast<std::uint32_t>(spec_.layers.size());
         info_.heads = spec_.heads;
-        info_.kv_heads = spec_.kv_heads;
-        info_.feed_forward = spec_.feed_forward;
-        info_.kv.assign(spec_.layers, KvShape{spec_.kv_heads, spec_.key_dim, spec_.value_dim});
+        for (const LayerSpec& l : spec_.layers) {
+            info_.kv_heads = std::max(info_.kv_heads, l.kv_heads);
+            info_.feed_forward = std::max(info_.feed_forward, l.feed_forward);
+            info_.kv.push_back({l.kv_heads, l.key_dim, l.value_dim});
+            scratch_bytes_ = std::max(scratch_bytes_, attention_scratch(l.key_dim));
+        }
         for (const TensorInfo& t : source.tensors()) info_.parameters += t.elements();
-        scratch_bytes_ = attention_scratch(spec_.key_dim);
         std::uint64_t matrices = 0;
         auto count = [&](const TensorInfo* weight) {
             matrices += Linear::memory_bytes(weight);
@@ -147,6 +153,7 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
     scratch_bytes_ = scratch_bytes;
     moe_forms_ = forms;
     frequencies_ = rope_frequencies(spec_.rope);
+    frequencies_local_ = rope_frequencies(spec_.local_rope);
     if (!spec_.rope_factors_long.empty()) {
         RopeSpec far = spec_.rope;
         far.factors = spec_.rope_factors_long;
@@ -173,15 +180,17 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
         HEARTH_ASSIGN(l.k_norm, load_vector(context, t.k_norm));
         HEARTH_ASSIGN(l.output, matrix(t.output));
         HEARTH_ASSIGN(l.sinks, load_vector(context, t.sinks));
+        HEARTH_ASSIGN(l.post_attention_norm, norm(t.post_attention_norm));
         HEARTH_ASSIGN(l.ffn_norm, norm(t.ffn_norm));
+        HEARTH_ASSIGN(l.post_ffn_norm, norm(t.post_ffn_norm));
         HEARTH_ASSIGN(l.gate, matrix(t.gate));
         HEARTH_ASSIGN(l.up, matrix(t.up));
         HEARTH_ASSIGN(l.down, matrix(t.down));
         for (const Linear* w : {&l.q, &l.k, &l.v, &l.qkv}) attn_needs_.add(*w);
-        o_needs_.add(l.output);
+        l.output_needs.add(l.output);
         ffn_needs_.add(l.gate);
         ffn_needs_.add(l.up);
-        down_needs_.add(l.down);
+        l.down_needs.add(l.down);
         if (t.experts.router.weight != nullptr) {
             HEARTH_ASSIGN(auto experts, load_experts(context, t.experts));
             for (const Linear* w : {&experts.router, &experts.gate, &experts.up, &experts.gate_up, &experts.shared_router,

@@ -11,13 +11,22 @@ namespace hearth {
 // Sets rope.kind to `kind` and attention_scale to 1/sqrt(key_dim) unless the file says otherwise.
 Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, RopeKind kind);
 
-// What the file says of its experts. `defaults` holds what the family does where the file is silent; a feed-forward width
-// of 0 in it means that an expert is as wide as the dense feed-forward.
-Result<MoeSpec> base_moe_spec(const Hparams& h, const DecoderSpec& spec, MoeSpec defaults);
+// Experts for every layer, as the file says. `defaults` holds what the family does where the file is silent; a
+// feed-forward width of 0 in it means that an expert is as wide as the dense feed-forward.
+Status add_experts(const Hparams& h, DecoderSpec& spec, MoeSpec defaults);
 // The shared expert of files that give its width as a number of experts.
 Status shared_experts(const Hparams& h, MoeSpec& moe);
 // Layers without experts at the beginning.
 Status leading_dense_layers(const Hparams& h, DecoderSpec& spec);
+// Windows of local layers by attention.sliding_window_pattern: a period of which the last layer sees everything, or a
+// flag for each layer. Local layers use local_rope where the spec has one. A window of 0 leaves all layers as they are.
+Status local_layers(const Hparams& h, DecoderSpec& spec, std::size_t window, std::uint32_t period);
+// A rotation of the same kind and width as the main one, with a base of its own and without scaling, for local layers.
+Status local_rope(const Hparams& h, DecoderSpec& spec, double base);
+// c of x = c tanh(x / c); 0: off.
+Result<float> softcap(const Hparams& h, std::string_view key, double fallback);
+// Layers at the end that predict further tokens are left alone.
+Status leave_predictors(const Hparams& h, DecoderSpec& spec);
 // For families that may be mixtures of experts.
 Result<bool> has_experts(const Hparams& h);
 

@@ -6,19 +6,13 @@ namespace hearth {
 
 Result<std::unique_ptr<Blueprint>> describe_glm4moe(const Hparams& h, TensorFinder& tensors) {
     HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::halves));
-    HEARTH_ASSIGN(const auto predictors, h.metadata().get_uint(h.full("nextn_predict_layers")));
-    if (predictors.value_or(0) >= spec.layers)
-        return Status(Code::malformed,
-                      cat("metadata key '", h.full("nextn_predict_layers"), "' is ", *predictors,
-                          ", expected less than '", h.full("block_count"), "', which is ", spec.layers));
-    spec.extra_layers = static_cast<std::uint32_t>(predictors.value_or(0));
-    spec.layers -= spec.extra_layers;
+    HEARTH_TRY(leave_predictors(h, spec));
     spec.ffn_norm = "post_attention_norm";
     if (tensors.exists("blk.0.attn_q_norm.weight") || tensors.exists("blk.0.attn_k_norm.weight"))
         spec.qk_norm = QkNorm::heads;
     MoeSpec moe;
     moe.gating = Gating::sigmoid;
-    HEARTH_ASSIGN(spec.moe, base_moe_spec(h, spec, moe));
+    HEARTH_TRY(add_experts(h, spec, moe));
     HEARTH_TRY(shared_experts(h, spec.moe));
     HEARTH_TRY(leading_dense_layers(h, spec));
     return make_decoder(h, tensors, std::move(spec));

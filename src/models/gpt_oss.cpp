@@ -9,11 +9,11 @@ Result<std::unique_ptr<Blueprint>> describe_gpt_oss(const Hparams& h, TensorFind
     spec.sinks = true;
     spec.ffn_norm = "post_attention_norm";
     HEARTH_ASSIGN(const std::uint32_t window, h.count("attention.sliding_window", UINT32_MAX));
-    for (std::uint32_t layer = 0; layer < spec.layers; ++layer) spec.windows.push_back(layer % 2 == 0 ? window : 0);
+    for (std::size_t layer = 0; layer < spec.layers.size(); layer += 2) spec.layers[layer].window = window;
     MoeSpec moe;
     moe.gating = Gating::softmax_of_chosen;
     moe.glu = Glu::clamped_silu;
-    HEARTH_ASSIGN(spec.moe, base_moe_spec(h, spec, moe));
+    HEARTH_TRY(add_experts(h, spec, moe));
     return make_decoder(h, tensors, std::move(spec));
 }
 

@@ -17,7 +17,7 @@ Result<std::unique_ptr<Blueprint>> describe_granite(const Hparams& h, TensorFind
     if (experts) {
         MoeSpec moe;
         moe.normalize = true;
-        HEARTH_ASSIGN(spec.moe, base_moe_spec(h, spec, moe));
+        HEARTH_TRY(add_experts(h, spec, moe));
     }
     return make_decoder(h, tensors, std::move(spec));
 }

@@ -10,7 +10,7 @@ Result<std::unique_ptr<Blueprint>> describe_llama(const Hparams& h, TensorFinder
     if (experts) {
         MoeSpec moe;
         moe.normalize = true;
-        HEARTH_ASSIGN(spec.moe, base_moe_spec(h, spec, moe));
+        HEARTH_TRY(add_experts(h, spec, moe));
     }
     return make_decoder(h, tensors, std::move(spec));
 }

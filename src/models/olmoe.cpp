@@ -6,7 +6,7 @@ namespace hearth {
 Result<std::unique_ptr<Blueprint>> describe_olmoe(const Hparams& h, TensorFinder& tensors) {
     HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::halves));
     spec.qk_norm = QkNorm::projection;
-    HEARTH_ASSIGN(spec.moe, base_moe_spec(h, spec, {}));
+    HEARTH_TRY(add_experts(h, spec, {}));
     return make_decoder(h, tensors, std::move(spec));
 }
 

@@ -8,7 +8,7 @@ Result<std::unique_ptr<Blueprint>> describe_qwen2moe(const Hparams& h, TensorFin
     HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::halves));
     MoeSpec moe;
     moe.shared_gated = true;
-    HEARTH_ASSIGN(spec.moe, base_moe_spec(h, spec, moe));
+    HEARTH_TRY(add_experts(h, spec, moe));
     if (spec.moe.shared_feed_forward == 0)
         return Status(Code::malformed,
                       cat("metadata key '", h.full("expert_shared_feed_forward_length"), "' is missing"));

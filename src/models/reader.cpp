@@ -35,6 +35,26 @@ Result<std::uint32_t> Hparams::count(std::string_view key, std::uint64_t limit, 
     return static_cast<std::uint32_t>(values->front());
 }
 
+Result<std::vector<std::uint32_t>> Hparams::counts(std::string_view key, std::uint64_t limit, std::size_t n,
+                                                   std::uint32_t fallback) const {
+    HEARTH_ASSIGN(auto values, metadata_.get_uints(full(key)));
+    if (!values && fallback == 0) return missing(full(key));
+    if (!values) return std::vector<std::uint32_t>(n, fallback);
+    if (values->size() != 1 && values->size() != n)
+        return Status(Code::malformed, cat("metadata key '", full(key), "' is ",
+                                           values->empty() ? std::string("an empty array")
+                                                           : cat("an array of ", values->size(), " values"),
+                                           ", expected one value for each of ", n, " layers"));
+    std::vector<std::uint32_t> out(n);
+    for (std::size_t i = 0; i < n; ++i) {
+        const std::uint64_t v = (*values)[values->size() == 1 ? 0 : i];
+        if (v == 0 || v > limit)
+            return Status(Code::malformed, cat("metadata key '", full(key), "' is ", v, ", expected 1 to ", limit));
+        out[i] = static_cast<std::uint32_t>(v);
+    }
+    return out;
+}
+
 Result<double> Hparams::number(std::string_view key) const {
     if (!has(key)) return missing(full(key));
     return number(key, 0);

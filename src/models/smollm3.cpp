@@ -5,7 +5,7 @@ namespace hearth {
 
 Result<std::unique_ptr<Blueprint>> describe_smollm3(const Hparams& h, TensorFinder& tensors) {
     HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::adjacent));
-    for (std::uint32_t layer = 0; layer < spec.layers; ++layer) spec.layer_rotates.push_back((layer + 1) % 4 != 0);
+    for (std::size_t layer = 3; layer < spec.layers.size(); layer += 4) spec.layers[layer].rotation = Rotation::none;
     return make_decoder(h, tensors, std::move(spec));
 }
 

@@ -17,7 +17,7 @@
 
 namespace hearth::test {
 
-inline constexpr const char* kArchitectures[] = {"glm4moe",  "gpt-oss", "granite", "granitemoe", "llama",
+inline constexpr const char* kArchitectures[] = {"gemma2",   "gemma3",  "glm4moe",  "gpt-oss", "granite", "granitemoe", "llama",
                                                  "mistral3", "olmoe",   "phi3",    "phimoe",     "qwen2",
                                                  "qwen2moe", "qwen3",   "qwen3moe", "smollm3"};
 
@@ -56,7 +56,7 @@ public:
         for (std::uint64_t i = 0; i < s_.layers; ++i) layer(cat("blk.", i, "."));
         if (s_.factors) {
             const bool two = s_.two_factors();
-            const std::uint64_t pairs = s_.arch == "glm4moe" ? head_ / 4 : head_ / 2;
+            const std::uint64_t pairs = s_.is({"glm4", "glm4moe"}) ? head_ / 4 : head_ / 2;
             vector(two ? "rope_factors_short.weight" : "rope_freqs.weight", pairs, 1.5F);
             if (two) vector("rope_factors_long.weight", pairs, 3);
         }
@@ -146,9 +146,20 @@ private:
                 set("expert_gating_func", std::uint64_t{2});
                 set("expert_weights_norm", true);
                 set("expert_weights_scale", 1.5);
-                set("rope.dimension_count", head_ / 2);
             }
             if (s_.arch == "gpt-oss") set("attention.sliding_window", std::uint64_t{8});
+        }
+        if (s_.is({"glm4", "glm4moe"})) set("rope.dimension_count", head_ / 2);
+        if (s_.is({"gemma2", "gemma3"})) {
+            set("attention.sliding_window", std::uint64_t{8});
+            set("final_logit_softcapping", 20.0);
+        }
+        if (s_.arch == "gemma2") set("attn_logit_softcapping", 5.0);
+        if (s_.arch == "gemma3") {
+            set("attention.sliding_window_pattern", std::uint64_t{2});
+            set("rope.freq_base_swa", 500.0);
+            set("rope.scaling.type", std::string("linear"));
+            set("rope.scaling.factor", 8.0);
         }
         if (s_.arch == "mistral3") {
             set("attention.key_length", head_);
@@ -201,7 +212,7 @@ private:
             matrix(at + "attn_k", s_.embd, kv);
             matrix(at + "attn_v", s_.embd, kv);
         }
-        if (s_.is({"glm4moe", "gpt-oss", "phimoe", "qwen2", "qwen2moe"})) {
+        if (s_.is({"glm4", "glm4moe", "gpt-oss", "phimoe", "qwen2", "qwen2moe"})) {
             vector(at + "attn_q.bias", q, 0);
             vector(at + "attn_k.bias", kv, 0);
             vector(at + "attn_v.bias", kv, 0);
@@ -211,7 +222,7 @@ private:
             vector(at + "attn_k_norm.weight", kv, 1);
         }
         if (s_.arch == "gpt-oss") vector(at + "attn_sinks.weight", s_.heads, 0);
-        if (s_.is({"glm4moe", "qwen3", "qwen3moe"})) {
+        if (s_.is({"gemma3", "glm4moe", "qwen3", "qwen3moe"})) {
             vector(at + "attn_q_norm.weight", head_, 1);
             vector(at + "attn_k_norm.weight", head_, 1);
         }
@@ -219,8 +230,13 @@ private:
         if (s_.is({"gpt-oss", "phimoe"})) vector(at + "attn_output.bias", s_.embd, 0);
         norm(at + (s_.is({"gpt-oss", "glm4moe"}) ? "post_attention_norm" : "ffn_norm"));
         if (s_.moe() && !(s_.arch == "glm4moe" && at == "blk.0.")) return experts(at);
-        if (s_.arch != "phi3") matrix(at + "ffn_gate", s_.embd, s_.ffn);
-        matrix(at + "ffn_up", s_.embd, s_.arch == "phi3" ? 2 * s_.ffn : s_.ffn);
+        if (s_.is({"gemma2", "gemma3", "glm4"})) {
+            norm(at + "post_attention_norm");
+            norm(at + "post_ffw_norm");
+        }
+        const bool fused = s_.is({"glm4", "phi3"});
+        if (!fused) matrix(at + "ffn_gate", s_.embd, s_.ffn);
+        matrix(at + "ffn_up", s_.embd, fused ? 2 * s_.ffn : s_.ffn);
         matrix(at + "ffn_down", s_.ffn, s_.embd);
     }
 

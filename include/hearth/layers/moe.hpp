@@ -13,6 +13,7 @@
 #include <span>
 #include <vector>
 
+#include "hearth/layers/glu.hpp"
 #include "hearth/layers/linear.hpp"
 
 namespace hearth {
@@ -26,11 +27,6 @@ enum class Gating : int {
 
 inline constexpr std::uint32_t kMaxExpertGroups = 64;
 inline constexpr float kLeastWeightSum = 0x1p-14F;  // that normalised weights are divided by
-
-enum class Glu : int {
-    silu,          // silu(gate) * up
-    clamped_silu,  // g sigmoid(1.702 g) (u + 1) with g = min(gate, 7), u = up within -7 and 7 (gpt-oss)
-};
 
 struct MoeSpec {
     std::uint32_t experts = 0;              // 0: the model has none
