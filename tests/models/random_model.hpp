@@ -17,7 +17,7 @@
 
 namespace hearth::test {
 
-inline constexpr const char* kArchitectures[] = {"gemma2",   "gemma3",  "glm4moe",  "gpt-oss", "granite", "granitemoe", "llama",
+inline constexpr const char* kArchitectures[] = {"gemma2",   "gemma3",  "glm4",     "glm4moe",  "gpt-oss", "granite", "granitemoe", "llama",
                                                  "mistral3", "olmoe",   "phi3",    "phimoe",     "qwen2",
                                                  "qwen2moe", "qwen3",   "qwen3moe", "smollm3"};
 
