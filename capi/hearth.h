@@ -198,6 +198,7 @@ HEARTH_API hearth_status hearth_model_pack(hearth_runtime *runtime, const char *
  *   "packed": {"version", "types": […]} for a file of hearth_model_pack, else null,
  *   "file", "format", "format_version", "file_bytes", "architecture", "name", "parameters", "tensors",
  *   "context_length", "embedding_length", "layers", "heads", "kv_heads", "feed_forward_length",
+ *   "experts" and "experts_used" (of a layer, and of them by a token; 0 without experts),
  *   "vocabulary": {"model", "size", "bos", "eos", …},
  *   "quantization": [{"type", "tensors", "bytes", "parameters"}…] by bytes, descending; "bits_per_weight",
  *   "memory": {"weights", "kv_bytes_per_token", "kv_page_tokens", "scratch", "kv_at_context": […]} in bytes.

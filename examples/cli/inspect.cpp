@@ -48,6 +48,8 @@ std::string table(const Json& info) {
     if (info.contains("layers")) {
         row(out, "layers", text_of(info, "layers"));
         row(out, "width", text_of(info, "embedding_length") + ", feed-forward " + text_of(info, "feed_forward_length"));
+        if (number_of(info, "experts") != 0)
+            row(out, "experts", text_of(info, "experts") + ", " + text_of(info, "experts_used") + " used by a token");
         row(out, "heads", text_of(info, "heads") + ", key/value " + text_of(info, "kv_heads"));
     }
     if (const Json vocabulary = info.value("vocabulary", Json::object()); !vocabulary.empty()) {

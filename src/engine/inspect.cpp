@@ -122,6 +122,7 @@ std::string inspection_text(const Gguf& file, const Understanding& model, std::s
         const ModelInfo& info = (*blueprint)->info();
         j.member("context_length", info.context).member("embedding_length", info.embedding).member("layers", info.layers);
         j.member("heads", info.heads).member("kv_heads", info.kv_heads).member("feed_forward_length", info.feed_forward);
+        j.member("experts", info.experts).member("experts_used", info.experts_used);
     }
     if (tokenizer.ok()) write_vocabulary(j, **tokenizer);
     write_quantization(j, file);

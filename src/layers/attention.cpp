@@ -16,9 +16,16 @@ constexpr std::size_t kTokenTile = 12;  // tokens that share it, at most; and it
 
 std::size_t round64(std::size_t n) { return (n + 63) / 64 * 64; }
 
-// How many spans of an item have been computed.
+// How many spans of an item, or heads of a tile, have been computed.
 using Ended = std::atomic<std::uint32_t>;
-std::size_t ended_floats(std::size_t workers) { return round64(workers * kTokenTile * sizeof(Ended) / sizeof(float)); }
+std::size_t ended_floats(std::size_t count) { return round64(count * sizeof(Ended) / sizeof(float)); }
+Ended* make_ended(float* memory, std::size_t count) {
+    auto* const ended = reinterpret_cast<Ended*>(memory);
+    for (std::size_t i = 0; i < count; ++i) new (ended + i) Ended(0);
+    return ended;
+}
+// True for the last of `all`. Releases what the caller wrote; acquires what the others did.
+bool is_last(Ended& ended, std::size_t all) { return ended.fetch_add(1, std::memory_order_acq_rel) + 1 == all; }
 
 // Span results of one token and one K/V head: out [spans][group][value_dim], max and sum [spans][group].
 struct Partials {
@@ -194,15 +201,17 @@ void kv_store_value(const KvView& kv, std::size_t layer, std::size_t head, std::
     }
 }
 
-std::size_t attention_partials(std::size_t workers, std::size_t group, std::size_t value_dim, std::size_t positions) {
+std::size_t attention_partials(std::size_t workers, std::size_t tokens, std::size_t group, std::size_t value_dim,
+                               std::size_t positions) {
     // A tile of tokens for each worker; the other walk has at most kTokenTile items for each worker.
-    return ended_floats(workers) + workers * kTokenTile * Partials::floats((positions + kSpan - 1) / kSpan, group, value_dim);
+    return ended_floats(tokens) + ended_floats(workers * kTokenTile) +
+           workers * kTokenTile * Partials::floats((positions + kSpan - 1) / kSpan, group, value_dim);
 }
 
 std::size_t attention_scratch(std::size_t key_dim) { return attention_span_scratch(key_dim) * sizeof(float); }
 
 void attention(const RunContext& run, const AttentionSpec& spec, std::size_t layer, std::span<const BatchToken> tokens,
-               const float* q, std::size_t q_stride, float* y, float* partials) {
+               const float* q, std::size_t q_stride, float* y, float* memory, ChunkBody then) {
     if (tokens.empty()) return;
     const KvShape shape = tokens[0].kv->layout->layers[layer].shape;
     const std::size_t heads = shape.heads, group = spec.heads / heads;
@@ -213,6 +222,8 @@ void attention(const RunContext& run, const AttentionSpec& spec, std::size_t lay
     const std::size_t workers = run.executor.workers();
     const std::size_t tile = std::clamp<std::size_t>(kRowTile / group, 1, kTokenTile);
     const std::size_t tiles = (tokens.size() + tile - 1) / tile;
+    Ended* const heads_ended = make_ended(memory, tiles);
+    float* const partials = memory + ended_floats(tokens.size());
     const auto end_of = [&](std::size_t first) { return std::min(tokens.size(), first + tile); };
     // Spans that any token of a tile sees.
     const auto begin_span = [&](std::size_t first) {
@@ -226,15 +237,20 @@ void attention(const RunContext& run, const AttentionSpec& spec, std::size_t lay
         return s;
     };
 
+    const auto merge = [&](std::size_t first, std::size_t head, const auto& at, std::size_t worker) {
+        const std::size_t end = end_of(first);
+        for (std::size_t t = first; t < end; ++t) walk.merge(t, head, at(t));
+        if (is_last(heads_ended[first / tile], heads)) then(first, end, worker);
+    };
+
     if (tokens.size() * heads <= workers * kTokenTile && most > 1) {
         // Few heads, many keys: the spans of a tile run side by side, and who ends the last of them merges.
         const std::size_t items = tiles * heads;
         std::size_t spans = 0;
         for (std::size_t first = 0; first < tokens.size(); first += tile)
             spans = std::max(spans, end_span(first) - begin_span(first));
-        auto* const ended = reinterpret_cast<Ended*>(partials);
-        for (std::size_t i = 0; i < items; ++i) new (ended + i) Ended(0);
-        float* const base = partials + ended_floats(workers);
+        Ended* const spans_ended = make_ended(partials, items);
+        float* const base = partials + ended_floats(items);
         parallel_for(run.executor, items * spans, [&](std::size_t i, std::size_t worker) {
             const std::size_t item = i % items, head = item % heads, first = item / heads * tile, end = end_of(first);
             const auto at = [&](std::size_t t) {
@@ -242,9 +258,7 @@ void attention(const RunContext& run, const AttentionSpec& spec, std::size_t lay
             };
             const std::size_t s = begin_span(first) + i / items;
             if (s < end_span(first)) walk.span(first, end, head, s, at, worker);
-            // Release what this span wrote; acquire what the others did.
-            if (ended[item].fetch_add(1, std::memory_order_acq_rel) + 1 != spans) return;
-            for (std::size_t t = first; t < end; ++t) walk.merge(t, head, at(t));
+            if (is_last(spans_ended[item], spans)) merge(first, head, at, worker);
         });
         return;
     }
@@ -254,7 +268,7 @@ void attention(const RunContext& run, const AttentionSpec& spec, std::size_t lay
             return Partials(partials + (worker * kTokenTile + t - first) * each, most, group, shape.value_dim);
         };
         for (std::size_t s = begin_span(first); s < end_span(first); ++s) walk.span(first, end, head, s, at, worker);
-        for (std::size_t t = first; t < end; ++t) walk.merge(t, head, at(t));
+        merge(first, head, at, worker);
     });
 }
 

@@ -179,38 +179,30 @@ void quantize_values(const RunContext& run, const LinearInput& input, Activation
 
 void LinearRun::add(const Linear& w, float* y, std::size_t y_stride, std::size_t unit) {
     if (w.empty()) return;
-    parts_[count_++] = {&w, nullptr, y, nullptr, y_stride, w.rows(), 0, std::lcm(kLanes, unit), 0, 0, 0};
+    parts_[count_] = {&w, nullptr, y, nullptr, y_stride, 0};
+    work_[count_++] = {w.rows(), w.panel_bytes(), std::lcm(kLanes, unit)};
 }
 
 void LinearRun::add_pair(const Linear& a, float* ya, const Linear& b, std::size_t b_first, float* yb, std::size_t rows,
                          std::size_t y_stride) {
-    parts_[count_++] = {&a, &b, ya, yb, y_stride, rows, b_first, kLanes, 0, 0, 0};
+    parts_[count_] = {&a, &b, ya, yb, y_stride, b_first};
+    work_[count_++] = {rows, a.panel_bytes()};
 }
 
-// A few microseconds of a core's memory.
-constexpr std::size_t kChunkBytes = 65536;
-
-std::size_t LinearRun::plan(std::size_t workers) {
-    // Small chunks, so that a slow core does not hold up the rest: workers take many at a time while there are many.
-    std::size_t panels = 0;
-    for (std::size_t i = 0; i < count_; ++i) panels += panels_of(parts_[i].rows);
-    const std::size_t most = std::clamp<std::size_t>(panels / (workers * 32), 1, 4);
-    std::size_t chunks = 0;
-    for (std::size_t i = 0; i < count_; ++i) {
-        Part& p = parts_[i];
-        p.first_chunk = chunks;
-        const std::size_t panel_bytes = p.w->bytes() / std::max<std::size_t>(1, panels_of(p.w->rows()));
-        const std::size_t rows = std::clamp<std::size_t>(kChunkBytes / (panel_bytes + 1), 1, most) * kLanes;
-        p.chunk_rows = (rows + p.unit - 1) / p.unit * p.unit;
-        p.chunks = (p.rows + p.chunk_rows - 1) / p.chunk_rows;
-        chunks += p.chunks;
-    }
-    return chunks;
+std::size_t LinearRun::token_block(std::size_t tokens, std::size_t workers) {
+    // Every block unpacks the weights anew: not for fewer tokens than make up for it.
+    constexpr std::size_t kLeast = 128, kUnit = 16;
+    const std::size_t blocks = std::clamp<std::size_t>(tokens / kLeast, 1, workers);
+    const std::size_t each = (tokens + blocks - 1) / blocks;
+    return (each + kUnit - 1) / kUnit * kUnit;
 }
 
-void LinearRun::multiply(const RunContext& run, const LinearInput& input, const Linear& w, std::size_t first,
-                         std::size_t end, float* y, std::size_t y_stride, std::size_t worker) {
-    w.multiply(run.kernels, {0, first, end, input.data(w.activation()), input.tokens, y, y_stride},
+void LinearRun::multiply(const RunContext& run, const LinearInput& input, const Linear& w, const Piece& p,
+                         std::size_t w_first, float* y, std::size_t y_stride, std::size_t worker) {
+    const Activation form = w.activation();
+    const auto* const x = static_cast<const std::byte*>(input.data(form)) + p.token * activation_bytes(form, input.k);
+    float* const to = y + p.token * y_stride + p.first;
+    w.multiply(run.kernels, {0, w_first + p.first, w_first + p.end, x, p.token_end - p.token, to, y_stride},
                run.worker_scratch(worker));
 }
 

@@ -11,7 +11,6 @@ struct MoeJob {
     std::size_t gate_matrix, up_matrix, matrix;
     std::size_t width;        // feed-forward
     std::size_t value;        // number of its first activated value
-    std::size_t first_chunk;  // in the phase of gate and up
     std::uint32_t slot, tokens;
 };
 
@@ -25,11 +24,11 @@ struct MoeLayout {
     std::size_t slot_weight;    // float [slots]
     std::size_t next;           // uint32 [experts + 1]
     std::size_t jobs;           // MoeJob [experts + 1]
-    std::size_t gathered[3];    // by Activation: [tokens * used, k] in that form
+    std::size_t work;           // RowWork [experts + 1]: their gates and ups
     std::size_t activated;      // float [tokens * used, feed_forward], [tokens, shared_feed_forward]
     std::size_t q8_32, q8_256;  // the same values in these forms
 
-    MoeLayout(const MoeSpec& s, const MoeForms& forms, std::size_t k, std::size_t tokens) {
+    MoeLayout(const MoeSpec& s, const MoeForms& forms, std::size_t tokens) {
         const std::size_t f = sizeof(float), routed = tokens * s.used;
         const std::size_t slots = routed + (s.shared_feed_forward != 0 ? tokens : 0);
         const std::size_t values = routed * s.feed_forward + tokens * s.shared_feed_forward;
@@ -40,9 +39,7 @@ struct MoeLayout {
         slot_weight = take(slots * f);
         next = take((std::size_t{s.experts} + 1) * sizeof(std::uint32_t));
         jobs = take((std::size_t{s.experts} + 1) * sizeof(MoeJob));
-        for (std::size_t form = 0; form < 3; ++form)
-            gathered[form] =
-                take(forms.gathered[form] ? routed * activation_bytes(static_cast<Activation>(form), k) : 0);
+        work = take((std::size_t{s.experts} + 1) * sizeof(RowWork));
         activated = take(values * f);
         q8_32 = take(forms.activated.q8_32 ? activation_bytes(Activation::q8_32, values) : 0);
         q8_256 = take(forms.activated.q8_256 ? activation_bytes(Activation::q8_256, values) : 0);

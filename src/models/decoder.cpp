@@ -2,7 +2,6 @@
 #include "models/decoder.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <cmath>
 #include <numeric>
 
@@ -21,16 +20,17 @@ struct DecoderWorkspace final : Workspace {
     Buffer gate_up;                      // [tokens, 2 * feed_forward]
     Buffer activated;                    // [tokens, feed_forward]
     Buffer angles;                       // [tokens, 2, rope dims / 2]: cos, sin of the main rotation, then of the local
-    Buffer q8_32, q8_256;                // of normed and attended
-    Buffer activated_32, activated_256;  // of activated: written while `normed` is still read
+    Buffer normed_32, normed_256;        // of `normed`
+    Buffer inner_32, inner_256;          // of `attended`, later of `activated`
     Buffer partials;
     MoeWorkspace experts;
     std::vector<Buffer> scratch;  // [workers]
     std::vector<BatchToken> tokens;
     std::vector<std::int32_t> ids;
-    std::vector<std::uint8_t> long_context;              // [tokens]
-    std::vector<std::uint32_t> logit_rows;               // token index of each row of logits
-    std::vector<std::atomic<std::uint32_t>> block_rows;  // rows of each block of `activated` that are written
+    std::vector<std::uint8_t> long_context;  // [tokens]
+    std::vector<std::uint32_t> logit_rows;   // token index of each row of logits
+    Tally activated_rows;                    // of each block of `activated`
+    Tally token_blocks;                      // of a product
 };
 
 }  // namespace
@@ -43,9 +43,11 @@ DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const MoeFor
         if (!l.experts) feed_forward = std::max(feed_forward, std::size_t{l.feed_forward});
         attended = std::max(attended, std::size_t{s.heads} * l.value_dim);
         columns = std::max(columns, qkv_row(s, l).width);
-        z.partials = std::max(z.partials, attention_partials(limits.workers, s.heads / l.kv_heads, l.value_dim, limits.positions) * f);
+        const std::size_t partials =
+            attention_partials(limits.workers, t, s.heads / l.kv_heads, l.value_dim, limits.positions);
+        z.partials = std::max(z.partials, partials * f);
     }
-    const std::size_t widest = std::max(std::size_t{s.embedding}, attended);
+    const std::size_t inner = std::max(feed_forward, attended);
     z.tokens = t;
     z.feed_forward = feed_forward;
     z.hidden = t * s.embedding * f;
@@ -55,17 +57,17 @@ DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const MoeFor
     z.gate_up = t * 2 * feed_forward * f;
     z.activated = t * feed_forward * f;
     z.angles = t * (s.rope.dims + s.local_rope.dims) * f;
-    z.q8_32 = t * activation_bytes(Activation::q8_32, widest);
-    z.q8_256 = t * activation_bytes(Activation::q8_256, widest);
-    z.activated_32 = t * activation_bytes(Activation::q8_32, feed_forward);
-    z.activated_256 = t * activation_bytes(Activation::q8_256, feed_forward);
-    z.experts = MoeWorkspace::bytes(s.moe, forms, s.embedding, t);
+    z.normed_32 = t * activation_bytes(Activation::q8_32, s.embedding);
+    z.normed_256 = t * activation_bytes(Activation::q8_256, s.embedding);
+    z.inner_32 = t * activation_bytes(Activation::q8_32, inner);
+    z.inner_256 = t * activation_bytes(Activation::q8_256, inner);
+    z.experts = MoeWorkspace::bytes(s.moe, forms, t);
     return z;
 }
 
 std::uint64_t DecoderWorkspaceSizes::total(std::size_t workers, std::size_t scratch_bytes) const {
-    return hidden + normed + qkv + attended + gate_up + activated + angles + q8_32 + q8_256 + activated_32 +
-           activated_256 + partials + experts + workers * scratch_bytes;
+    return hidden + normed + qkv + attended + gate_up + activated + angles + normed_32 + normed_256 + inner_32 +
+           inner_256 + partials + experts + workers * scratch_bytes;
 }
 
 std::uint64_t DecoderModel::workspace_bytes(const RunLimits& limits) const {
@@ -84,20 +86,21 @@ Result<std::unique_ptr<Workspace>> DecoderModel::make_workspace(const RunLimits&
                                                        {&w->gate_up, z.gate_up},
                                                        {&w->activated, z.activated},
                                                        {&w->angles, z.angles},
-                                                       {&w->q8_32, z.q8_32},
-                                                       {&w->q8_256, z.q8_256},
-                                                       {&w->activated_32, z.activated_32},
-                                                       {&w->activated_256, z.activated_256},
+                                                       {&w->normed_32, z.normed_32},
+                                                       {&w->normed_256, z.normed_256},
+                                                       {&w->inner_32, z.inner_32},
+                                                       {&w->inner_256, z.inner_256},
                                                        {&w->partials, z.partials}};
     for (auto [buffer, bytes] : buffers) {
         HEARTH_ASSIGN(*buffer, Buffer::make(memory, bytes, "the workspace of a forward pass"));
     }
-    HEARTH_ASSIGN(w->experts, MoeWorkspace::make(memory, spec_.moe, moe_forms_, spec_.embedding, limits.tokens));
+    HEARTH_ASSIGN(w->experts, MoeWorkspace::make(memory, spec_.moe, moe_forms_, limits.tokens, limits.workers));
     for (std::size_t i = 0; i < limits.workers; ++i) {
         HEARTH_ASSIGN(Buffer b, Buffer::make(memory, scratch_bytes_, "the scratch memory of a worker"));
         w->scratch.push_back(std::move(b));
     }
-    w->block_rows = std::vector<std::atomic<std::uint32_t>>(z.feed_forward / kLanes + 1);
+    w->activated_rows = Tally(z.feed_forward / kLanes + 1);
+    w->token_blocks = Tally(limits.workers);
     w->tokens.reserve(limits.tokens);
     w->ids.reserve(limits.tokens);
     w->long_context.reserve(limits.tokens);
@@ -116,8 +119,12 @@ struct DecoderModel::Pass {
     float* gate_up;    // [tokens, 2 * feed_forward]
     float* activated;  // [tokens, feed_forward]
 
-    LinearInput input(const float* x, std::size_t k, std::size_t count) const {
-        return {x, w.q8_32.as<std::byte>(), w.q8_256.as<std::byte>(), count, k};
+    // Of the first `count` rows of `normed`, k wide.
+    LinearInput normed_input(std::size_t k, std::size_t count) const {
+        return {normed, w.normed_32.as<std::byte>(), w.normed_256.as<std::byte>(), count, k};
+    }
+    LinearInput inner_input(const float* x, std::size_t k) const {
+        return {x, w.inner_32.as<std::byte>(), w.inner_256.as<std::byte>(), tokens, k};
     }
 };
 
@@ -157,7 +164,7 @@ Status DecoderModel::forward(std::span<const SequenceBatch> batch, Workspace& wo
     return {};
 }
 
-// hidden = scale * embedding row; and the rotation angles of every token.
+// hidden = scale * embedding row; the rotation angles of every token; and what the first layer begins with.
 void DecoderModel::embed(Pass& pass) const {
     const std::size_t half = spec_.rope.dims / 2, local_half = spec_.local_rope.dims / 2;
     parallel_for(pass.run.executor, pass.tokens, [&](std::size_t t, std::size_t) {
@@ -172,6 +179,7 @@ void DecoderModel::embed(Pass& pass) const {
         }
         float* const local = cos + 2 * half;
         rope_angles(frequencies_local_, spec_.local_rope.magnitude, position, local, local + local_half);
+        norm_for_layer(pass, 0, t);
     });
 }
 
@@ -181,41 +189,33 @@ const float* DecoderModel::angles(const Pass& pass, std::size_t token, Rotation 
     return pass.w.angles.as<float>() + token * (main + local) + (rotation == Rotation::local ? main : 0);
 }
 
-// Work on every token by itself: not worth waking workers for where all of it takes less time than that.
-template <class F>
-void DecoderModel::each_token(const Pass& pass, std::size_t width, F&& f) const {
-    constexpr std::size_t kAlone = 16384;  // values that one worker sees to
-    if (pass.tokens * width <= kAlone)
-        for (std::size_t t = 0; t < pass.tokens; ++t) f(t);
-    else
-        parallel_for(pass.run.executor, pass.tokens, [&](std::size_t t, std::size_t) { f(t); });
-}
-
-// stream += scale * W in: each chunk's worker adds the rows that it has computed. With `post` the product passes that
-// norm first, which needs all of it.
-void DecoderModel::add_to_stream(Pass& pass, const Linear& w, const LinearInput& in, const Norm& post) const {
+// stream += scale * W in, and then(token) once it stands. Each chunk's worker adds the rows that it has computed; but a
+// norm of the output needs all of it.
+template <class Then>
+void DecoderModel::add_to_stream(Pass& pass, const Linear& w, const LinearInput& in, const Norm& post,
+                                 Then&& then) const {
     const std::size_t d = spec_.embedding;
     LinearRun product;
     product.add(w, pass.normed, d);
-    if (spec_.post_norms) {
-        product.run(pass.run, in);
-        return add_normed(pass, post);
-    }
-    product.run(pass.run, in, [&](std::size_t, std::size_t first, std::size_t end, std::size_t) {
-        for (std::size_t t = 0; t < pass.tokens; ++t)
-            pass.run.kernels.add_scaled(pass.normed + t * d + first, spec_.residual_scale, end - first,
-                                        pass.hidden + t * d + first);
-    });
+    const auto add = [&](const LinearRun::Piece& p, std::size_t) {
+        if (spec_.post_norms) return;
+        for (std::size_t t = p.token; t < p.token_end; ++t)
+            pass.run.kernels.add_scaled(pass.normed + t * d + p.first, spec_.residual_scale, p.end - p.first,
+                                        pass.hidden + t * d + p.first);
+    };
+    const auto complete = [&](std::size_t t) {
+        if (spec_.post_norms) add_normed(pass, post, t);
+        then(t);
+    };
+    product.run(pass.run, in, add, pass.w.token_blocks, complete);
 }
 
 // stream += scale * norm of what stands in `normed`.
-void DecoderModel::add_normed(Pass& pass, const Norm& post) const {
+void DecoderModel::add_normed(const Pass& pass, const Norm& post, std::size_t t) const {
     const std::size_t d = spec_.embedding;
-    each_token(pass, d, [&](std::size_t t) {
-        float* const x = pass.normed + t * d;
-        norm_token(pass, post, x, x);
-        pass.run.kernels.add_scaled(x, spec_.residual_scale, d, pass.hidden + t * d);
-    });
+    float* const x = pass.normed + t * d;
+    norm_token(pass, post, x, x);
+    pass.run.kernels.add_scaled(x, spec_.residual_scale, d, pass.hidden + t * d);
 }
 
 void DecoderModel::norm_token(const Pass& pass, const Norm& norm, const float* x, float* y) const {
@@ -223,45 +223,56 @@ void DecoderModel::norm_token(const Pass& pass, const Norm& norm, const float* x
     if (!norm.bias.empty()) pass.run.kernels.add_scaled(norm.bias.data(), 1, spec_.embedding, y);
 }
 
-void DecoderModel::norm_stream(Pass& pass, const Norm& norm, const LinearInput& in, ActivationNeeds needs) const {
+// normed = norm of the stream at a token, in the forms that products of it want.
+void DecoderModel::norm_stream(const Pass& pass, const Norm& norm, ActivationNeeds needs, std::size_t t) const {
     const std::size_t d = spec_.embedding;
-    each_token(pass, d, [&](std::size_t t) {
-        norm_token(pass, norm, pass.hidden + t * d, pass.normed + t * d);
-        quantize_token(pass.run, in, needs, t);
-    });
+    norm_token(pass, norm, pass.hidden + t * d, pass.normed + t * d);
+    quantize_token(pass.run, pass.normed_input(d, pass.tokens), needs, t);
 }
 
+// The input of a layer's attention, where there is such a layer.
+void DecoderModel::norm_for_layer(const Pass& pass, std::size_t layer, std::size_t t) const {
+    if (layer < layers_.size()) norm_stream(pass, layers_[layer].attn_norm, attn_needs_, t);
+}
+
+// Five phases: what a token needs before the next product is done by whoever completes it in the one before. With
+// experts it is one more, for the choice of them; see moe.cpp.
 void DecoderModel::run_layer(Pass& pass, std::size_t index) const {
     const DecoderLayer& l = layers_[index];
     const RunContext& run = pass.run;
-    const std::size_t tokens = pass.tokens;
 
     // Attention: normed input → q|k|v, rotated and stored → attended → output, added to the stream.
-    const LinearInput attn_in = pass.input(pass.normed, spec_.embedding, tokens);
-    norm_stream(pass, l.attn_norm, attn_in, attn_needs_);
-    project_heads(pass, index, attn_in);
+    const LinearInput in = pass.normed_input(spec_.embedding, pass.tokens);
+    project_heads(pass, index, in);
     const LayerSpec& layer = spec_.layers[index];
     const AttentionSpec attn{spec_.heads, spec_.attention_scale, spec_.attention_softcap, layer.window,
                              l.sinks.empty() ? nullptr : l.sinks.data()};
+    const LinearInput o_in = pass.inner_input(pass.attended, std::size_t{spec_.heads} * layer.value_dim);
+    auto quantize = [&](std::size_t first, std::size_t end, std::size_t) {
+        for (std::size_t t = first; t < end; ++t) quantize_token(run, o_in, l.output_needs, t);
+    };
     attention(run, attn, index, pass.w.tokens, pass.qkv, qkv_row(spec_, layer).width, pass.attended,
-              pass.w.partials.as<float>());
-    const LinearInput o_in = pass.input(pass.attended, std::size_t{spec_.heads} * layer.value_dim, tokens);
-    each_token(pass, o_in.k, [&](std::size_t t) { quantize_token(run, o_in, l.output_needs, t); });
-    add_to_stream(pass, l.output, o_in, l.post_attention_norm);
+              pass.w.partials.as<float>(), quantize);
+    add_to_stream(pass, l.output, o_in, l.post_attention_norm,
+                  [&](std::size_t t) { norm_stream(pass, l.ffn_norm, ffn_needs_, t); });
 
     // Feed-forward: down(glu(gate, up)), added to the stream.
-    const LinearInput ffn_in = pass.input(pass.normed, spec_.embedding, tokens);
-    norm_stream(pass, l.ffn_norm, ffn_in, ffn_needs_);
     if (l.experts != nullptr) {
+        auto complete = [&](std::size_t first, std::size_t end, std::size_t) {
+            for (std::size_t t = first; t < end; ++t) {
+                if (spec_.post_norms) add_normed(pass, l.post_ffn_norm, t);
+                norm_for_layer(pass, index + 1, t);
+            }
+        };
         float* const stream = spec_.post_norms ? nullptr : pass.hidden;
-        moe_feed_forward(run, spec_.moe, *l.experts, pass.w.experts, ffn_in, {pass.normed, stream, spec_.residual_scale});
-        if (spec_.post_norms) add_normed(pass, l.post_ffn_norm);
+        moe_feed_forward(run, spec_.moe, *l.experts, pass.w.experts, in, {pass.normed, stream, spec_.residual_scale},
+                         complete);
         return;
     }
-    const LinearInput down_in{pass.activated, pass.w.activated_32.as<std::byte>(), pass.w.activated_256.as<std::byte>(),
-                              tokens, layer.feed_forward};
-    activate(pass, index, ffn_in, down_in);
-    add_to_stream(pass, l.down, down_in, l.post_ffn_norm);
+    const LinearInput down_in = pass.inner_input(pass.activated, layer.feed_forward);
+    activate(pass, index, in, down_in);
+    add_to_stream(pass, l.down, down_in, l.post_ffn_norm,
+                  [&](std::size_t t) { norm_for_layer(pass, index + 1, t); });
 }
 
 // activated = glu(gate, up), quantised for `down` by whoever completes a block.
@@ -276,11 +287,11 @@ void DecoderModel::activate(Pass& pass, std::size_t index, const LinearInput& in
     LinearRun gate_up;
     if (spec_.gate_in_up && f % kLanes != 0) {  // one panel holds the last rows of the gate and the first of up
         gate_up.add(l.up, pass.gate_up, 2 * f);
-        gate_up.run(run, in);
-        each_token(pass, f, [&](std::size_t t) {
+        const auto whole = [&](std::size_t t) {
             act(t, 0, f);
             quantize_token(run, down_in, l.down_needs, t);
-        });
+        };
+        gate_up.run(run, in, [](const LinearRun::Piece&, std::size_t) {}, pass.w.token_blocks, whole);
         return;
     }
     if (spec_.gate_in_up)
@@ -288,13 +299,11 @@ void DecoderModel::activate(Pass& pass, std::size_t index, const LinearInput& in
     else
         gate_up.add_pair(l.gate, pass.gate_up, l.up, 0, pass.gate_up + f, f, 2 * f);
     const std::size_t block = l.down_needs.block();
-    gate_up.run(run, in, [&](std::size_t, std::size_t first, std::size_t end, std::size_t) {
-        for (std::size_t t = 0; t < pass.tokens; ++t) act(t, first, end);
-        for (std::size_t b = first / block; b * block < end; ++b) {
+    gate_up.run(run, in, [&](const LinearRun::Piece& p, std::size_t) {
+        for (std::size_t t = 0; t < pass.tokens; ++t) act(t, p.first, p.end);
+        for (std::size_t b = p.first / block; b * block < p.end; ++b) {
             const std::size_t from = b * block, to = std::min(from + block, f);
-            const auto rows = static_cast<std::uint32_t>(std::min(end, to) - std::max(first, from));
-            if (pass.w.block_rows[b].fetch_add(rows, std::memory_order_acq_rel) + rows != to - from) continue;
-            pass.w.block_rows[b].store(0, std::memory_order_relaxed);
+            if (!pass.w.activated_rows.add(b, std::min(p.end, to) - std::max(p.first, from), to - from)) continue;
             for (std::size_t t = 0; t < pass.tokens; ++t) quantize_values(run, down_in, l.down_needs, t, from, to);
         }
     });
@@ -317,20 +326,20 @@ void DecoderModel::project_heads(Pass& pass, std::size_t index, const LinearInpu
         qkv.add(l.qkv, pass.qkv, row.width, fits ? unit : l.qkv.rows());
     }
     if (spec_.qk_norm == QkNorm::projection) {  // which needs all heads before it can finish one
-        qkv.run(pass.run, in);
-        each_token(pass, row.width, [&](std::size_t t) {
+        const auto finish = [&](std::size_t t) {
             float* const q = pass.qkv + t * row.width;
             float* const k = q + row.keys;
             pass.run.kernels.rms_norm(q, l.q_norm.data(), spec_.norm_eps, row.keys, q);
             pass.run.kernels.rms_norm(k, l.k_norm.data(), spec_.norm_eps, row.values - row.keys, k);
             finish_heads(pass, index, t, 0, row.width);
-        });
+        };
+        qkv.run(pass.run, in, [](const LinearRun::Piece&, std::size_t) {}, pass.w.token_blocks, finish);
         return;
     }
     const std::size_t offsets[] = {0, row.keys, row.values};
-    qkv.run(pass.run, in, [&](std::size_t part, std::size_t first, std::size_t end, std::size_t) {
+    qkv.run(pass.run, in, [&](const LinearRun::Piece& p, std::size_t) {
         for (std::size_t t = 0; t < pass.tokens; ++t)
-            finish_heads(pass, index, t, offsets[part] + first, offsets[part] + end);
+            finish_heads(pass, index, t, offsets[p.part] + p.first, offsets[p.part] + p.end);
     });
 }
 
@@ -373,18 +382,18 @@ void DecoderModel::write_logits(Pass& pass, float* logits) const {
     const std::vector<std::uint32_t>& rows = pass.w.logit_rows;
     if (rows.empty()) return;
     const std::size_t d = spec_.embedding;
-    const LinearInput in = pass.input(pass.normed, d, rows.size());
+    const LinearInput in = pass.normed_input(d, rows.size());
     parallel_for(pass.run.executor, rows.size(), [&](std::size_t r, std::size_t) {
         norm_token(pass, output_norm_, pass.hidden + rows[r] * d, pass.normed + r * d);
         quantize_token(pass.run, in, output_needs_, r);
     });
     LinearRun output;
     output.add(output_.empty() ? embedding_ : output_, logits, spec_.vocab);
-    output.run(pass.run, in, [&](std::size_t, std::size_t first, std::size_t end, std::size_t) {
+    output.run(pass.run, in, [&](const LinearRun::Piece& p, std::size_t) {
         for (std::size_t r = 0; r < rows.size(); ++r) {
-            float* const y = logits + r * spec_.vocab + first;
-            if (spec_.logit_divisor != 1) pass.run.kernels.scale(y, 1.0F / spec_.logit_divisor, end - first);
-            if (spec_.logit_softcap != 0) pass.run.kernels.soft_cap(y, spec_.logit_softcap, end - first);
+            float* const y = logits + r * spec_.vocab + p.first;
+            if (spec_.logit_divisor != 1) pass.run.kernels.scale(y, 1.0F / spec_.logit_divisor, p.end - p.first);
+            if (spec_.logit_softcap != 0) pass.run.kernels.soft_cap(y, spec_.logit_softcap, p.end - p.first);
         }
     });
 }

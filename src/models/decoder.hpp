@@ -81,12 +81,12 @@ private:
     struct Pass;
     void embed(Pass& pass) const;
     void run_layer(Pass& pass, std::size_t layer) const;
-    template <class F>
-    void each_token(const Pass& pass, std::size_t width, F&& f) const;
     void norm_token(const Pass& pass, const Norm& norm, const float* x, float* y) const;
-    void norm_stream(Pass& pass, const Norm& norm, const LinearInput& in, ActivationNeeds needs) const;
-    void add_to_stream(Pass& pass, const Linear& w, const LinearInput& in, const Norm& post) const;
-    void add_normed(Pass& pass, const Norm& post) const;
+    void norm_stream(const Pass& pass, const Norm& norm, ActivationNeeds needs, std::size_t token) const;
+    void norm_for_layer(const Pass& pass, std::size_t layer, std::size_t token) const;
+    void add_normed(const Pass& pass, const Norm& post, std::size_t token) const;
+    template <class Then>
+    void add_to_stream(Pass& pass, const Linear& w, const LinearInput& in, const Norm& post, Then&& then) const;
     const float* angles(const Pass& pass, std::size_t token, Rotation rotation) const;
     void project_heads(Pass& pass, std::size_t layer, const LinearInput& in) const;
     void finish_heads(Pass& pass, std::size_t layer, std::size_t token, std::size_t first, std::size_t end) const;
@@ -108,8 +108,8 @@ private:
 // Buffers of one pass by size; a formula both for planning and for allocating.
 struct DecoderWorkspaceSizes {
     std::size_t tokens, feed_forward;  // of the widest dense layer
-    std::size_t hidden, normed, qkv, attended, gate_up, activated, angles, q8_32, q8_256, activated_32,
-        activated_256, partials, experts;
+    std::size_t hidden, normed, qkv, attended, gate_up, activated, angles, normed_32, normed_256, inner_32, inner_256,
+        partials, experts;
     std::uint64_t total(std::size_t workers, std::size_t scratch_bytes) const;
 };
 DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& spec, const MoeForms& forms, const RunLimits& limits);

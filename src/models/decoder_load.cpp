@@ -93,6 +93,8 @@ public:
         info_.embedding = spec_.embedding;
         info_.layers = static_cast<std::uint32_t>(spec_.layers.size());
         info_.heads = spec_.heads;
+        info_.experts = spec_.moe.experts;
+        info_.experts_used = spec_.moe.used;
         for (const LayerSpec& l : spec_.layers) {
             info_.kv_heads = std::max(info_.kv_heads, l.kv_heads);
             info_.feed_forward = std::max(info_.feed_forward, l.feed_forward);
@@ -106,15 +108,16 @@ public:
             scratch_bytes_ = std::max<std::size_t>(scratch_bytes_, Linear::scratch_bytes(weight));
         };
         tensors_.each_matrix([&](const MatrixInfo& m) { count(m.weight); });
+        for (const DecoderLayerTensors& l : tensors_.layers) add_forms(l.experts, forms_);
+        const std::size_t moe_scratch = spec_.moe.experts == 0 ? 0 : moe_scratch_bytes(forms_, spec_.embedding);
         std::uint64_t unused = 0;  // by a token: experts that it does not choose
         for (const DecoderLayerTensors& l : tensors_.layers) {
             l.experts.each_matrix([&](const MatrixInfo& m, bool stack) {
                 const std::uint64_t bytes = expert_memory_bytes(l.experts, m);
                 matrices += bytes;
                 if (stack) unused += bytes / spec_.moe.experts * (spec_.moe.experts - spec_.moe.used);
-                scratch_bytes_ = std::max<std::size_t>(scratch_bytes_, moe_scratch_bytes() + Linear::scratch_bytes(m.weight));
+                scratch_bytes_ = std::max<std::size_t>(scratch_bytes_, moe_scratch + Linear::scratch_bytes(m.weight));
             });
-            add_forms(l.experts, forms_);
         }
         const std::uint64_t inner = matrices;
         count(tensors_.embedding);

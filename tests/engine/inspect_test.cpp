@@ -80,6 +80,15 @@ TEST_CASE("inspect: tells of a file what the file is, and why it cannot run") {
     CHECK(j["memory"]["kv_at_context"].size() == 2);  // 2048 and 8192, which is the context and comes once
     CHECK(j["memory"]["kv_at_context"][1]["tokens"] == 8192);
     CHECK(j["memory"]["kv_at_context"][1]["kv"] == 8192 * 1024);
+    CHECK(j["experts"] == 0);
+    CHECK(j["experts_used"] == 0);
+    ModelShape mixture = s;
+    mixture.arch = "qwen3moe";
+    mixture.experts = 6;
+    mixture.used = 3;
+    const auto of_experts = inspected(ModelFile(mixture));
+    CHECK(of_experts["experts"] == 6);
+    CHECK(of_experts["experts_used"] == 3);
     m.erase_tensor("output_norm.weight");
     j = inspected(m);
     CHECK(j["supported"] == false);

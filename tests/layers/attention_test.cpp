@@ -122,13 +122,23 @@ std::vector<float> attend(const Setup& s, const std::vector<Query>& queries, con
         deepest = std::max(deepest, query.position + 1);
     }
     // Exactly what was promised to be enough, and a guard behind it.
-    std::vector<float> partials(attention_partials(workers, group, s.shape.value_dim, deepest) + 64, 5.0F);
+    std::vector<float> memory(attention_partials(workers, queries.size(), group, s.shape.value_dim, deepest) + 64, 5.0F);
     std::vector<float> y(queries.size() * s.heads * s.shape.value_dim + 8, 7.0F);
     const RunContext run = crew.run(kernel_table(isa));
-    attention(run, s.spec(), 1, tokens, q.data(), q_stride, y.data(), partials.data());
-    for (std::size_t i = 0; i < 64; ++i) CHECK(partials[partials.size() - 1 - i] == 5.0F);
+    // What stands in y when a token is said to be complete.
+    const std::size_t width = s.heads * s.shape.value_dim;
+    std::vector<float> complete(queries.size() * width);
+    std::vector<int> times(queries.size());
+    auto then = [&](std::size_t first, std::size_t end, std::size_t worker) {
+        for (std::size_t t = first; t < end; ++t) times[t] += worker < workers ? 1 : 100;
+        std::copy(y.data() + first * width, y.data() + end * width, complete.data() + first * width);
+    };
+    attention(run, s.spec(), 1, tokens, q.data(), q_stride, y.data(), memory.data(), then);
+    for (std::size_t i = 0; i < 64; ++i) CHECK(memory[memory.size() - 1 - i] == 5.0F);
     for (std::size_t i = 0; i < 8; ++i) CHECK(y[y.size() - 1 - i] == 7.0F);
+    CHECK(times == std::vector<int>(queries.size(), 1));
     y.resize(y.size() - 8);
+    check_same(complete, y);
     return y;
 }
 

@@ -187,6 +187,56 @@ TEST_CASE("linear: several weights of different types in one phase give what eac
     }
 }
 
+TEST_CASE("linear: whoever completes a block of tokens goes on with it, once for each token") {
+    Draws draws(14);
+    Tensors tensors;
+    const Weight a = make_weight(tensors, draws, *find_codec("Q4_K"), 100, 256, true, "a");
+    const Weight b = make_weight(tensors, draws, *find_codec("F16"), 23, 256, false, "b");
+    const std::size_t stride = 123;
+    for (const std::size_t tokens : {1U, 5U, 255U, 256U, 700U}) {
+        CAPTURE(tokens);
+        Input in(draws, tokens, 256);
+        std::vector<float> reference;
+        for (const std::size_t workers : {1U, 2U, 5U}) {
+            Workers crew(workers, 64);
+            const RunContext run = crew.run(kernel_table(best_isa()));
+            auto first = load(tensors, *crew.executor, a), second = load(tensors, *crew.executor, b);
+            REQUIRE((first.ok() && second.ok()));
+            ActivationNeeds needs;
+            needs.add(*first);
+            in.quantize(run, needs);
+            std::vector<float> y(tokens * stride), complete(tokens * stride);
+            std::vector<int> times(tokens);
+            Tally blocks(workers);
+            for (int round = 1; round <= 2; ++round) {  // counts are ready for the next product
+                std::fill(y.begin(), y.end(), 0.0F);
+                LinearRun both;
+                both.add(*first, y.data(), stride);
+                both.add(*second, y.data() + 100, stride);
+                const auto negate = [&](const LinearRun::Piece& p, std::size_t) {
+                    for (std::size_t t = p.token; t < p.token_end; ++t)
+                        for (std::size_t r = p.first; r < p.end; ++r) y[t * stride + p.part * 100 + r] *= -1;
+                };
+                both.run(run, in.input, negate, blocks, [&](std::size_t t) {
+                    ++times[t];
+                    std::copy_n(y.data() + t * stride, stride, complete.data() + t * stride);
+                });
+                CHECK(times == std::vector<int>(tokens, round));
+                check_same(complete, y);
+            }
+            if (reference.empty()) {
+                LinearRun both;
+                reference.resize(y.size());
+                both.add(*first, reference.data(), stride);
+                both.add(*second, reference.data() + 100, stride);
+                both.run(run, in.input);
+                for (float& v : reference) v = -v;
+            }
+            check_same(y, reference);
+        }
+    }
+}
+
 TEST_CASE("linear: a token's outputs do not depend on the tokens beside it") {
     Draws draws(10);
     for (const char* name : {"F32", "BF16", "Q4_0", "Q5_K", "Q6_K", "Q2_K", "MXFP4"}) {

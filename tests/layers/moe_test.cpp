@@ -75,10 +75,10 @@ public:
         const std::size_t k = shape.k, tokens = x.size() / k;
         chunk = std::min(chunk, tokens);
         const auto memory = std::make_shared<Memory>();
-        auto workspace = MoeWorkspace::make(memory, shape.spec, forms, k, chunk);
+        auto workspace = MoeWorkspace::make(memory, shape.spec, forms, chunk, workers);
         REQUIRE(workspace.ok());
-        CHECK(memory->budget.used() == MoeWorkspace::bytes(shape.spec, forms, k, chunk));
-        Workers threads(workers, moe_scratch_bytes() + gemm_scratch);
+        CHECK(memory->budget.used() == MoeWorkspace::bytes(shape.spec, forms, chunk));
+        Workers threads(workers, moe_scratch_bytes(forms, k) + gemm_scratch);
         const RunContext run = threads.run(kernel_table(isa));
         std::vector<std::byte> q8_32(chunk * activation_bytes(Activation::q8_32, k) + 1),
             q8_256(chunk * activation_bytes(Activation::q8_256, k) + 1);
@@ -88,7 +88,15 @@ public:
             if (in_place) std::copy_n(x.data() + t * k, n * k, y.data() + t * k);
             const LinearInput input{in_place ? y.data() + t * k : x.data() + t * k, q8_32.data(), q8_256.data(), n, k};
             for (std::size_t i = 0; i < n; ++i) quantize_token(run, input, needs, i);
-            moe_feed_forward(run, shape.spec, weights, *workspace, input, {y.data() + t * k});
+            // What stands in y when tokens are said to be complete.
+            std::vector<float> complete;
+            auto then = [&](std::size_t first, std::size_t end, std::size_t worker) {
+                const float* const at = y.data() + (t + first) * k;
+                if (worker < workers) complete.insert(complete.end(), at, at + (end - first) * k);
+            };
+            moe_feed_forward(run, shape.spec, weights, *workspace, input, {y.data() + t * k}, then);
+            check_same(complete, {y.begin() + static_cast<std::ptrdiff_t>(t * k),
+                                  y.begin() + static_cast<std::ptrdiff_t>((t + n) * k)});
         }
         return y;
     }
@@ -424,31 +432,34 @@ TEST_CASE("moe: sums go to the stream with a factor") {
     Mixture m(s);
     const auto x = m.inputs(5), before = m.inputs(5), y = m.run(x, 2);
     const auto memory = std::make_shared<Memory>();
-    auto workspace = MoeWorkspace::make(memory, s.spec, m.forms, s.k, 5);
+    auto workspace = MoeWorkspace::make(memory, s.spec, m.forms, 5, 3);
     REQUIRE(workspace.ok());
-    Workers threads(3, moe_scratch_bytes());
+    Workers threads(3, moe_scratch_bytes(m.forms, s.k));
     auto stream = before;
     std::vector<float> sums(x.size());
     const LinearInput input{x.data(), nullptr, nullptr, 5, s.k};
+    auto then = [&](std::size_t first, std::size_t end, std::size_t) {  // the stream is complete, too
+        for (std::size_t i = first * s.k; i < end * s.k; ++i) stream[i] = -stream[i];
+    };
     moe_feed_forward(threads.run(kernel_table(best_isa())), s.spec, m.weights, *workspace, input,
-                     {sums.data(), stream.data(), 0.6F});
+                     {sums.data(), stream.data(), 0.6F}, then);
     check_same(sums, y);
-    for (std::size_t i = 0; i < y.size(); ++i) CHECK(stream[i] == std::fma(0.6F, y[i], before[i]));
+    for (std::size_t i = 0; i < y.size(); ++i) CHECK(stream[i] == -std::fma(0.6F, y[i], before[i]));
 }
 
 TEST_CASE("moe: a workspace is charged to the budget and refused beyond it") {
     Shape s;
     s.spec = spec_of(8, 2, 24, 16);
     const Mixture m(s);
-    const std::uint64_t need = MoeWorkspace::bytes(s.spec, m.forms, s.k, 9);
+    const std::uint64_t need = MoeWorkspace::bytes(s.spec, m.forms, 9);
     CHECK(need > 9 * 2 * 24 * sizeof(float));
     for (const std::uint64_t limit : {need - 1, need}) {
         const auto memory = std::make_shared<Memory>(Allocator{}, limit);
-        auto w = MoeWorkspace::make(memory, s.spec, m.forms, s.k, 9);
+        auto w = MoeWorkspace::make(memory, s.spec, m.forms, 9, 2);
         CHECK(w.ok() == (limit == need));
         if (!w.ok()) CHECK(w.status().code() == Code::over_budget);
     }
-    CHECK(MoeWorkspace::bytes(MoeSpec{}, MoeForms{}, s.k, 9) == 0);
+    CHECK(MoeWorkspace::bytes(MoeSpec{}, MoeForms{}, 9) == 0);
 }
 
 }  // namespace hearth::test

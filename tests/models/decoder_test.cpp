@@ -132,9 +132,10 @@ TEST_CASE("decoder: every family with every kind of weights, on every instructio
     }
 }
 
-TEST_CASE("decoder: a decoded token takes at most six parallel phases a layer, a prompt eight; experts one and four more") {
-    for (const char* arch : {"llama", "qwen3", "phi3", "qwen3moe", "qwen2moe"}) {
+TEST_CASE("decoder: a layer takes five parallel phases, with experts six, for a token as for a prompt") {
+    for (const char* arch : {"llama", "qwen3", "phi3", "gemma3", "olmoe", "qwen3moe", "qwen2moe"}) {
         CAPTURE(std::string(arch));
+        bool model_has_experts = false;
         std::size_t phases[2][3] = {};  // [layers - 1]: one token, one token over several spans, a prompt
         for (std::uint32_t layers = 1; layers <= 2; ++layers) {
             ModelShape s;
@@ -142,17 +143,19 @@ TEST_CASE("decoder: a decoded token takes at most six parallel phases a layer, a
             s.type = "Q4_0";
             s.layers = layers;
             s.heads = 8;
+            model_has_experts = s.moe();
             const Loaded model(ModelFile{s});
             std::size_t* const count = phases[layers - 1];
             model.logits(some_tokens(2, model.info.vocab), best_isa(), 1, 1024, count);
             model.logits(some_tokens(601, model.info.vocab), best_isa(), 600, 1024, count + 1);
             model.logits(some_tokens(600, model.info.vocab), best_isa(), 600, 1024, count + 2);
         }
-        const bool experts = std::string_view(arch).ends_with("moe");
-        CHECK(phases[1][0] - phases[0][0] <= (experts ? 6 : 5));
-        CHECK(phases[1][1] - phases[0][1] <= (experts ? 7 : 6));
-        CHECK(phases[1][2] - phases[0][2] <= (experts ? 12 : 8));
-        CHECK(phases[1][2] - phases[0][2] > 4);  // they are counted at all
+        // The router of these few experts is one chunk for one token, which is no phase.
+        const std::size_t most = model_has_experts ? 6 : 5, least[] = {5, 5, most};
+        for (std::size_t i = 0; i < 3; ++i) {
+            CHECK(phases[1][i] - phases[0][i] >= least[i]);
+            CHECK(phases[1][i] - phases[0][i] <= most);
+        }
     }
 }
 

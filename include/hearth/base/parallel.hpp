@@ -2,9 +2,12 @@
 // workers gives the same bits (ARITHMETIC.md, rule 1).
 #pragma once
 
+#include <atomic>
 #include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
+#include <vector>
 
 #include "hearth/base/status.hpp"
 
@@ -49,6 +52,24 @@ public:
 // for 50 microseconds after a run, spinning, and then give their threads back.
 Result<std::unique_ptr<Executor>> make_executor(std::size_t threads, HostRunner host = {}, std::size_t cores = 0);
 std::size_t available_cores();
+
+// What several workers of a phase complete together, so that whoever does goes on with it and no phase must follow. Counts
+// begin at 0 and are 0 again when they are complete.
+class Tally {
+public:
+    explicit Tally(std::size_t counts = 0) : counts_(counts) {}
+    // Adds to count i, of `all` in the end. True for the one call that completes it, which sees what was written before
+    // every other.
+    bool add(std::size_t i, std::size_t amount, std::size_t all) {
+        const auto part = static_cast<std::uint32_t>(amount);
+        if (counts_[i].fetch_add(part, std::memory_order_acq_rel) + part != all) return false;
+        counts_[i].store(0, std::memory_order_relaxed);
+        return true;
+    }
+
+private:
+    std::vector<std::atomic<std::uint32_t>> counts_;
+};
 
 // parallel_for(executor, n, f): f(index, worker). parallel_ranges(executor, n, f): f(begin, end, worker).
 template <class F>

@@ -70,12 +70,14 @@ struct AttentionSpec {
 // y[t] = attention of q[t] over the keys up to its own position, in absolute spans merged in ascending order: neither the
 // batch nor the split over workers can be seen in the result.
 // q: [tokens, q_stride] as heads x key_dim; y: [tokens, heads * value_dim].
-// partials: room for attention_partials(...) floats.
+// memory: room for attention_partials(...) floats.
+// Who completes all heads of tokens [first, end) calls then(first, end, worker): once for each token, in the same phase.
 void attention(const RunContext& run, const AttentionSpec& spec, std::size_t layer, std::span<const BatchToken> tokens,
-               const float* q, std::size_t q_stride, float* y, float* partials);
+               const float* q, std::size_t q_stride, float* y, float* memory, ChunkBody then);
 
-// Floats that attention needs for tokens up to `positions` deep; group: query heads for each head of the cache.
-std::size_t attention_partials(std::size_t workers, std::size_t group, std::size_t value_dim, std::size_t positions);
+// Floats that attention needs for so many tokens up to `positions` deep; group: query heads for each head of the cache.
+std::size_t attention_partials(std::size_t workers, std::size_t tokens, std::size_t group, std::size_t value_dim,
+                               std::size_t positions);
 // Scratch bytes per worker.
 std::size_t attention_scratch(std::size_t key_dim);
 

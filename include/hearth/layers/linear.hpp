@@ -11,6 +11,7 @@
 #include "hearth/codecs/codec.hpp"
 #include "hearth/kernels/panels.hpp"
 #include "hearth/layers/context.hpp"
+#include "hearth/layers/row_work.hpp"
 
 namespace hearth {
 
@@ -39,6 +40,8 @@ public:
     std::size_t k() const { return k_; }
     std::size_t matrices() const { return matrices_; }
     std::uint64_t bytes() const { return bytes_; }
+    // Behind kLanes rows.
+    std::size_t panel_bytes() const { return static_cast<std::size_t>(bytes_ / (matrices_ * panels_of(rows_))); }
     Activation activation() const { return format_ != nullptr ? format_->activation : Activation::f32; }
     // One stored row as floats [k], equal to the bit to the stored block's decode; matrices follow each other.
     void row(std::size_t index, float* values) const;
@@ -100,40 +103,41 @@ void quantize_values(const RunContext& run, const LinearInput& input, Activation
                      std::size_t first, std::size_t end);
 
 // Several products of the same input in one parallel phase. Chunks are rows of the weights; a worker goes on with what
-// it has just written while it is in its cache: run(run, input, after) calls after(part, first, end, worker) for rows
-// [first, end) of the part-th added product, all tokens of which stand in y, once for each row.
+// it has just written while it is in its cache: after(piece, worker) for each piece of the output, once for each row and
+// token.
 class LinearRun {
 public:
+    struct Piece {
+        std::size_t part;              // in the order of adding
+        std::size_t first, end;        // rows, which stand in y
+        std::size_t token, token_end;  // for tokens [token, token_end)
+    };
+
     // y: [tokens, y_stride]. Empty weights are passed over and not counted. Chunks are multiples of `unit` rows.
     void add(const Linear& w, float* y, std::size_t y_stride, std::size_t unit = 1);
     // Rows [0, rows) of `a` and [b_first, b_first + rows) of `b` in the same chunks, to ya and yb. b_first is a
     // multiple of kLanes.
     void add_pair(const Linear& a, float* ya, const Linear& b, std::size_t b_first, float* yb, std::size_t rows,
                   std::size_t y_stride);
+
     void run(const RunContext& run, const LinearInput& input) {
-        this->run(run, input, [](std::size_t, std::size_t, std::size_t, std::size_t) {});
+        this->run(run, input, [](const Piece&, std::size_t) {});
     }
     template <class After>
     void run(const RunContext& run, const LinearInput& input, After&& after) {
-        const std::size_t chunks = plan(run.executor.workers());
-        parallel_ranges(run.executor, chunks, [&](std::size_t chunk, std::size_t chunk_end, std::size_t worker) {
-            for (std::size_t i = 0; chunk < chunk_end; ++i) {
-                const Part& part = parts_[i];
-                const std::size_t part_end = std::min(chunk_end, part.first_chunk + part.chunks);
-                // So many rows at a time that their outputs stay in the cache.
-                const std::size_t step = std::max<std::size_t>(1, kCachedOutputs / (input.tokens * part.chunk_rows));
-                while (chunk < part_end) {
-                    const std::size_t stop = std::min(part_end, chunk + step);
-                    const std::size_t first = (chunk - part.first_chunk) * part.chunk_rows;
-                    const std::size_t end = std::min(part.rows, (stop - part.first_chunk) * part.chunk_rows);
-                    multiply(run, input, *part.w, first, end, part.y + first, part.y_stride, worker);
-                    if (part.w2 != nullptr)
-                        multiply(run, input, *part.w2, part.first2 + first, part.first2 + end, part.y2 + first, part.y_stride,
-                                 worker);
-                    after(i, first, end, worker);
-                    chunk = stop;
-                }
-            }
+        walk(run, input, input.tokens, after);
+    }
+    // The same in blocks of tokens, where each worker has one of its own if there are many. Whoever completes a block
+    // calls then(token) for each of its tokens, whose outputs all stand in y. blocks: a count for each worker.
+    template <class After, class Then>
+    void run(const RunContext& run, const LinearInput& input, After&& after, Tally& blocks, Then&& then) {
+        std::size_t rows = 0;
+        for (std::size_t i = 0; i < count_; ++i) rows += work_[i].rows;
+        const std::size_t block = token_block(input.tokens, run.executor.workers());
+        walk(run, input, block, [&](const Piece& p, std::size_t worker) {
+            after(p, worker);
+            if (!blocks.add(p.token / block, p.end - p.first, rows)) return;
+            for (std::size_t t = p.token; t < p.token_end; ++t) then(t);
         });
     }
 
@@ -142,15 +146,47 @@ private:
     struct Part {
         const Linear *w, *w2;  // w2 null but for pairs
         float *y, *y2;
-        std::size_t y_stride, rows, first2, unit;
-        std::size_t first_chunk, chunks, chunk_rows;
+        std::size_t y_stride, first2;
     };
-    // Places the chunks; returns their number.
-    std::size_t plan(std::size_t workers);
-    // Rows [first, end) of w, first a multiple of kLanes, to y[tokens, y_stride].
-    static void multiply(const RunContext& run, const LinearInput& input, const Linear& w, std::size_t first,
-                         std::size_t end, float* y, std::size_t y_stride, std::size_t worker);
+
+    // Tokens that are multiplied at a time.
+    static std::size_t token_block(std::size_t tokens, std::size_t workers);
+
+    template <class After>
+    void walk(const RunContext& run, const LinearInput& input, std::size_t block, After&& after) {
+        const std::size_t chunks = place_chunks(std::span(work_).first(count_), run.executor.workers());
+        const std::size_t blocks = (input.tokens + block - 1) / block;
+        parallel_ranges(run.executor, blocks * chunks, [&](std::size_t at, std::size_t at_end, std::size_t worker) {
+            while (at < at_end) {
+                const std::size_t token = at / chunks * block, token_end = std::min(input.tokens, token + block);
+                const std::size_t stop = std::min(at_end, (at / chunks + 1) * chunks);
+                each_stretch(std::span<const RowWork>(work_).first(count_), at % chunks, at % chunks + stop - at,
+                             [&](std::size_t i, std::size_t first, std::size_t end) {
+                                 rows_of(run, input, {i, first, end, token, token_end}, worker, after);
+                             });
+                at = stop;
+            }
+        });
+    }
+    template <class After>
+    void rows_of(const RunContext& run, const LinearInput& input, const Piece& all, std::size_t worker, After&& after) {
+        const Part& part = parts_[all.part];
+        // So many rows at a time that their outputs stay in the cache.
+        const std::size_t rows = work_[all.part].chunk_rows;
+        const std::size_t step = std::max<std::size_t>(1, kCachedOutputs / ((all.token_end - all.token) * rows)) * rows;
+        for (Piece p = all; p.first < all.end; p.first = p.end) {
+            p.end = std::min(all.end, p.first + step);
+            multiply(run, input, *part.w, p, 0, part.y, part.y_stride, worker);
+            if (part.w2 != nullptr) multiply(run, input, *part.w2, p, part.first2, part.y2, part.y_stride, worker);
+            after(p, worker);
+        }
+    }
+    // The piece's rows of w, counted from row w_first, to their places in y.
+    static void multiply(const RunContext& run, const LinearInput& input, const Linear& w, const Piece& piece,
+                         std::size_t w_first, float* y, std::size_t y_stride, std::size_t worker);
+
     std::array<Part, 4> parts_{};
+    std::array<RowWork, 4> work_{};  // of each part
     std::size_t count_ = 0;
 };
 

@@ -68,19 +68,22 @@ struct MoeForms {
 // Memory of a pass, for any of the model's layers.
 class MoeWorkspace {
 public:
-    static std::uint64_t bytes(const MoeSpec& spec, const MoeForms& forms, std::size_t k, std::size_t tokens);
+    static std::uint64_t bytes(const MoeSpec& spec, const MoeForms& forms, std::size_t tokens);
     static Result<MoeWorkspace> make(const std::shared_ptr<Memory>& memory, const MoeSpec& spec, const MoeForms& forms,
-                                     std::size_t k, std::size_t tokens);
+                                     std::size_t tokens, std::size_t workers);
 
 private:
     friend class MoeRun;
     MoeForms forms_;
-    std::size_t k_ = 0, tokens_ = 0;
+    std::size_t tokens_ = 0;
     Buffer memory_;
+    Tally activated_rows_;  // of each block of an expert's values
+    Tally token_blocks_;    // of the router's product
+    Tally output_rows_;
 };
 
 // Scratch bytes of a worker beside those that the products of its weights need.
-std::size_t moe_scratch_bytes();
+std::size_t moe_scratch_bytes(const MoeForms& forms, std::size_t k);
 
 // Where sums go: y, and where stream is not null also stream += scale * y.
 struct MoeOutput {
@@ -90,8 +93,9 @@ struct MoeOutput {
 };
 
 // y[t] = sum of weight * down(glu(gate x[t], up x[t])) over the experts of token t.
-// input: in every form that router, gate, up and their shared kin want; output.y may be input.f32.
+// input: in every form that router, gate, up and their shared kin want; output.y may be input.f32. Three phases. Who
+// completes the output of tokens [first, end) calls then(first, end, worker): once for each token, in the last phase.
 void moe_feed_forward(const RunContext& run, const MoeSpec& spec, const MoeWeights& weights, MoeWorkspace& workspace,
-                      const LinearInput& input, const MoeOutput& output);
+                      const LinearInput& input, const MoeOutput& output, ChunkBody then);
 
 }  // namespace hearth
