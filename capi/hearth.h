@@ -153,7 +153,8 @@ typedef struct hearth_reader {
 } hearth_reader;
 
 HEARTH_API hearth_status hearth_model_options_init(hearth_model_options *options, size_t struct_size);
-/* Opens a GGUF file; of a split model any part (the others lie beside it). options may be null.
+/* Opens a GGUF file (of a split model any part: the others lie beside it) or a Hugging Face folder: config.json,
+ * model.safetensors or its shards, tokenizer.json. options may be null.
  * Where the weights would not fit (the budget, or without one the memory that the machine leaves this process) it is
  * refused before they are read: HEARTH_EBUDGET, HEARTH_ENOMEM.
  * A packed file (hearth_model_pack) is mapped and used in place: while the model is open it must not be changed or

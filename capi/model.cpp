@@ -5,7 +5,7 @@ using namespace hearth::capi;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-using OpenFile = Result<std::unique_ptr<Gguf>>;
+using OpenFile = Result<std::unique_ptr<ModelFile>>;
 
 OpenFile from_path(const char* path) {
     HEARTH_NOT_NULL(path);

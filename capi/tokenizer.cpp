@@ -11,7 +11,7 @@ hearth_status hearth_tokenizer_open_path(hearth_tokenizer** out, const char* pat
         *out = nullptr;
         HEARTH_NOT_NULL(path);
         HEARTH_ASSIGN(auto file, open_model(std::string(path)));
-        auto tokenizer = Tokenizer::make(file->metadata());
+        auto tokenizer = make_tokenizer(*file);
         if (!tokenizer.ok()) return std::move(tokenizer).status().in(file->name());
         *out = new hearth_tokenizer{*std::move(tokenizer)};
         return {};

@@ -36,7 +36,7 @@ std::string table(const Json& info) {
     std::string out;
     row(out, "file", text_of(info, "file"));
     row(out, "format",
-        text_of(info, "format") + " version " + text_of(info, "format_version") + ", " +
+        text_of(info, "format") + (number_of(info, "format_version") > 0 ? " version " + text_of(info, "format_version") : "") + ", " +
             bytes_text(number_of(info, "file_bytes")));
     row(out, "architecture", text_of(info, "architecture"));
     row(out, "name", text_of(info, "name"));

@@ -22,7 +22,7 @@ void write_vocabulary(JsonText& j, const Tokenizer& t) {
     j.member("adds_bos", t.adds_bos()).member("adds_eos", t.adds_eos()).end_object();
 }
 
-void write_quantization(JsonText& j, const Gguf& file) {
+void write_quantization(JsonText& j, const ModelFile& file) {
     struct Share {
         std::uint64_t tensors = 0, bytes = 0, parameters = 0;
     };
@@ -49,7 +49,7 @@ void write_quantization(JsonText& j, const Gguf& file) {
 }
 
 // The types whose tensors are stored as panels, or null.
-void write_packed(JsonText& j, const Gguf& file) {
+void write_packed(JsonText& j, const ModelFile& file) {
     std::set<std::string_view> types;
     for (const TensorInfo& t : file.tensors())
         if (t.packed) types.insert(find_codec(t.type)->name);
@@ -90,13 +90,21 @@ std::string metadata_text(const MetaValue& value) {
     return j.take();
 }
 
-Understanding understand(const Gguf& file) {
-    Trouble part{};
-    auto blueprint = describe_model(file.metadata(), file, &part);
-    return {std::move(blueprint), Tokenizer::make(file.metadata()), part};
+Result<std::unique_ptr<Tokenizer>> make_tokenizer(const ModelFile& file) {
+    if (!file.troubles().tokenizer.ok()) return file.troubles().tokenizer;
+    return Tokenizer::make(file.metadata());
 }
 
-std::string inspection_text(const Gguf& file, const Understanding& model, std::size_t workers) {
+Understanding understand(const ModelFile& file) {
+    Trouble part{};
+    const FileTroubles& t = file.troubles();
+    for (const auto& [trouble, where] : {std::pair(&t.architecture, Trouble::architecture), std::pair(&t.key, Trouble::key), std::pair(&t.tensor, Trouble::tensor)})
+        if (!trouble->ok()) return {*trouble, make_tokenizer(file), where};
+    auto blueprint = describe_model(file.metadata(), file, &part);
+    return {std::move(blueprint), make_tokenizer(file), part};
+}
+
+std::string inspection_text(const ModelFile& file, const Understanding& model, std::size_t workers) {
     JsonText j;
     const auto& [blueprint, tokenizer, part] = model;
     j.begin_object().member("supported", blueprint.ok() && tokenizer.ok());
@@ -105,7 +113,7 @@ std::string inspection_text(const Gguf& file, const Understanding& model, std::s
         const std::string_view where = !blueprint.ok() ? trouble_name(part) : std::string_view("tokenizer");
         j.key("why").begin_object().member("part", where).member("message", s.message()).end_object();
     }
-    j.member("file", file.name()).member("format", "GGUF").member("format_version", file.version()).member("file_bytes", file.file_bytes());
+    j.member("file", file.name()).member("format", file.format()).member("format_version", file.version()).member("file_bytes", file.file_bytes());
     for (const char* key : {"architecture", "name"}) {
         const MetaValue* v = file.metadata().find(std::string("general.") + key);
         j.key(key);
@@ -131,7 +139,7 @@ std::string inspection_text(const Gguf& file, const Understanding& model, std::s
     return j.take();
 }
 
-Result<std::string> inspect(const Gguf& file, std::size_t workers) {
+Result<std::string> inspect(const ModelFile& file, std::size_t workers) {
     return inspection_text(file, understand(file), workers);
 }
 

@@ -13,9 +13,9 @@ struct Understanding {
     Result<std::unique_ptr<Tokenizer>> tokenizer;
     Trouble part;  // that the blueprint failed for
 };
-Understanding understand(const Gguf& file);
+Understanding understand(const ModelFile& file);
 
 // hearth.h's description as JSON.
-std::string inspection_text(const Gguf& file, const Understanding& model, std::size_t workers);
+std::string inspection_text(const ModelFile& file, const Understanding& model, std::size_t workers);
 
 }  // namespace hearth

@@ -5,7 +5,7 @@
 
 namespace hearth {
 
-Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> runtime, std::unique_ptr<Gguf> file,
+Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> runtime, std::unique_ptr<ModelFile> file,
                                                        LoadProgress progress) {
     auto m = std::make_shared<LoadedModel>();
     m->runtime_ = std::move(runtime);

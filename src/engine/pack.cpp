@@ -3,21 +3,31 @@
 
 #include "engine/inspect.hpp"
 #include "hearth/base/cat.hpp"
+#include "hearth/formats/gguf.hpp"
 #include "hearth/formats/gguf_writer.hpp"
+#include "hearth/formats/hf_folder.hpp"
 #include "hearth/models/packing.hpp"
 
 namespace hearth {
 
-Result<std::unique_ptr<Gguf>> open_model(const std::string& path) { return Gguf::open_path(path, &packed_types()); }
+Result<std::unique_ptr<ModelFile>> open_model(const std::string& path) {
+    if (HfFolder::is_folder(path)) {
+        HEARTH_ASSIGN(auto folder, HfFolder::open_path(path));
+        return std::unique_ptr<ModelFile>(std::move(folder));
+    }
+    HEARTH_ASSIGN(auto file, Gguf::open_path(path, &packed_types()));
+    return std::unique_ptr<ModelFile>(std::move(file));
+}
 
-Result<std::unique_ptr<Gguf>> open_model(std::unique_ptr<ByteSource> source) {
-    return Gguf::open(std::move(source), nullptr, &packed_types());
+Result<std::unique_ptr<ModelFile>> open_model(std::unique_ptr<ByteSource> source) {
+    HEARTH_ASSIGN(auto file, Gguf::open(std::move(source), nullptr, &packed_types()));
+    return std::unique_ptr<ModelFile>(std::move(file));
 }
 
 namespace {
 
 // Only what would load: a file that this build cannot run would be packed for nobody.
-Status check_packable(const Gguf& file) {
+Status check_packable(const ModelFile& file) {
     const Understanding model = understand(file);
     if (!model.blueprint.ok()) return model.blueprint.status();
     if (!model.tokenizer.ok()) return model.tokenizer.status();
@@ -28,7 +38,7 @@ Status check_packable(const Gguf& file) {
     return {};
 }
 
-Status set_keys(GgufWriter& writer, const Gguf& file) {
+Status set_keys(GgufWriter& writer, const ModelFile& file) {
     HEARTH_TRY(writer.set_all(file));
     HEARTH_ASSIGN(const auto alignment, file.metadata().get_uint("general.alignment"));
     HEARTH_TRY(writer.set("general.alignment", std::max(alignment.value_or(0), kPackAlignment)));
@@ -38,7 +48,7 @@ Status set_keys(GgufWriter& writer, const Gguf& file) {
 
 }  // namespace
 
-Status pack_model(Runtime& runtime, const Gguf& file, const std::string& path, LoadProgress progress) {
+Status pack_model(Runtime& runtime, const ModelFile& file, const std::string& path, LoadProgress progress) {
     HEARTH_TRY(check_packable(file).in(file.name()));
     const auto guard = runtime.lock();
     LoadContext context{file, runtime.memory(), runtime.executor(), runtime.log()};

@@ -13,7 +13,7 @@
 #include "formats/split_name.hpp"
 #include "hearth/base/cat.hpp"
 #include "hearth/base/file_writer.hpp"
-#include "hearth/formats/gguf.hpp"
+#include "hearth/formats/model_file.hpp"
 
 namespace hearth {
 
@@ -197,7 +197,7 @@ Status GgufWriter::set(std::string key, MetaValue value, std::optional<GgufType>
     return {};
 }
 
-Status GgufWriter::set_all(const Gguf& file) {
+Status GgufWriter::set_all(const ModelFile& file) {
     for (const auto& [key, value] : file.metadata().values()) {
         if (!key.starts_with("split.")) HEARTH_TRY(set(key, value, file.stored_type(key)));
     }

@@ -137,7 +137,8 @@ private:
         }
         std::string escaped;
         if (marks_) {
-            if (at_start && vocab().add_space_prefix) escaped = space_mark;
+            const bool has_space = raw.front() == ' ' || raw.starts_with(space_mark);
+            if (at_start && vocab().add_space_prefix && !(has_space && vocab().missing_space_only)) escaped = space_mark;
             escaped += replace_all(raw, " ", space_mark);
             raw = escaped;
         } else if (at_start && vocab().add_space_prefix && raw.front() != ' ') {
@@ -248,9 +249,21 @@ private:
     FlatMap<Merge> merges_;           // by the pair of ids
 };
 
+// The patterns of a tokenizer.json (formats/hf/tokenizer.hpp) where the metadata has them, else those of the name.
+Result<PreTokenizer> make_pre_tokenizer(const Metadata& metadata, std::string_view model, std::string_view name) {
+    HEARTH_ASSIGN(const auto* patterns, metadata.get_strings("tokenizer.hearth.patterns"));
+    if (patterns == nullptr) return PreTokenizer::make(name);
+    unsigned flags = model == "gemma4" ? unsigned{escape_spaces} : 0U;
+    HEARTH_ASSIGN(const auto whole_words, metadata.get_bool("tokenizer.hearth.ignore_merges"));
+    if (whole_words.value_or(false)) flags |= ignore_merges;
+    auto pre = PreTokenizer::make("tokenizer.json", {patterns->begin(), patterns->end()}, flags | no_bos);
+    if (pre.ok()) return pre;
+    return Status(Code::unsupported, cat("metadata key 'tokenizer.hearth.patterns': ", pre.status().message()));
+}
+
 Result<std::unique_ptr<Tokenizer>> make_bpe_named(const Metadata& metadata, std::string_view model,
                                                   std::string_view pre_name) {
-    HEARTH_ASSIGN(auto pre, PreTokenizer::make(pre_name));
+    HEARTH_ASSIGN(auto pre, make_pre_tokenizer(metadata, model, pre_name));
     VocabDefaults defaults;
     // Falcon's <|endoftext|>, whose first files had no keys; an ordinary token in most other vocabularies.
     defaults.eos = 11;

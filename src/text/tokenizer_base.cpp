@@ -31,7 +31,13 @@ Result<std::vector<Token>> TokenizerBase::encode(std::string_view text, EncodeOp
     std::size_t begin = 0;
     const auto encode_until = [&](std::size_t end) -> Status {
         if (begin >= end) return {};
-        HEARTH_TRY(encode_text(text.substr(begin, end - begin), at_start, out));
+        std::string_view part = text.substr(begin, end - begin);
+        std::string normal;
+        if (vocab_.normal_form && !unicode::is_ascii(part)) {
+            normal = unicode::encode(unicode::normalize(unicode::decode(part), *vocab_.normal_form));
+            part = normal;
+        }
+        HEARTH_TRY(encode_text(part, at_start && (begin == 0 || !vocab_.first_space_only), out));
         at_start = false;
         return {};
     };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <vector>
 
 #include "hearth/base/utf8.hpp"
 
@@ -77,18 +78,24 @@ std::u32string lower(std::u32string_view text) {
     return out;
 }
 
-std::u32string nfd(std::u32string_view text) {
+namespace {
+
+// Decomposition in canonical order; `compatible` takes compatibility mappings too.
+std::u32string decompose(std::u32string_view text, bool compatible) {
+    // Nothing below has a mapping of the kind.
+    const char32_t first = compatible ? 0xa0 : 0xc0;
+    const auto options = static_cast<utf8proc_option_t>(UTF8PROC_DECOMPOSE | (compatible ? UTF8PROC_COMPAT : 0));
     std::u32string out;
     out.reserve(text.size());
     for (const char32_t c : text) {
-        if (c < 0xc0) {  // nothing below decomposes canonically
+        if (c < first) {
             out += c;
             continue;
         }
-        utf8proc_int32_t parts[8];  // canonical decompositions have at most 4 code points
+        utf8proc_int32_t parts[32];  // decompositions have at most 18 code points, canonical ones 4
         int boundclass = 0;
-        const auto n = utf8proc_decompose_char(plain(c), parts, 8, UTF8PROC_DECOMPOSE, &boundclass);
-        if (n < 1 || n > 8) {
+        const auto n = utf8proc_decompose_char(plain(c), parts, 32, options, &boundclass);
+        if (n < 1 || n > 32) {
             out += c;
             continue;
         }
@@ -119,6 +126,29 @@ std::u32string nfd(std::u32string_view text) {
                              [&](char32_t a, char32_t b) { return combining(a) < combining(b); });
         i = end;
     }
+    return out;
+}
+
+}  // namespace
+
+std::u32string nfd(std::u32string_view text) { return decompose(text, false); }
+
+std::optional<Form> find_form(std::string_view name) {
+    if (name == "nfc") return Form::nfc;
+    if (name == "nfd") return Form::nfd;
+    if (name == "nfkc") return Form::nfkc;
+    if (name == "nfkd") return Form::nfkd;
+    return std::nullopt;
+}
+
+std::u32string normalize(std::u32string_view text, Form form) {
+    std::u32string out = decompose(text, form == Form::nfkc || form == Form::nfkd);
+    if (form == Form::nfd || form == Form::nfkd) return out;
+    std::vector<utf8proc_int32_t> points(out.begin(), out.end());
+    const auto n = utf8proc_normalize_utf32(points.data(), static_cast<utf8proc_ssize_t>(points.size()),
+                                            static_cast<utf8proc_option_t>(UTF8PROC_COMPOSE | UTF8PROC_STABLE));
+    if (n < 0) return out;  // not for what decompose gives
+    out.assign(points.begin(), points.begin() + n);
     return out;
 }
 

@@ -2,6 +2,7 @@
 // Thread class: pure functions.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -24,6 +25,15 @@ std::string encode(std::u32string_view code_points);
 
 // Full lower case without context (UnicodeData.txt and the one unconditional line of SpecialCasing.txt).
 std::u32string lower(std::u32string_view text);
+inline bool is_ascii(std::string_view utf8) {
+    for (const char c : utf8)
+        if ((c & 0x80) != 0) return false;
+    return true;
+}
+// Normalisation forms (Unicode Standard annex 15).
+enum class Form : int { nfc, nfd, nfkc, nfkd };
+std::optional<Form> find_form(std::string_view name);  // "nfc"
+std::u32string normalize(std::u32string_view text, Form form);
 // Canonical decomposition, Unicode Standard section 3.11.
 std::u32string nfd(std::u32string_view text);
 // Without nonspacing marks.

@@ -150,6 +150,7 @@ Result<Vocab> Vocab::load(const Metadata& metadata, const VocabDefaults& default
     HEARTH_TRY(v.find_end_of_generation(metadata));
     HEARTH_TRY(v.set_strips(metadata));
     HEARTH_TRY(v.load_flags(metadata, defaults));
+    HEARTH_TRY(v.load_json_flags(metadata));
     return v;
 }
 
@@ -259,6 +260,9 @@ Status Vocab::find_end_of_generation(const Metadata& metadata) {
     for (const SpecialToken which : {SpecialToken::eos, SpecialToken::eot, SpecialToken::eom})
         if (const auto id = special(which)) mark(*id);
 
+    HEARTH_ASSIGN(const auto further, read_ids(metadata, "tokenizer.hearth.end_ids"));
+    for (const Token id : further) mark(id);
+
     // What structures such messages must reach the reader.
     if (end_is_inner(*this)) {
         for (const char* spelling : {"<|end|>", "<|channel|>", "<|message|>", "<|start|>", "<|constrain|>"}) {
@@ -273,6 +277,12 @@ Status Vocab::find_end_of_generation(const Metadata& metadata) {
 
 Status Vocab::set_strips(const Metadata& metadata) {
     strips_.assign(size(), 0);
+    for (const auto& [key, bit] : {std::pair("tokenizer.hearth.lstrip_ids", 1), std::pair("tokenizer.hearth.rstrip_ids", 2)}) {
+        HEARTH_ASSIGN(const auto ids, read_ids(metadata, key));
+        for (const Token id : ids) strips_[static_cast<std::size_t>(id)] |= static_cast<std::uint8_t>(bit);
+    }
+    // A tokenizer.json has said it all.
+    if (metadata.find("tokenizer.hearth.prefix_ids") != nullptr) return {};
     HEARTH_ASSIGN(auto pre, metadata.get_string("tokenizer.ggml.pre"));
     HEARTH_ASSIGN(auto architecture, metadata.get_string("general.architecture"));
     HEARTH_ASSIGN(auto name, metadata.get_string("general.name"));
@@ -311,6 +321,39 @@ Status Vocab::load_flags(const Metadata& metadata, const VocabDefaults& defaults
     add_eos = add_eos && special(SpecialToken::eos);
     if (add_bos) prefix.push_back(*special(SpecialToken::bos));
     if (add_eos) suffix.push_back(*special(SpecialToken::eos));
+    return {};
+}
+
+Result<std::vector<Token>> Vocab::read_ids(const Metadata& metadata, const char* key) const {
+    std::vector<Token> out;
+    HEARTH_ASSIGN(const auto ids, metadata.get_uints(key));
+    if (!ids) return out;
+    for (const std::uint64_t id : *ids) {
+        if (id >= size())
+            return Status(Code::malformed,
+                          cat("metadata key '", key, "' has ", id, ", expected the id of one of the ", size(), " tokens"));
+        out.push_back(static_cast<Token>(id));
+    }
+    return out;
+}
+
+// What tokenizers of Hugging Face say beyond GGUF's keys (formats/hf/tokenizer.hpp).
+Status Vocab::load_json_flags(const Metadata& metadata) {
+    constexpr const char* form_key = "tokenizer.hearth.normal_form";
+    HEARTH_ASSIGN(const auto form, metadata.get_string(form_key));
+    if (form) {
+        normal_form = unicode::find_form(*form);
+        if (!normal_form)
+            return {Code::malformed, cat("metadata key '", form_key, "' is '", utf8_repair(*form), "', expected nfc, nfd, nfkc or nfkd")};
+    }
+    HEARTH_ASSIGN(const auto space, metadata.get_string("tokenizer.hearth.space_prefix"));
+    first_space_only = space == "first";
+    missing_space_only = first_space_only || space == "missing";
+    if (metadata.find("tokenizer.hearth.prefix_ids") == nullptr) return {};
+    HEARTH_ASSIGN(prefix, read_ids(metadata, "tokenizer.hearth.prefix_ids"));
+    HEARTH_ASSIGN(suffix, read_ids(metadata, "tokenizer.hearth.suffix_ids"));
+    add_bos = special(SpecialToken::bos) && !prefix.empty() && prefix.front() == *special(SpecialToken::bos);
+    add_eos = special(SpecialToken::eos) && !suffix.empty() && suffix.back() == *special(SpecialToken::eos);
     return {};
 }
 

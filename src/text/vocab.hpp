@@ -13,6 +13,7 @@
 #include "hearth/base/status.hpp"
 #include "hearth/text/tokenizer.hpp"
 #include "text/string_table.hpp"
+#include "text/unicode.hpp"
 
 namespace hearth::text {
 
@@ -61,6 +62,9 @@ public:
     bool add_separator = false;
     bool add_space_prefix = false;
     bool remove_extra_whitespaces = false;
+    bool missing_space_only = false;  // add_space_prefix: where the text has none itself
+    bool first_space_only = false;    // add_space_prefix: before the whole text, not after special tokens
+    std::optional<unicode::Form> normal_form;  // of text before anything else
     // What add_special puts around a text; from add_bos and add_eos unless the tokenizer model sets its own.
     std::vector<Token> prefix, suffix;
 
@@ -71,6 +75,9 @@ private:
     void find_byte_tokens();
     Status find_end_of_generation(const Metadata& metadata);
     Status set_strips(const Metadata& metadata);
+    Status load_json_flags(const Metadata& metadata);
+    // The ids that `key` lists; empty when it is absent.
+    Result<std::vector<Token>> read_ids(const Metadata& metadata, const char* key) const;
     void set_kind(Token id, TokenKind kind) { kinds_[static_cast<std::size_t>(id)] = kind; }
 
     StringTable texts_;                 // [tokens]

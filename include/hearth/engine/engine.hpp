@@ -14,7 +14,7 @@
 #include "hearth/base/log.hpp"
 #include "hearth/base/memory.hpp"
 #include "hearth/base/parallel.hpp"
-#include "hearth/formats/gguf.hpp"
+#include "hearth/formats/model_file.hpp"
 #include "hearth/kernels/kernels.hpp"
 #include "hearth/models/model.hpp"
 #include "hearth/runtime/sequence.hpp"
@@ -63,7 +63,7 @@ struct LoadProgress {
 // A file in memory, ready to run. Shareable.
 class LoadedModel {
 public:
-    static Result<std::shared_ptr<LoadedModel>> load(std::shared_ptr<Runtime> runtime, std::unique_ptr<Gguf> file,
+    static Result<std::shared_ptr<LoadedModel>> load(std::shared_ptr<Runtime> runtime, std::unique_ptr<ModelFile> file,
                                                      LoadProgress progress);
 
     const std::shared_ptr<Runtime>& runtime() const { return runtime_; }
@@ -83,7 +83,7 @@ public:
 
 private:
     std::shared_ptr<Runtime> runtime_;
-    std::unique_ptr<Gguf> file_;  // of a packed model, whose weights are used in its mapping; else null
+    std::unique_ptr<ModelFile> file_;  // of a packed model, whose weights are used in its mapping; else null
     Metadata metadata_;
     std::shared_ptr<const Tokenizer> tokenizer_;
     std::string inspection_;
@@ -132,13 +132,14 @@ private:
 };
 
 // Model files of every kind that hearth reads; of a split model any part.
-Result<std::unique_ptr<Gguf>> open_model(const std::string& path);
-Result<std::unique_ptr<Gguf>> open_model(std::unique_ptr<ByteSource> source);
+Result<std::unique_ptr<ModelFile>> open_model(const std::string& path);
+Result<std::unique_ptr<ModelFile>> open_model(std::unique_ptr<ByteSource> source);
+Result<std::unique_ptr<Tokenizer>> make_tokenizer(const ModelFile& file);
 // Writes the packed form of a model file as one file, which appears whole or not at all.
-Status pack_model(Runtime& runtime, const Gguf& file, const std::string& path, LoadProgress progress);
+Status pack_model(Runtime& runtime, const ModelFile& file, const std::string& path, LoadProgress progress);
 
 // hearth.h's description of an opened file as JSON; never loads weights.
-Result<std::string> inspect(const Gguf& file, std::size_t workers);
+Result<std::string> inspect(const ModelFile& file, std::size_t workers);
 // A metadata value as text: strings as they are, others as JSON.
 std::string metadata_text(const MetaValue& value);
 

@@ -17,10 +17,11 @@
 #include "hearth/base/status.hpp"
 #include "hearth/base/tensor.hpp"
 #include "hearth/formats/gguf_type.hpp"
+#include "hearth/formats/model_file.hpp"
 
 namespace hearth {
 
-class Gguf final : public TensorSource {
+class Gguf final : public ModelFile {
 public:
     // `first` is the file, or part 1 of a split model, whose other parts `open_part` opens by number (0-based) and
     // count. Null open_part: a split model is refused with a sentence that says how many parts it has.
@@ -31,14 +32,11 @@ public:
     // Parts of "name-00001-of-00003.gguf" are found beside it; any part may be named.
     static Result<std::unique_ptr<Gguf>> open_path(const std::string& path, const PackedTypes* packed = nullptr);
 
-    std::uint32_t version() const { return version_; }
-    const Metadata& metadata() const { return metadata_; }
-    // For who keeps the metadata longer than the file; leaves the file without.
-    Metadata take_metadata() { return std::move(metadata_); }
-    // The type of a key in the file, of the elements for an array; nullopt when the key is absent.
-    std::optional<GgufType> stored_type(std::string_view key) const;
-    const std::string& name() const;       // of the first source, for messages
-    std::uint64_t file_bytes() const;      // all parts
+    std::string_view format() const override { return "GGUF"; }
+    std::uint32_t version() const override { return version_; }
+    std::optional<GgufType> stored_type(std::string_view key) const override;
+    const std::string& name() const override;     // of the first source
+    std::uint64_t file_bytes() const override;
 
     std::span<const TensorInfo> tensors() const override { return tensors_; }
     const TensorInfo* find(std::string_view name) const override;
@@ -51,7 +49,6 @@ public:
 private:
     Gguf() = default;
     std::uint32_t version_ = 0;
-    Metadata metadata_;
     std::map<std::string, GgufType, std::less<>> types_;
     std::vector<std::unique_ptr<ByteSource>> parts_;
     std::vector<TensorInfo> tensors_;

@@ -18,7 +18,7 @@
 
 namespace hearth {
 
-class Gguf;
+class ModelFile;
 
 class GgufWriter {
 public:
@@ -39,7 +39,7 @@ public:
     // writer's own; general.alignment says how the data is aligned.
     Status set(std::string key, MetaValue value, std::optional<GgufType> stored = std::nullopt);
     // Every key of `file` with its type in the file, except split.*.
-    Status set_all(const Gguf& file);
+    Status set_all(const ModelFile& file);
 
     // shape: 1 to 4 dimensions in GGUF order, the contiguous one first.
     Status add_tensor(std::string name, std::uint32_t type, std::span<const std::uint64_t> shape, Fill fill);

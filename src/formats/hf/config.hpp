@@ -1,0 +1,48 @@
+// config.json of a folder, brought to the metadata keys of its family.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "formats/json.hpp"
+#include "hearth/base/metadata.hpp"
+#include "hearth/base/status.hpp"
+
+namespace hearth::formats {
+
+enum class HfRotation : int { interleave, halves };
+enum class HfRole : int { plain, query, key, ignored };
+
+struct HfFamily {
+    std::string_view name;          // of the class in config.json
+    std::string_view architecture;  // hearth's
+    HfRotation rotation;
+};
+
+// A tensor that a folder has as numbers of its config.
+struct HfFactors {
+    std::string name;
+    std::vector<float> values;
+};
+
+struct HfConfig {
+    HfFamily family;
+    std::uint64_t heads = 0, kv_heads = 0;
+    bool tied = false;  // the output is said to be the embedding
+    std::vector<HfFactors> factors;
+};
+
+// Fills `metadata` with "{architecture}.*".
+Result<HfConfig> read_config(const Json& config, Metadata& metadata);
+
+// Where a module of a folder goes: "blk.3.attn_q" for "model.layers.3.self_attn.q_proj".
+struct HfPlace {
+    std::string name;
+    HfRole role;
+};
+// nullopt: the family has no such module.
+std::optional<HfPlace> place_of(const HfFamily& family, std::string_view module);
+
+}  // namespace hearth::formats

@@ -1,0 +1,161 @@
+#include "hearth/formats/hf_folder.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+
+#include "formats/hf/config.hpp"
+#include "formats/hf/tensors.hpp"
+#include "formats/hf/tokenizer.hpp"
+#include "formats/json.hpp"
+#include "formats/quote.hpp"
+#include "hearth/base/cat.hpp"
+#include "hearth/base/file.hpp"
+
+namespace hearth {
+
+using formats::Json;
+using formats::Safetensors;
+
+namespace {
+
+// Beyond any config or vocabulary.
+constexpr std::uint64_t kMostTextBytes = std::uint64_t{1} << 30;
+
+// nullopt: there is no such file.
+Result<std::optional<std::string>> read_text(const std::string& path) {
+    std::optional<std::string> out;
+    auto file = open_path(path);
+    if (!file.ok() && file.status().code() == Code::not_found) return out;
+    if (!file.ok()) return std::move(file).status();
+    if ((*file)->size() > kMostTextBytes)
+        return Status(Code::unsupported, cat(path, ": has ", (*file)->size(), " bytes, expected at most ", kMostTextBytes));
+    std::string text(static_cast<std::size_t>((*file)->size()), '\0');
+    HEARTH_TRY((*file)->read(0, std::as_writable_bytes(std::span<char>(text))));
+    out = std::move(text);
+    return out;
+}
+
+Result<std::optional<Json>> read_json(const std::string& folder, const char* name) {
+    std::optional<Json> out;
+    HEARTH_ASSIGN(const auto text, read_text(cat(folder, "/", name)));
+    if (!text) return out;
+    HEARTH_ASSIGN(out, Json::parse(*text, name));
+    return out;
+}
+
+Result<Safetensors> open_weights(const std::string& folder) {
+    constexpr const char* index_name = "model.safetensors.index.json";
+    HEARTH_ASSIGN(const auto index, read_text(cat(folder, "/", index_name)));
+    if (index) return Safetensors::open(*index, index_name, [&](const std::string& name) { return open_path(cat(folder, "/", name)); });
+    auto file = open_path(folder + "/model.safetensors");
+    if (file.ok()) return Safetensors::open(*std::move(file));
+    if (file.status().code() != Code::not_found) return std::move(file).status();
+    return Status(Code::not_found, cat(folder, ": has neither model.safetensors nor ", index_name));
+}
+
+Status add_tokenizer(const std::string& folder, const Json& config, Metadata& metadata) {
+    HEARTH_ASSIGN(const auto tokenizer, read_json(folder, "tokenizer.json"));
+    if (!tokenizer) return {Code::unsupported, "tokenizer.json is missing"};
+    HEARTH_ASSIGN(const auto tokenizer_config, read_json(folder, "tokenizer_config.json"));
+    HEARTH_ASSIGN(const auto generation, read_json(folder, "generation_config.json"));
+    formats::HfTexts texts;
+    texts.tokenizer = &*tokenizer;
+    texts.config = tokenizer_config ? &*tokenizer_config : nullptr;
+    texts.model = &config;
+    texts.generation = generation ? &*generation : nullptr;
+    // A template in a file of its own is the newer place.
+    HEARTH_ASSIGN(auto chat, read_text(folder + "/chat_template.jinja"));
+    if (chat) metadata.insert("tokenizer.chat_template", *std::move(chat));
+    return formats::read_tokenizer(texts, metadata);
+}
+
+}  // namespace
+
+struct HfFolder::Weights {
+    Safetensors files;
+    std::vector<formats::HfTensor> tensors;
+};
+
+HfFolder::HfFolder(std::string name) : name_(std::move(name)) {}
+HfFolder::~HfFolder() = default;
+
+bool HfFolder::is_folder(const std::string& path) {
+    std::error_code ignored;
+    return std::filesystem::is_directory(path, ignored);
+}
+
+Result<std::unique_ptr<HfFolder>> HfFolder::open_path(const std::string& path) {
+    std::string folder = path;
+    while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+    HEARTH_ASSIGN(const auto config, read_json(folder, "config.json"));
+    if (!config) return Status(Code::not_found, cat(folder, ": is a folder without config.json, expected that of a model"));
+    std::unique_ptr<HfFolder> out(new HfFolder(folder));
+    auto files = open_weights(folder);
+    if (!files.ok()) return std::move(files).status().in(folder);
+    out->weights_ = std::make_unique<Weights>(Weights{*std::move(files), {}});
+    out->metadata_.insert("general.name", folder.substr(folder.rfind('/') + 1));
+
+    auto understood = formats::read_config(*config, out->metadata_);
+    if (understood.ok())
+        out->troubles_.tensor = formats::place_tensors(out->weights_->files, *understood, out->weights_->tensors);
+    else if (out->metadata_.find("general.architecture") == nullptr)
+        out->troubles_.architecture = std::move(understood).status();
+    else
+        out->troubles_.key = std::move(understood).status();
+    out->troubles_.tokenizer = add_tokenizer(folder, *config, out->metadata_);
+    for (std::size_t i = 0; i < out->weights_->tensors.size(); ++i) {
+        out->infos_.push_back(out->weights_->tensors[i].info);
+        out->infos_.back().offset = i;
+    }
+    return out;
+}
+
+std::uint64_t HfFolder::file_bytes() const { return weights_->files.file_bytes(); }
+bool HfFolder::maps() const { return weights_->files.maps(); }
+
+const TensorInfo* HfFolder::find(std::string_view name) const {
+    const auto at = std::ranges::lower_bound(infos_, name, {}, [](const TensorInfo& t) { return std::string_view(t.name); });
+    return at == infos_.end() || at->name != name ? nullptr : &*at;
+}
+
+std::span<const std::byte> HfFolder::view(const TensorInfo& info) const {
+    return info.offset < infos_.size() ? weights_->tensors[static_cast<std::size_t>(info.offset)].rows->view() : std::span<const std::byte>();
+}
+
+Status HfFolder::read(const TensorInfo& info, std::uint64_t offset, std::span<std::byte> dst) const {
+    if (info.offset >= infos_.size()) return {Code::invalid_argument, cat(name_, ": tensor ", formats::quote(info.name), " is not of this folder")};
+    const formats::Rows& rows = *weights_->tensors[static_cast<std::size_t>(info.offset)].rows;
+    if (offset > rows.bytes() || dst.size() > rows.bytes() - offset)
+        return {Code::invalid_argument, cat(name_, ": ", dst.size(), " bytes from byte ", offset, " of tensor ", formats::quote(info.name),
+                                            " were asked for, it has ", rows.bytes())};
+    const std::uint64_t size = rows.row_bytes();
+    std::vector<std::byte> partial;
+    while (!dst.empty()) {
+        const std::uint64_t row = offset / size, within = offset % size;
+        std::size_t taken = 0;
+        if (within == 0 && dst.size() >= size) {
+            const std::uint64_t count = dst.size() / size;
+            HEARTH_TRY(rows.read(row, count, dst.data()).in(cat("tensor ", formats::quote(info.name))));
+            taken = static_cast<std::size_t>(count * size);
+        } else {
+            partial.resize(static_cast<std::size_t>(size));
+            HEARTH_TRY(rows.read(row, 1, partial.data()).in(cat("tensor ", formats::quote(info.name))));
+            taken = std::min(dst.size(), static_cast<std::size_t>(size - within));
+            std::copy_n(partial.begin() + static_cast<std::ptrdiff_t>(within), taken, dst.begin());
+        }
+        dst = dst.subspan(taken);
+        offset += taken;
+    }
+    return {};
+}
+
+void HfFolder::release(const TensorInfo& info, std::uint64_t offset, std::uint64_t bytes) const {
+    if (info.offset >= infos_.size()) return;
+    const formats::Rows& rows = *weights_->tensors[static_cast<std::size_t>(info.offset)].rows;
+    if (offset > rows.bytes() || bytes > rows.bytes() - offset) return;
+    const std::uint64_t size = rows.row_bytes(), first = (offset + size - 1) / size, end = (offset + bytes) / size;
+    if (first < end) rows.release(first, end - first);
+}
+
+}  // namespace hearth

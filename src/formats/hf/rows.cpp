@@ -1,0 +1,136 @@
+#include "formats/hf/rows.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "formats/quote.hpp"
+#include "hearth/base/cat.hpp"
+#include "hearth/codecs/codec.hpp"
+#include "hearth/codecs/codec_id.hpp"
+
+namespace hearth::formats {
+
+namespace {
+
+class Plain final : public Rows {
+public:
+    Plain(const Safetensors& files, const StoredTensor& tensor, std::uint32_t type, std::uint64_t width)
+        : Rows(type, tensor.elements() / width, width), file_(files.part(tensor)), tensor_(tensor) {}
+    Status read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
+        return file_.read(tensor_.offset + first * row_bytes(), {out, static_cast<std::size_t>(count * row_bytes())});
+    }
+    std::span<const std::byte> view() const override { return file_.view(tensor_.offset, tensor_.bytes); }
+    void release(std::uint64_t first, std::uint64_t count) const override {
+        file_.release(tensor_.offset + first * row_bytes(), count * row_bytes());
+    }
+
+private:
+    const ByteSource& file_;
+    const StoredTensor& tensor_;
+};
+
+class Made final : public Rows {
+public:
+    explicit Made(std::vector<float> values) : Rows(codec_id::F32, 1, values.size()), values_(std::move(values)) {}
+    Status read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
+        std::memcpy(out, std::as_bytes(std::span(values_)).data() + first * row_bytes(), count * row_bytes());
+        return {};
+    }
+    std::span<const std::byte> view() const override { return std::as_bytes(std::span(values_)); }
+
+private:
+    std::vector<float> values_;
+};
+
+class Interleaved final : public Rows {
+public:
+    Interleaved(RowsPtr rows, std::uint64_t heads)
+        : Rows(rows->type(), rows->count(), rows->width()), rows_(std::move(rows)), half_(count() / heads / 2) {}
+    Status read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
+        for (std::uint64_t r = first; r < first + count; ++r, out += row_bytes()) {
+            const std::uint64_t head = r / (2 * half_), within = r % (2 * half_);
+            HEARTH_TRY(rows_->read(head * 2 * half_ + within % 2 * half_ + within / 2, 1, out));
+        }
+        return {};
+    }
+    // Rows of a head are read with others of it: only whole heads are done with.
+    void release(std::uint64_t first, std::uint64_t count) const override {
+        const std::uint64_t head = 2 * half_, begin = (first + head - 1) / head, end = (first + count) / head;
+        if (begin < end) rows_->release(begin * head, (end - begin) * head);
+    }
+
+private:
+    RowsPtr rows_;
+    std::uint64_t half_;
+};
+
+class Stacked final : public Rows {
+public:
+    explicit Stacked(std::vector<RowsPtr> parts)
+        : Rows(parts.front()->type(), parts.front()->count() * parts.size(), parts.front()->width()),
+          parts_(std::move(parts)) {}
+    Status read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
+        return each(first, count, [&](const Rows& part, std::uint64_t begin, std::uint64_t rows) {
+            const Status status = part.read(begin, rows, out);
+            out += rows * row_bytes();
+            return status;
+        });
+    }
+    void release(std::uint64_t first, std::uint64_t count) const override {
+        (void)each(first, count, [](const Rows& part, std::uint64_t begin, std::uint64_t rows) {
+            part.release(begin, rows);
+            return Status();
+        });
+    }
+
+private:
+    template <class Use>
+    Status each(std::uint64_t first, std::uint64_t count, Use use) const {
+        const std::uint64_t size = parts_.front()->count();
+        while (count != 0) {
+            const std::uint64_t begin = first % size, rows = std::min(count, size - begin);
+            HEARTH_TRY(use(*parts_[static_cast<std::size_t>(first / size)], begin, rows));
+            first += rows;
+            count -= rows;
+        }
+        return {};
+    }
+    std::vector<RowsPtr> parts_;
+};
+
+}  // namespace
+
+Rows::Rows(std::uint32_t type, std::uint64_t count, std::uint64_t width)
+    : type_(type), count_(count), width_(width), row_bytes_(find_codec(type)->row_bytes(static_cast<std::size_t>(width))) {}
+
+Result<RowsPtr> plain_rows(const Safetensors& files, const StoredTensor& tensor, std::uint64_t width) {
+    std::uint32_t type = 0;
+    switch (tensor.type) {
+        case SafeType::f32:
+            type = codec_id::F32;
+            break;
+        case SafeType::f16:
+            type = codec_id::F16;
+            break;
+        case SafeType::bf16:
+            type = codec_id::BF16;
+            break;
+        case SafeType::f64:
+            type = codec_id::F64;
+            break;
+        default:
+            return Status(Code::unsupported, cat("tensor ", quote(tensor.name), " is of type ", name_of(tensor.type),
+                                                 ", expected floats there: F32, F16, BF16 or F64"));
+    }
+    return RowsPtr(std::make_unique<Plain>(files, tensor, type, width));
+}
+
+RowsPtr made_rows(std::vector<float> values) { return std::make_unique<Made>(std::move(values)); }
+
+RowsPtr interleaved_rows(RowsPtr rows, std::uint64_t heads) {
+    return std::make_unique<Interleaved>(std::move(rows), heads);
+}
+
+RowsPtr stacked_rows(std::vector<RowsPtr> parts) { return std::make_unique<Stacked>(std::move(parts)); }
+
+}  // namespace hearth::formats

@@ -1,0 +1,22 @@
+// The tensors of a folder under hearth's names.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "formats/hf/config.hpp"
+#include "formats/hf/rows.hpp"
+#include "hearth/base/tensor.hpp"
+
+namespace hearth::formats {
+
+struct HfTensor {
+    TensorInfo info;
+    RowsPtr rows;
+};
+
+// In the order of their names. `files` must outlive them. The error is of a tensor that has no place, or whose shape or
+// type is not one for its place; `out` has what was found before it.
+Status place_tensors(const Safetensors& files, const HfConfig& config, std::vector<HfTensor>& out);
+
+}  // namespace hearth::formats

@@ -1,0 +1,110 @@
+// Folders of Hugging Face's libraries: tests/golden/hf, which tests/golden/make_hf.py writes with what NumPy and the
+// tokenizers package make of them.
+#include <cmath>
+#include <fstream>
+#include <set>
+
+#include "capi/support.hpp"
+#include "support/temporary.hpp"
+
+using namespace hearth::test;
+
+namespace {
+
+std::vector<std::string> folders() {
+    std::set<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(golden("hf")))
+        if (entry.is_directory()) names.insert(entry.path().filename());
+    return {names.begin(), names.end()};
+}
+
+std::vector<float> logits_of(hearth_model* model, const nlohmann::json& j) {
+    const auto session = make_session(model, j["context"]);
+    append(session.get(), j["tokens"].get<std::vector<std::int32_t>>());
+    return evaluate(session.get(), true);
+}
+
+double largest(const std::vector<float>& x) {
+    double most = 0;
+    for (const float v : x) most = std::max(most, std::fabs(static_cast<double>(v)));
+    return most;
+}
+
+std::vector<std::int32_t> encode(const hearth_tokenizer* tokenizer, const std::string& text, std::uint32_t flags) {
+    std::vector<std::int32_t> ids(text.size() * 2 + 16);
+    std::size_t needed = 0;
+    CHECK_OK(hearth_tokenizer_encode(ids.data(), ids.size(), &needed, tokenizer, text.data(), text.size(), flags));
+    ids.resize(needed);
+    return ids;
+}
+
+}  // namespace
+
+TEST_CASE("folders: logits of every golden are those of the config's own arithmetic") {
+    const auto runtime = make_runtime();
+    const auto names = folders();
+    CHECK(names.size() >= 8);
+    for (const std::string& name : names) {
+        CAPTURE(name);
+        const auto j = read_json(golden("hf/" + name + ".json"));
+        const auto model = open_model(runtime.get(), golden("hf/" + name));
+        const auto got = logits_of(model.get(), j), reference = read_floats(golden("hf/" + name + ".f32"));
+        REQUIRE(got.size() == reference.size());
+        double worst = 0;
+        for (std::size_t i = 0; i < got.size(); ++i) {
+            const double e = std::fabs(static_cast<double>(got[i]) - reference[i]);
+            worst = e <= worst ? worst : e;  // NaN counts as worse
+        }
+        const double error = worst / largest(reference);
+        MESSAGE(name << ": error " << error << " of the largest logit, bound " << j.value("max_rel", 1e-5));
+        CHECK(error <= j.value("max_rel", 1e-5));
+    }
+}
+
+TEST_CASE("folders: texts become the ids that the tokenizers package gives") {
+    for (const std::string& name : folders()) {
+        CAPTURE(name);
+        const auto j = read_json(golden("hf/" + name + ".json"));
+        hearth_tokenizer* t = nullptr;
+        CHECK_OK(hearth_tokenizer_open_path(&t, golden("hf/" + name).c_str()));
+        const TokenizerPtr tokenizer(t);
+        CHECK(j["texts"].size() >= 10);
+        for (const auto& c : j["texts"]) {
+            const std::string text = c["text"];
+            CAPTURE(text);
+            CHECK(encode(t, text, HEARTH_TOKENIZE_PARSE_SPECIAL) == c["ids"].get<std::vector<std::int32_t>>());
+            CHECK(encode(t, text, HEARTH_TOKENIZE_NO_SPECIAL | HEARTH_TOKENIZE_PARSE_SPECIAL) == c["plain"].get<std::vector<std::int32_t>>());
+        }
+    }
+}
+
+TEST_CASE("folders: generation ends at every token that generation_config.json or config.json names") {
+    for (const std::string& name : folders()) {
+        CAPTURE(name);
+        const auto j = read_json(golden("hf/" + name + ".json"));
+        hearth_tokenizer* t = nullptr;
+        CHECK_OK(hearth_tokenizer_open_path(&t, golden("hf/" + name).c_str()));
+        const TokenizerPtr tokenizer(t);
+        CHECK(hearth_tokenizer_special(t, HEARTH_TOKEN_EOS) == j["eos"].get<std::int32_t>());
+        CHECK(hearth_tokenizer_ends_generation(t, j["eos"]));
+        const bool listed = std::filesystem::exists(golden("hf/" + name + "/generation_config.json"));
+        CHECK(hearth_tokenizer_ends_generation(t, j["special"]) == listed);
+    }
+}
+
+TEST_CASE("folders: a packed folder is a GGUF file with the same logits to the bit and the same tokens") {
+    const auto runtime = make_runtime();
+    const TemporaryDirectory directory;
+    for (const std::string& name : folders()) {
+        CAPTURE(name);
+        const auto j = read_json(golden("hf/" + name + ".json"));
+        const std::string packed = directory / (name + ".gguf");
+        CHECK_OK(hearth_model_pack(runtime.get(), golden("hf/" + name).c_str(), packed.c_str(), nullptr));
+        const auto folder = open_model(runtime.get(), golden("hf/" + name)), file = open_model(runtime.get(), packed);
+        CHECK(same_bits(logits_of(folder.get(), j), logits_of(file.get(), j)));
+        hearth_tokenizer* t = nullptr;
+        CHECK_OK(hearth_tokenizer_of_model(&t, file.get()));
+        const TokenizerPtr tokenizer(t);
+        for (const auto& c : j["texts"]) CHECK(encode(t, c["text"], HEARTH_TOKENIZE_PARSE_SPECIAL) == c["ids"].get<std::vector<std::int32_t>>());
+    }
+}

@@ -1,0 +1,160 @@
+// Folders whose files are missing, contradict each other or ask for what hearth does not do.
+#include <filesystem>
+#include <fstream>
+
+#include <doctest/doctest.h>
+#include <nlohmann/json.hpp>
+
+#include "hearth/formats/hf_folder.hpp"
+#include "support/golden.hpp"
+#include "support/temporary.hpp"
+
+namespace hearth::test {
+
+namespace {
+
+using Change = std::function<void(nlohmann::ordered_json&)>;
+
+// A copy of a golden folder in which one JSON file is changed.
+std::string changed(const TemporaryDirectory& directory, const std::string& name, const std::string& file, const Change& change) {
+    const auto to = directory.path() / "model";
+    std::filesystem::remove_all(to);
+    std::filesystem::copy(golden("hf/" + name), to, std::filesystem::copy_options::recursive);
+    auto json = nlohmann::ordered_json::parse(read_text(to / file));
+    change(json);
+    std::ofstream(to / file) << json;
+    return to.string();
+}
+
+void check_words(const Status& status, Code code, const std::vector<std::string>& words) {
+    CHECK(status.code() == code);
+    for (const std::string& word : words)
+        CHECK_MESSAGE(status.message().find(word) != std::string::npos, "'" << word << "' in: " << status.message());
+}
+
+}  // namespace
+
+TEST_CASE("folder: what is missing is named") {
+    const TemporaryDirectory directory;
+    check_words(HfFolder::open_path(directory.path()).status(), Code::not_found, {"config.json"});
+    std::ofstream(directory / "config.json") << "{}";
+    check_words(HfFolder::open_path(directory.path()).status(), Code::not_found, {"model.safetensors"});
+    std::ofstream(directory / "config.json") << "{";
+    check_words(HfFolder::open_path(directory.path()).status(), Code::malformed, {"config.json", "not JSON"});
+    CHECK(HfFolder::is_folder(directory.path()));
+    CHECK(!HfFolder::is_folder(directory / "config.json"));
+}
+
+TEST_CASE("folder: a config that hearth cannot run says which key") {
+    struct Case {
+        std::string name;
+        Change change;
+        Code code;
+        std::vector<std::string> words;
+    };
+    const auto set = [](const char* key, nlohmann::ordered_json value) { return [=](nlohmann::ordered_json& j) { j[key] = value; }; };
+    const std::vector<Case> cases = {
+        {"llama", [](auto& j) { j.erase("hidden_size"); }, Code::malformed, {"'hidden_size'", "missing"}},
+        {"llama", set("hidden_size", "wide"), Code::malformed, {"'hidden_size'", "a string"}},
+        {"llama", set("num_hidden_layers", -1), Code::malformed, {"'num_hidden_layers'"}},
+        {"llama", set("rms_norm_eps", true), Code::malformed, {"'rms_norm_eps'", "a bool"}},
+        {"llama", set("hidden_act", "gelu"), Code::unsupported, {"'hidden_act'", "'gelu'", "'silu'"}},
+        {"llama", set("rope_theta", 0), Code::malformed, {"'rope_theta'", "0"}},
+        {"llama", set("rope_scaling", 3), Code::malformed, {"'rope_scaling'", "a number"}},
+        {"llama", set("rope_scaling", {{"rope_type", "spiral"}}), Code::unsupported, {"'spiral'"}},
+        {"llama", set("rope_scaling", {{"rope_type", "llama3"}}), Code::malformed, {"'rope_scaling.factor'"}},
+        {"llama", set("rope_scaling", {{"rope_type", "yarn"}, {"factor", 2}, {"beta_fast", 8}}), Code::unsupported, {"beta_fast", "8", "32"}},
+        {"phi3", set("rope_scaling", {{"rope_type", "longrope"}, {"short_factor", {1}}}), Code::malformed, {"short_factor", "1 entries", "3"}},
+        {"phi3", set("partial_rotary_factor", 2), Code::malformed, {"'partial_rotary_factor'"}},
+        {"smollm3", set("no_rope_layers", {1, 1, 0, 1}), Code::unsupported, {"'no_rope_layers'", "layer 2"}},
+        {"smollm3", set("no_rope_layer_interval", 3), Code::unsupported, {"'no_rope_layer_interval'", "3", "4"}},
+    };
+    const TemporaryDirectory directory;
+    for (const Case& c : cases) {
+        const auto folder = HfFolder::open_path(changed(directory, c.name, "config.json", c.change));
+        REQUIRE(folder.ok());
+        check_words((*folder)->troubles().key, c.code, c.words);
+        CHECK((*folder)->troubles().architecture.ok());
+    }
+    const auto other = HfFolder::open_path(changed(directory, "llama", "config.json", set("architectures", {"OtherModel"})));
+    REQUIRE(other.ok());
+    check_words((*other)->troubles().architecture, Code::unsupported, {"'OtherModel'", "LlamaForCausalLM"});
+    const auto wide = HfFolder::open_path(changed(directory, "llama", "config.json", [](auto& j) {
+        j["num_attention_heads"] = 5;
+        j["head_dim"] = nullptr;
+    }));
+    REQUIRE(wide.ok());
+    check_words((*wide)->troubles().key, Code::malformed, {"'hidden_size'", "32", "5"});
+    const auto heads = HfFolder::open_path(changed(directory, "mistral", "config.json", set("num_attention_heads", 7)));
+    REQUIRE(heads.ok());
+    check_words((*heads)->troubles().tensor, Code::malformed, {"q_proj.weight", "7 heads"});
+    const auto qk = HfFolder::open_path(changed(directory, "qwen3", "config.json", set("architectures", {"LlamaForCausalLM"})));
+    REQUIRE(qk.ok());
+    CHECK((*qk)->troubles().tensor.ok());  // the family's own description refuses what it has no use for
+}
+
+TEST_CASE("folder: a tokenizer that hearth cannot follow says which part") {
+    struct Case {
+        Change change;
+        Code code;
+        std::vector<std::string> words;
+    };
+    using Json = nlohmann::ordered_json;
+    const std::vector<Case> cases = {
+        {[](Json& j) { j["model"]["type"] = "WordLevel"; }, Code::unsupported, {"'model.type'", "'WordLevel'"}},
+        {[](Json& j) { j["model"]["vocab"] = 3; }, Code::malformed, {"'model.vocab'", "a number"}},
+        {[](Json& j) { j["model"]["vocab"]["x"] = -1; }, Code::malformed, {"'x'", "-1"}},
+        {[](Json& j) { j["model"]["vocab"]["x"] = 1000000; }, Code::malformed, {"'x'", "1000000"}},
+        {[](Json& j) { j["model"]["vocab"]["x"] = "1"; }, Code::malformed, {"'x'", "a string"}},
+        {[](Json& j) { j["model"]["merges"] = nullptr; }, Code::malformed, {"'model.merges'", "null"}},
+        {[](Json& j) { j["model"]["merges"][0] = {"a"}; }, Code::malformed, {"'model.merges'", "entry 0"}},
+        {[](Json& j) { j["model"]["merges"][0] = {"a b", "c"}; }, Code::unsupported, {"'model.merges'", "'a b'"}},
+        {[](Json& j) { j["model"]["dropout"] = 0.1; }, Code::unsupported, {"'model.dropout'"}},
+        {[](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; }, Code::unsupported, {"end_of_word_suffix", "'</w>'"}},
+        {[](Json& j) { j["added_tokens"][0]["single_word"] = true; }, Code::unsupported, {"'<|begin|>'", "single word"}},
+        {[](Json& j) { j["added_tokens"][0].erase("id"); }, Code::malformed, {"'added_tokens'"}},
+        {[](Json& j) { j["normalizer"] = {{"type", "Nmt"}}; }, Code::unsupported, {"normalizer", "'Nmt'"}},
+        {[](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "Contiguous"; }, Code::unsupported, {"Split", "'Contiguous'"}},
+        {[](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "[a&&b]"; }, Code::unsupported, {"'[a&&b]'", "intersects"}},
+        {[](Json& j) { j["pre_tokenizer"] = {{"type", "UnicodeScripts"}}; }, Code::unsupported, {"pre-tokenizer", "'UnicodeScripts'"}},
+        {[](Json& j) { j["post_processor"] = {{"type", "Other"}}; }, Code::unsupported, {"'post_processor'", "'Other'"}},
+    };
+    const TemporaryDirectory directory;
+    for (const Case& c : cases) {
+        const auto folder = HfFolder::open_path(changed(directory, "llama", "tokenizer.json", c.change));
+        REQUIRE(folder.ok());
+        check_words((*folder)->troubles().tokenizer, c.code, c.words);
+        CHECK((*folder)->troubles().tokenizer.message().starts_with("tokenizer.json: "));
+        CHECK((*folder)->troubles().tensor.ok());
+    }
+    const std::string path = changed(directory, "llama", "tokenizer.json", [](Json&) {});
+    std::filesystem::remove(path + "/tokenizer.json");
+    const auto folder = HfFolder::open_path(path);
+    REQUIRE(folder.ok());
+    check_words((*folder)->troubles().tokenizer, Code::unsupported, {"tokenizer.json", "missing"});
+}
+
+TEST_CASE("folder: reading in pieces of any length gives the same bytes") {
+    const auto folder = HfFolder::open_path(golden("hf/llama"));
+    REQUIRE(folder.ok());
+    std::size_t made = 0;
+    for (const TensorInfo& info : (*folder)->tensors()) {
+        std::vector<std::byte> whole(info.bytes), pieces(info.bytes);
+        REQUIRE((*folder)->read(info, 0, whole).ok());
+        const auto view = (*folder)->view(info);
+        made += view.empty();
+        if (!view.empty()) CHECK(std::equal(view.begin(), view.end(), whole.begin(), whole.end()));
+        for (std::size_t at = 0, step = 1; at < pieces.size(); at += step, step = step * 3 % 97 + 1) {
+            step = std::min(step, pieces.size() - at);
+            REQUIRE((*folder)->read(info, at, std::span(pieces).subspan(at, step)).ok());
+        }
+        CHECK(pieces == whole);
+        CHECK(!(*folder)->read(info, 1, whole).ok());
+        CHECK(!(*folder)->read(info, ~std::uint64_t{0}, std::span(whole).first(1)).ok());
+        CHECK((*folder)->find(info.name) == &info);
+    }
+    CHECK(made == 4);  // queries and keys of two layers
+    CHECK((*folder)->find("blk.9.attn_q.weight") == nullptr);
+}
+
+}  // namespace hearth::test
