@@ -149,8 +149,10 @@ public:
 
     // Rows of the output over all experts, so that each output has one owner who adds in the stated order.
     void down(const MoeOutput& out, const ChunkBody& then) {
-        RowWork work{in_.k, 0};
-        for (const MoeJob& job : job_list()) work.bytes += job.down->panel_bytes();
+        // A chunk of a few panels keeps the streams of each expert's weights long; many for each worker keep the last one
+        // from waiting.
+        const std::size_t panels = std::clamp<std::size_t>(panels_of(in_.k) / (run_.executor.workers() * 16), 1, 8);
+        RowWork work{in_.k, jobs()[0].down->panel_bytes(), panels * kLanes};
         const std::size_t chunks = place_chunks({&work, 1}, run_.executor.workers());
         parallel_ranges(run_.executor, chunks, [&](std::size_t chunk, std::size_t chunk_end, std::size_t worker) {
             each_stretch({&work, 1}, chunk, chunk_end, [&](std::size_t, std::size_t first, std::size_t end) {
@@ -169,7 +171,7 @@ private:
     MoeJob* jobs() const { return at<MoeJob>(layout_.jobs); }
     std::span<MoeJob> job_list() const { return {jobs(), job_count_}; }
     void add_job(const MoeJob& job) {
-        at<RowWork>(layout_.work)[job_count_] = {job.width, job.gate->panel_bytes() + job.up->panel_bytes()};
+        at<RowWork>(layout_.work)[job_count_] = {job.width, job.gate->panel_bytes()};
         jobs()[job_count_++] = job;
     }
     // Where the form of the activated values from number `value` begins.

@@ -79,6 +79,14 @@ Status leading_dense_layers(const Hparams& h, DecoderSpec& spec) {
     return {};
 }
 
+Status optional_experts(const Hparams& h, DecoderSpec& spec) {
+    HEARTH_ASSIGN(const bool experts, has_experts(h));
+    if (!experts) return {};
+    MoeSpec moe;
+    moe.normalize = true;
+    return add_experts(h, spec, moe);
+}
+
 Result<bool> has_experts(const Hparams& h) {
     HEARTH_ASSIGN(const auto experts, h.metadata().get_uint(h.full("expert_count")));
     return experts.value_or(0) != 0;

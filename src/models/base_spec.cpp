@@ -174,11 +174,4 @@ Status leave_predictors(const Hparams& h, DecoderSpec& spec) {
     return {};
 }
 
-Status refuse_experts(const Hparams& h) {
-    HEARTH_ASSIGN(const bool experts, has_experts(h));
-    if (!experts) return {};
-    return {Code::unsupported, cat("metadata key '", h.full("expert_count"), "' says that this is a mixture of experts, which architecture '",
-                                   h.architecture(), "' does not support here")};
-}
-
 }  // namespace hearth

@@ -27,11 +27,9 @@ Status local_rope(const Hparams& h, DecoderSpec& spec, double base);
 Result<float> softcap(const Hparams& h, std::string_view key, double fallback);
 // Layers at the end that predict further tokens are left alone.
 Status leave_predictors(const Hparams& h, DecoderSpec& spec);
-// For families that may be mixtures of experts.
+// For families that may be mixtures of experts, whose weights are renormalised then; or else.
+Status optional_experts(const Hparams& h, DecoderSpec& spec);
 Result<bool> has_experts(const Hparams& h);
-
-// For families whose files may also be mixtures of experts, which have no forward here.
-Status refuse_experts(const Hparams& h);
 
 Result<std::unique_ptr<Blueprint>> make_decoder(const Hparams& h, TensorFinder& tensors, DecoderSpec spec);
 

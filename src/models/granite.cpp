@@ -13,12 +13,7 @@ Result<std::unique_ptr<Blueprint>> describe_granite(const Hparams& h, TensorFind
     spec.embedding_scale = static_cast<float>(embedding);
     spec.residual_scale = static_cast<float>(residual);
     spec.logit_divisor = static_cast<float>(logit);
-    HEARTH_ASSIGN(const bool experts, has_experts(h));
-    if (experts) {
-        MoeSpec moe;
-        moe.normalize = true;
-        HEARTH_TRY(add_experts(h, spec, moe));
-    }
+    HEARTH_TRY(optional_experts(h, spec));
     return make_decoder(h, tensors, std::move(spec));
 }
 

@@ -6,12 +6,7 @@ namespace hearth {
 
 Result<std::unique_ptr<Blueprint>> describe_llama(const Hparams& h, TensorFinder& tensors) {
     HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::adjacent));
-    HEARTH_ASSIGN(const bool experts, has_experts(h));
-    if (experts) {
-        MoeSpec moe;
-        moe.normalize = true;
-        HEARTH_TRY(add_experts(h, spec, moe));
-    }
+    HEARTH_TRY(optional_experts(h, spec));
     return make_decoder(h, tensors, std::move(spec));
 }
 

@@ -1,11 +1,12 @@
-// Ministral 3 and Mistral Small 3.x with position-dependent query scale: llama's block, YaRN with its betas in the file.
+// Ministral 3 and Mistral Small 3.x with position-dependent query scale: llama's block, dense or with experts, YaRN with
+// its betas in the file.
 #include "models/family.hpp"
 
 namespace hearth {
 
 Result<std::unique_ptr<Blueprint>> describe_mistral3(const Hparams& h, TensorFinder& tensors) {
-    HEARTH_TRY(refuse_experts(h));
     HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::adjacent));
+    HEARTH_TRY(optional_experts(h, spec));
     const auto beta = [&](std::string_view key, double& value) -> Status {
         HEARTH_ASSIGN(value, h.number(key, value));
         if (value > 0) return {};

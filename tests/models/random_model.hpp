@@ -28,7 +28,7 @@ struct ModelShape {
     std::uint64_t layers = 2, embd = 256, heads = 4, kv_heads = 2, ffn = 512, vocab = 290, context = 1024;
     bool tied = false;
     bool factors = false;  // rope_freqs, or the short and long factors of phi3
-    std::uint64_t experts = 0, used = 2;  // for llama; other mixtures of experts always have some
+    std::uint64_t experts = 0, used = 2;  // for llama and mistral3; other mixtures of experts always have some
 
     bool is(std::initializer_list<std::string_view> names) const { return std::find(names.begin(), names.end(), arch) != names.end(); }
     bool moe() const { return experts != 0 || is({"glm4moe", "gpt-oss", "granitemoe", "olmoe", "phimoe", "qwen2moe", "qwen3moe"}); }
