@@ -97,9 +97,17 @@ double relative_distance(const std::vector<float>& a, const std::vector<float>& 
 }  // namespace
 
 TEST_CASE("decoder: every family with every kind of weights, on every instruction set, near the decoded weights") {
+    constexpr const char* kTypes[] = {"F32",  "F16",  "BF16", "Q8_0",   "Q4_0",  "Q4_K", "Q5_K",
+                                      "Q6_K", "Q4_1", "Q5_0", "IQ4_NL", "MXFP4", "Q2_K", "TQ2_0"};
+    std::size_t family = 0;
     for (const char* arch : kArchitectures) {
-        for (const char* type : {"F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_K", "Q5_K", "Q6_K", "Q4_1", "Q5_0", "IQ4_NL",
-                                 "MXFP4", "Q2_K", "TQ2_0"}) {
+        ++family;
+        for (std::size_t t = 0; t < std::size(kTypes); ++t) {
+            const char* const type = kTypes[t];
+            // A matrix of a type is the same matrix in every family: all types with and without experts, a third of them
+            // elsewhere, other ones in neighbouring families.
+            const bool every = std::string(arch) == "llama" || std::string(arch) == "qwen2moe";
+            if (!every && (family + t) % 3 != 0) continue;
             CAPTURE(std::string(arch));
             CAPTURE(std::string(type));
             ModelShape s;

@@ -49,6 +49,8 @@ TEST_CASE("packing: every format, shape and source gives the packers' panels, in
         const std::size_t k = std::max<std::size_t>(256, format.block_values);
         for (const auto& shape : std::vector<std::vector<std::uint64_t>>{
                  {k, 2}, {k, 16}, {k, 33}, {3 * k, 70}, {k, 32, 3}, {k, 64, 2, 2}, {16 * k, 2600}}) {
+            // Many slices, which hold blocks of any type in the same way.
+            if (shape.back() == 2600 && format.codec != codec_id::Q4_K && format.codec != codec_id::F16) continue;
             Tensors tensors;
             std::size_t values = 1;
             for (const std::uint64_t n : shape) values *= n;
