@@ -30,12 +30,15 @@ struct ActQ8x32 {
     std::int32_t sum;  // of q
     std::int8_t q[32];
 };
+// Five cache lines where memory is aligned to one: tile rows of 64 codes lie in lines of their own.
 struct ActQ8x256 {
+    std::int8_t q[256];
     float scale;
     std::int16_t sum32[8];   // of q over each 32
     std::int16_t sum16[16];  // of q over each 16
-    std::int8_t q[256];
+    std::uint8_t unused[12];
 };
+static_assert(sizeof(ActQ8x256) % 64 == 0);
 inline constexpr std::size_t activation_bytes(Activation a, std::size_t k) {
     return a == Activation::f32 ? k * sizeof(float) : a == Activation::q8_32 ? k / 32 * sizeof(ActQ8x32) : k / 256 * sizeof(ActQ8x256);
 }
