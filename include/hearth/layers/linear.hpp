@@ -154,7 +154,8 @@ private:
 
     template <class After>
     void walk(const RunContext& run, const LinearInput& input, std::size_t block, After&& after) {
-        const std::size_t chunks = place_chunks(std::span(work_).first(count_), run.executor.workers());
+        const std::size_t chunks =
+            place_chunks(std::span(work_).first(count_), run.executor.workers(), block * input.k);
         const std::size_t blocks = (input.tokens + block - 1) / block;
         parallel_ranges(run.executor, blocks * chunks, [&](std::size_t at, std::size_t at_end, std::size_t worker) {
             while (at < at_end) {

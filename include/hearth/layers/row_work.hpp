@@ -17,8 +17,9 @@ struct RowWork {
     std::size_t first_chunk = 0, chunks = 0, chunk_rows = 0;  // by place_chunks
 };
 
-// Cuts the rows into small chunks of about as many bytes, one product after the other. Returns the number of chunks.
-std::size_t place_chunks(std::span<RowWork> products, std::size_t workers);
+// Cuts the rows into small chunks of about as many bytes, one product after the other; into larger ones where a chunk's
+// inputs, about as many bytes as values, outgrow a core's cache. Returns the number of chunks.
+std::size_t place_chunks(std::span<RowWork> products, std::size_t workers, std::size_t inputs = 0);
 
 // Neighbouring chunks [chunk, end) of a worker: f(product, first, end) for rows [first, end) of each that they meet. So
 // a product's weights stream in stretches as long as the executor makes them.
