@@ -89,13 +89,15 @@ std::vector<Shape> few_shapes(const PanelFormat& f, bool tiles) {
     if (tiles) {
         const std::size_t blocks = 256 / k;
         std::size_t i = 0;
-        for (const std::size_t tokens : {12u, 15u, 16u, 17u, 32u, 33u, 48u, 50u, 64u, 100u})
+        for (const std::size_t tokens : {7u, 8u, 15u, 16u, 17u, 32u, 33u, 44u, 48u, 64u, 105u})
             for (const std::size_t rows : {16u, 33u})
                 list.push_back({rows + i++ % 3, k * (1 + 7 * i % (3 * blocks)), tokens});
         list.push_back({70, 256, 33});
         list.push_back({96, 1024, 32});
         list.push_back({5, 512, 529});
         list.push_back({290, 256, 20});
+        // Activations of a group of tokens that are too many for one part of k.
+        if (f.codec == codec_id::Q8_0) list.push_back({18, 3360, 250});
     } else {
         for (std::size_t tokens = 1; tokens <= 8; ++tokens)
             list.push_back({7 + 3 * tokens, k * (1 + tokens % 2), tokens});
