@@ -5,6 +5,7 @@
 //                                              f32x16 (&acc)[T]);
 // and fetches the next Layout::kBytes from `ahead` where that is not null.
 // Weights are unpacked once for T tokens.
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -54,25 +55,29 @@ void block_tile(const GemmArgs& a, std::size_t panel, std::size_t token) {
     }
 }
 
+// Panels [first, end) times tokens [t, t + T), while there are so many; returns the next token.
+template <class Format, std::size_t T>
+std::size_t block_tiles(const GemmArgs& a, std::size_t first, std::size_t end, std::size_t t) {
+    for (; a.tokens - t >= T; t += T)
+        for (std::size_t panel = first; panel < end; ++panel) block_tile<Format, T>(a, panel, t);
+    return t;
+}
+
+// As many bytes of panels as are left of a core's cache beside the tokens that they meet.
+constexpr std::size_t kGroupBytes = 262144;
+
+// A group of panels meets one tile of tokens after the other, so that tokens that outgrow the cache are read once for all
+// of them.
 template <class Format>
 void block_gemm(const GemmArgs& a) {
     const std::size_t panels = (a.rows + kLanes - 1) / kLanes;
-    for (std::size_t panel = 0; panel < panels; ++panel) {
-        std::size_t t = 0;
-        for (; a.tokens - t >= kBlockTokens; t += kBlockTokens) block_tile<Format, kBlockTokens>(a, panel, t);
-        if constexpr (kBlockTokens > 4) {
-            if (a.tokens - t >= 4) {
-                block_tile<Format, 4>(a, panel, t);
-                t += 4;
-            }
-        }
-        if constexpr (kBlockTokens > 2) {
-            if (a.tokens - t >= 2) {
-                block_tile<Format, 2>(a, panel, t);
-                t += 2;
-            }
-        }
-        for (; t < a.tokens; ++t) block_tile<Format, 1>(a, panel, t);
+    const std::size_t group = a.tokens <= kBlockTokens ? 1 : std::max<std::size_t>(1, kGroupBytes / a.panel_bytes);
+    for (std::size_t first = 0; first < panels; first += group) {
+        const std::size_t end = std::min(panels, first + group);
+        std::size_t t = block_tiles<Format, kBlockTokens>(a, first, end, 0);
+        if constexpr (kBlockTokens > 4) t = block_tiles<Format, 4>(a, first, end, t);
+        if constexpr (kBlockTokens > 2) t = block_tiles<Format, 2>(a, first, end, t);
+        block_tiles<Format, 1>(a, first, end, t);
     }
 }
 
