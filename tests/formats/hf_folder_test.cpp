@@ -1,10 +1,13 @@
 // Folders whose files are missing, contradict each other or ask for what hearth does not do.
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <map>
 
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "hearth/codecs/codec.hpp"
 #include "hearth/formats/hf_folder.hpp"
 #include "support/golden.hpp"
 #include "support/temporary.hpp"
@@ -16,7 +19,8 @@ namespace {
 using Change = std::function<void(nlohmann::ordered_json&)>;
 
 // A copy of a golden folder in which one JSON file is changed.
-std::string changed(const TemporaryDirectory& directory, const std::string& name, const std::string& file, const Change& change) {
+std::string changed(const TemporaryDirectory& directory, const std::string& name, const std::string& file,
+                    const Change& change) {
     const auto to = directory.path() / "model";
     std::filesystem::remove_all(to);
     std::filesystem::copy(golden("hf/" + name), to, std::filesystem::copy_options::recursive);
@@ -52,7 +56,9 @@ TEST_CASE("folder: a config that hearth cannot run says which key") {
         Code code;
         std::vector<std::string> words;
     };
-    const auto set = [](const char* key, nlohmann::ordered_json value) { return [=](nlohmann::ordered_json& j) { j[key] = value; }; };
+    const auto set = [](const char* key, nlohmann::ordered_json value) {
+        return [=](nlohmann::ordered_json& j) { j[key] = value; };
+    };
     const std::vector<Case> cases = {
         {"llama", [](auto& j) { j.erase("hidden_size"); }, Code::malformed, {"'hidden_size'", "missing"}},
         {"llama", set("hidden_size", "wide"), Code::malformed, {"'hidden_size'", "a string"}},
@@ -63,8 +69,14 @@ TEST_CASE("folder: a config that hearth cannot run says which key") {
         {"llama", set("rope_scaling", 3), Code::malformed, {"'rope_scaling'", "a number"}},
         {"llama", set("rope_scaling", {{"rope_type", "spiral"}}), Code::unsupported, {"'spiral'"}},
         {"llama", set("rope_scaling", {{"rope_type", "llama3"}}), Code::malformed, {"'rope_scaling.factor'"}},
-        {"llama", set("rope_scaling", {{"rope_type", "yarn"}, {"factor", 2}, {"beta_fast", 8}}), Code::unsupported, {"beta_fast", "8", "32"}},
-        {"phi3", set("rope_scaling", {{"rope_type", "longrope"}, {"short_factor", {1}}}), Code::malformed, {"short_factor", "1 entries", "3"}},
+        {"llama",
+         set("rope_scaling", {{"rope_type", "yarn"}, {"factor", 2}, {"beta_fast", 8}}),
+         Code::unsupported,
+         {"beta_fast", "8", "32"}},
+        {"phi3",
+         set("rope_scaling", {{"rope_type", "longrope"}, {"short_factor", {1}}}),
+         Code::malformed,
+         {"short_factor", "1 entries", "3"}},
         {"phi3", set("partial_rotary_factor", 2), Code::malformed, {"'partial_rotary_factor'"}},
         {"smollm3", set("no_rope_layers", {1, 1, 0, 1}), Code::unsupported, {"'no_rope_layers'", "layer 2"}},
         {"smollm3", set("no_rope_layer_interval", 3), Code::unsupported, {"'no_rope_layer_interval'", "3", "4"}},
@@ -76,7 +88,8 @@ TEST_CASE("folder: a config that hearth cannot run says which key") {
         check_words((*folder)->troubles().key, c.code, c.words);
         CHECK((*folder)->troubles().architecture.ok());
     }
-    const auto other = HfFolder::open_path(changed(directory, "llama", "config.json", set("architectures", {"OtherModel"})));
+    const auto other =
+        HfFolder::open_path(changed(directory, "llama", "config.json", set("architectures", {"OtherModel"})));
     REQUIRE(other.ok());
     check_words((*other)->troubles().architecture, Code::unsupported, {"'OtherModel'", "LlamaForCausalLM"});
     const auto wide = HfFolder::open_path(changed(directory, "llama", "config.json", [](auto& j) {
@@ -87,8 +100,9 @@ TEST_CASE("folder: a config that hearth cannot run says which key") {
     check_words((*wide)->troubles().key, Code::malformed, {"'hidden_size'", "32", "5"});
     const auto heads = HfFolder::open_path(changed(directory, "mistral", "config.json", set("num_attention_heads", 7)));
     REQUIRE(heads.ok());
-    check_words((*heads)->troubles().tensor, Code::malformed, {"q_proj.weight", "7 heads"});
-    const auto qk = HfFolder::open_path(changed(directory, "qwen3", "config.json", set("architectures", {"LlamaForCausalLM"})));
+    check_words((*heads)->troubles().tensor, Code::malformed, {"q_proj", "7 heads"});
+    const auto qk =
+        HfFolder::open_path(changed(directory, "qwen3", "config.json", set("architectures", {"LlamaForCausalLM"})));
     REQUIRE(qk.ok());
     CHECK((*qk)->troubles().tensor.ok());  // the family's own description refuses what it has no use for
 }
@@ -108,16 +122,40 @@ TEST_CASE("folder: a tokenizer that hearth cannot follow says which part") {
         {[](Json& j) { j["model"]["vocab"]["x"] = "1"; }, Code::malformed, {"'x'", "a string"}},
         {[](Json& j) { j["model"]["merges"] = nullptr; }, Code::malformed, {"'model.merges'", "null"}},
         {[](Json& j) { j["model"]["merges"][0] = {"a"}; }, Code::malformed, {"'model.merges'", "entry 0"}},
-        {[](Json& j) { j["model"]["merges"][0] = {"a b", "c"}; }, Code::unsupported, {"'model.merges'", "'a b'"}},
+        {[](Json& j) {
+             j["model"]["merges"][0] = {"a b", "c"};
+         },
+         Code::unsupported,
+         {"'model.merges'", "'a b'"}},
         {[](Json& j) { j["model"]["dropout"] = 0.1; }, Code::unsupported, {"'model.dropout'"}},
-        {[](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; }, Code::unsupported, {"end_of_word_suffix", "'</w>'"}},
-        {[](Json& j) { j["added_tokens"][0]["single_word"] = true; }, Code::unsupported, {"'<|begin|>'", "single word"}},
+        {[](Json& j) { j["model"]["end_of_word_suffix"] = "</w>"; },
+         Code::unsupported,
+         {"end_of_word_suffix", "'</w>'"}},
+        {[](Json& j) { j["added_tokens"][0]["single_word"] = true; },
+         Code::unsupported,
+         {"'<|begin|>'", "single word"}},
         {[](Json& j) { j["added_tokens"][0].erase("id"); }, Code::malformed, {"'added_tokens'"}},
-        {[](Json& j) { j["normalizer"] = {{"type", "Nmt"}}; }, Code::unsupported, {"normalizer", "'Nmt'"}},
-        {[](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "Contiguous"; }, Code::unsupported, {"Split", "'Contiguous'"}},
-        {[](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "[a&&b]"; }, Code::unsupported, {"'[a&&b]'", "intersects"}},
-        {[](Json& j) { j["pre_tokenizer"] = {{"type", "UnicodeScripts"}}; }, Code::unsupported, {"pre-tokenizer", "'UnicodeScripts'"}},
-        {[](Json& j) { j["post_processor"] = {{"type", "Other"}}; }, Code::unsupported, {"'post_processor'", "'Other'"}},
+        {[](Json& j) {
+             j["normalizer"] = {{"type", "Nmt"}};
+         },
+         Code::unsupported,
+         {"normalizer", "'Nmt'"}},
+        {[](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["behavior"] = "Contiguous"; },
+         Code::unsupported,
+         {"Split", "'Contiguous'"}},
+        {[](Json& j) { j["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = "[a&&b]"; },
+         Code::unsupported,
+         {"'[a&&b]'", "intersects"}},
+        {[](Json& j) {
+             j["pre_tokenizer"] = {{"type", "UnicodeScripts"}};
+         },
+         Code::unsupported,
+         {"pre-tokenizer", "'UnicodeScripts'"}},
+        {[](Json& j) {
+             j["post_processor"] = {{"type", "Other"}};
+         },
+         Code::unsupported,
+         {"'post_processor'", "'Other'"}},
     };
     const TemporaryDirectory directory;
     for (const Case& c : cases) {
@@ -134,27 +172,94 @@ TEST_CASE("folder: a tokenizer that hearth cannot follow says which part") {
     check_words((*folder)->troubles().tokenizer, Code::unsupported, {"tokenizer.json", "missing"});
 }
 
-TEST_CASE("folder: reading in pieces of any length gives the same bytes") {
-    const auto folder = HfFolder::open_path(golden("hf/llama"));
-    REQUIRE(folder.ok());
-    std::size_t made = 0;
-    for (const TensorInfo& info : (*folder)->tensors()) {
-        std::vector<std::byte> whole(info.bytes), pieces(info.bytes);
-        REQUIRE((*folder)->read(info, 0, whole).ok());
-        const auto view = (*folder)->view(info);
-        made += view.empty();
-        if (!view.empty()) CHECK(std::equal(view.begin(), view.end(), whole.begin(), whole.end()));
-        for (std::size_t at = 0, step = 1; at < pieces.size(); at += step, step = step * 3 % 97 + 1) {
-            step = std::min(step, pieces.size() - at);
-            REQUIRE((*folder)->read(info, at, std::span(pieces).subspan(at, step)).ok());
+TEST_CASE("folder: packed weights keep their values to the bit, in the narrowest type that holds them") {
+    std::map<std::string, std::size_t> compared;
+    for (const std::string name : {"gptq", "awq", "compressed", "fp8", "gpt-oss"}) {
+        CAPTURE(name);
+        const auto j = nlohmann::json::parse(read_text(golden("hf/" + name + ".json")));
+        const auto folder = HfFolder::open_path(golden("hf/" + name));
+        REQUIRE(folder.ok());
+        CHECK((*folder)->troubles().tensor.message() == "");
+        std::map<std::string, std::size_t> types;
+        for (const TensorInfo& info : (*folder)->tensors())
+            if (info.dims > 1) ++types[std::string(find_codec(info.type)->name)];
+        for (const auto& [type, count] : j["types"].items())
+            CHECK_MESSAGE(types[type] == count, type << ": " << types[type]);
+        const auto decoded = j.value("decoded", nlohmann::json::object());
+        for (const auto& [tensor, hash] : decoded.items()) {
+            CAPTURE(tensor);
+            const TensorInfo* info = (*folder)->find(tensor);
+            REQUIRE(info != nullptr);
+            const Codec& codec = *find_codec(info->type);
+            std::vector<std::byte> stored(info->bytes);
+            REQUIRE((*folder)->read(*info, 0, stored).ok());
+            std::vector<float> values(info->elements());
+            codec.decode(stored.data(), values.size() / codec.block_values, values.data());
+            std::uint64_t fnv = 0xcbf29ce484222325;  // FNV-1a, as make_hf.py has it
+            for (float& v : values) v += 0.0F;       // codes of 0 with a negative scale are -0 in blocks
+            for (const std::byte b : std::as_bytes(std::span(values)))
+                fnv = (fnv ^ static_cast<std::uint64_t>(b)) * 0x100000001b3;
+            std::string text(16, '0');
+            for (int i = 0; i < 16; ++i)
+                text[static_cast<std::size_t>(i)] = "0123456789abcdef"[fnv >> (60 - 4 * i) & 15];
+            CHECK(text == hash.get<std::string>());
+            ++compared[name];
         }
-        CHECK(pieces == whole);
-        CHECK(!(*folder)->read(info, 1, whole).ok());
-        CHECK(!(*folder)->read(info, ~std::uint64_t{0}, std::span(whole).first(1)).ok());
-        CHECK((*folder)->find(info.name) == &info);
     }
-    CHECK(made == 4);  // queries and keys of two layers
-    CHECK((*folder)->find("blk.9.attn_q.weight") == nullptr);
+    for (const char* name : {"gptq", "awq", "compressed", "fp8"}) CHECK_MESSAGE(compared[name] >= 3, name);
+}
+
+TEST_CASE("folder: packed weights that contradict themselves name the module and the parameter") {
+    const TemporaryDirectory directory;
+    struct Case {
+        std::string name, config_key;
+        nlohmann::ordered_json value;
+        std::vector<std::string> words;
+    };
+    const std::vector<Case> cases = {
+        {"gptq", "bits", 8, {"down_proj", "qzeros", "[2, 4]", "[2, 8]"}},
+        {"gptq", "bits", 3, {"3 bits"}},
+        {"fp8", "weight_block_size", {16, 16}, {"up_proj", "weight_scale_inv", "does not fit"}},
+    };
+    for (const Case& c : cases) {
+        const auto folder = HfFolder::open_path(changed(
+            directory, c.name, "config.json", [&](auto& j) { j["quantization_config"][c.config_key] = c.value; }));
+        REQUIRE(folder.ok());
+        const Status& trouble = (*folder)->troubles().tensor;
+        CHECK(!trouble.ok());
+        for (const std::string& word : c.words)
+            CHECK_MESSAGE(trouble.message().find(word) != std::string::npos,
+                          "'" << word << "' in: " << trouble.message());
+    }
+    const auto other = HfFolder::open_path(
+        changed(directory, "gptq", "config.json", [](auto& j) { j["quantization_config"]["quant_method"] = "exl9"; }));
+    REQUIRE(other.ok());
+    check_words((*other)->troubles().key, Code::unsupported, {"quant_method", "'exl9'"});
+}
+
+TEST_CASE("folder: reading in pieces of any length gives the same bytes") {
+    std::size_t made = 0;
+    for (const char* name : {"llama", "gptq", "compressed", "gpt-oss", "gemma2"}) {
+        const auto folder = HfFolder::open_path(golden(std::string("hf/") + name));
+        REQUIRE(folder.ok());
+        for (const TensorInfo& info : (*folder)->tensors()) {
+            std::vector<std::byte> whole(info.bytes), pieces(info.bytes);
+            REQUIRE((*folder)->read(info, 0, whole).ok());
+            const auto view = (*folder)->view(info);
+            made += view.empty();
+            if (!view.empty()) CHECK(std::equal(view.begin(), view.end(), whole.begin(), whole.end()));
+            for (std::size_t at = 0, step = 1; at < pieces.size(); at += step, step = step * 3 % 97 + 1) {
+                step = std::min(step, pieces.size() - at);
+                REQUIRE((*folder)->read(info, at, std::span(pieces).subspan(at, step)).ok());
+            }
+            CHECK(pieces == whole);
+            CHECK(!(*folder)->read(info, 1, whole).ok());
+            CHECK(!(*folder)->read(info, ~std::uint64_t{0}, std::span(whole).first(1)).ok());
+            CHECK((*folder)->find(info.name) == &info);
+        }
+        CHECK((*folder)->find("blk.9.attn_q.weight") == nullptr);
+    }
+    CHECK(made >= 30);
 }
 
 }  // namespace hearth::test

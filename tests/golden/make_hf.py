@@ -141,9 +141,14 @@ def frequencies(c, width, length):
     raise ValueError(kind)
 
 
-def rotate(x, inv, magnitude):
-    """x [tokens, heads, width]: the first 2 len(inv) values of each head, by halves."""
+def rotate(x, inv, magnitude, adjacent=False):
+    """x [tokens, heads, width]: the first 2 len(inv) values of each head, by halves or by adjacent pairs."""
     n = len(inv)
+    if adjacent:
+        order = np.concatenate([np.arange(0, 2 * n, 2), np.arange(1, 2 * n, 2), np.arange(2 * n, x.shape[-1])])
+        out = np.empty_like(x)
+        out[..., order] = rotate(x[..., order], inv, magnitude)
+        return out
     angle = np.arange(x.shape[0])[:, None] * inv
     cos, sin = (np.concatenate([f(angle)] * 2, -1)[:, None] * magnitude for f in (np.cos, np.sin))
     part, rest = x[..., :2 * n], x[..., 2 * n:]
@@ -155,7 +160,59 @@ def silu(x):
     return x / (1 + np.exp(-x))
 
 
+def gelu(x):
+    return 0.5 * x * (1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x ** 3)))
+
+
+def softmax(x):
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def experts(c, w, p, x):
+    """The mixture of a layer; p: prefix of its names."""
+    kind, used = c["model_type"], c["num_experts_per_tok"]
+    out = np.zeros_like(x)
+    if kind == "gpt_oss":
+        logits = x @ w[p + "router.weight"].T + w[p + "router.bias"]
+        for t, row in enumerate(logits):
+            best = np.argsort(-row)[:used]
+            for e, share in zip(best, softmax(row[best])):
+                both = w[p + "experts.gate_up_proj"][e] @ x[t] + w[p + "experts.gate_up_proj_bias"][e]
+                gate, up = np.minimum(both[::2], 7.0), np.clip(both[1::2], -7.0, 7.0)
+                inner = (up + 1) * gate / (1 + np.exp(-1.702 * gate))
+                out[t] += share * (w[p + "experts.down_proj"][e] @ inner + w[p + "experts.down_proj_bias"][e])
+        return out
+    if kind == "granitemoe":
+        for t, row in enumerate(x @ w[p + "router.layer.weight"].T):
+            best = np.argsort(-row)[:used]
+            for e, share in zip(best, softmax(row[best])):
+                gate, up = np.split(w[p + "input_linear.weight"][e] @ x[t], 2)
+                out[t] += share * (w[p + "output_linear.weight"][e] @ (silu(gate) * up))
+        return out
+    names = ("w1", "w3", "w2") if kind == "mixtral" else ("gate_proj", "up_proj", "down_proj")
+    probabilities = softmax(x @ w[p + "gate.weight"].T)
+    for t, row in enumerate(probabilities):
+        best = np.argsort(-row)[:used]
+        total = row[best].sum() if kind == "mixtral" or c.get("norm_topk_prob") else 1.0
+        for e in best:
+            gate, up, down = (w[f"{p}experts.{e}.{n}.weight"] for n in names)
+            out[t] += row[e] / total * (down @ (silu(gate @ x[t]) * (up @ x[t])))
+    if kind == "qwen2_moe":
+        gate, up, down = (w[p + f"shared_expert.{n}_proj.weight"] for n in ("gate", "up", "down"))
+        out += (silu(x @ gate.T) * (x @ up.T)) @ down.T / (1 + np.exp(-(x @ w[p + "shared_expert_gate.weight"].T)))
+    return out
+
+
 def forward(c, w, tokens):
+    kind = c["model_type"]
+    gemma = kind.startswith("gemma")
+    if gemma:
+        c = {**c, "embedding_multiplier": math.sqrt(c["hidden_size"]), "attention_multiplier": c["query_pre_attn_scalar"] ** -0.5}
+        w = {n: v + 1 if "norm" in n else v for n, v in w.items()}
+    after = {"glm4": ("post_self_attn_layernorm", "post_attention_layernorm", "post_mlp_layernorm")}.get(
+        kind, ("post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm") if gemma
+        else (None, "post_attention_layernorm", None))
     heads, kv = c["num_attention_heads"], c["num_key_value_heads"]
     width = c.get("head_dim") or c["hidden_size"] // heads
     eps = c["rms_norm_eps"]
@@ -173,28 +230,49 @@ def forward(c, w, tokens):
             q, k, v = np.split(linear(p + "self_attn.qkv_proj", x), [heads * width, (heads + kv) * width], -1)
         else:
             q, k, v = (linear(p + f"self_attn.{m}_proj", x) for m in "qkv")
-        q, k, v = (m.reshape(n, -1, width) for m in (q, k, v))
-        if p + "self_attn.q_norm.weight" in w:
+        if kind == "olmoe":  # one norm over all heads
             q, k = rms(q, w[p + "self_attn.q_norm.weight"], eps), rms(k, w[p + "self_attn.k_norm.weight"], eps)
-        if not (c["model_type"] == "smollm3" and (i + 1) % 4 == 0):
-            q, k = rotate(q, inv, magnitude), rotate(k, inv, magnitude)
+        q, k, v = (m.reshape(n, -1, width) for m in (q, k, v))
+        if p + "self_attn.q_norm.weight" in w and kind != "olmoe":
+            q, k = rms(q, w[p + "self_attn.q_norm.weight"], eps), rms(k, w[p + "self_attn.k_norm.weight"], eps)
+        local = c.get("layer_types", [""] * 99)[i] == "sliding_attention"
+        turn = c["rope_local_base_freq"] ** (-np.arange(0, width, 2) / width) if kind == "gemma3_text" and local else inv
+        if not (kind == "smollm3" and (i + 1) % 4 == 0):
+            q, k = (rotate(m, turn, magnitude, kind == "glm4") for m in (q, k))
         k, v = (np.repeat(m, heads // kv, 1) for m in (k, v))
-        s = np.einsum("ihd,jhd->hij", q, k) * scale + mask
-        s = np.exp(s - s.max(-1, keepdims=True))
-        a = np.einsum("hij,jhd->ihd", s / s.sum(-1, keepdims=True), v).reshape(n, -1)
-        h = h + residual * linear(p + "self_attn.o_proj", a)
-        x = rms(h, w[p + "post_attention_layernorm.weight"], eps)
+        s = np.einsum("ihd,jhd->hij", q, k) * scale
+        if kind == "gemma2":
+            s = c["attn_logit_softcapping"] * np.tanh(s / c["attn_logit_softcapping"])
+        s = s + mask
+        if local:
+            s = np.where(np.arange(n)[:, None] - np.arange(n) < c["sliding_window"], s, -np.inf)
+        if p + "self_attn.sinks" in w:
+            sinks = np.broadcast_to(w[p + "self_attn.sinks"][:, None, None], (heads, n, 1))
+            s = softmax(np.concatenate([s, sinks], -1))[..., :-1]
+        else:
+            s = softmax(s)
+        a = linear(p + "self_attn.o_proj", np.einsum("hij,jhd->ihd", s, v).reshape(n, -1))
+        h = h + residual * (rms(a, w[p + after[0] + ".weight"], eps) if after[0] else a)
+        x = rms(h, w[p + after[1] + ".weight"], eps)
+        mixture = p + ("block_sparse_moe." if kind in ("mixtral", "granitemoe") else "mlp.")
+        if mixture + "router.layer.weight" in w or mixture + "gate.weight" in w or mixture + "router.weight" in w:
+            h = h + residual * experts(c, w, mixture, x)
+            continue
         if p + "mlp.gate_up_proj.weight" in w:
             gate, up = np.split(linear(p + "mlp.gate_up_proj", x), 2, -1)
         else:
             gate, up = linear(p + "mlp.gate_proj", x), linear(p + "mlp.up_proj", x)
-        h = h + residual * linear(p + "mlp.down_proj", silu(gate) * up)
+        f = linear(p + "mlp.down_proj", (gelu if gemma else silu)(gate) * up)
+        h = h + residual * (rms(f, w[p + after[2] + ".weight"], eps) if after[2] else f)
     h = rms(h, w["model.norm.weight"], eps)
     head = w.get("lm_head.weight", w["model.embed_tokens.weight"])
-    return h @ head.T / c.get("logits_scaling", 1.0)
+    out = h @ head.T / c.get("logits_scaling", 1.0)
+    cap = c.get("final_logit_softcapping")
+    return cap * np.tanh(out / cap) if cap else out
 
 
-def random_weights(c, rng, fused=False, biases=(), qk_norm=False):
+def random_weights(c, rng, fused=False, biases=(), qk_norm=False, extra_norms=()):
+    kind = c["model_type"]
     d, f, heads, kv = c["hidden_size"], c["intermediate_size"], c["num_attention_heads"], c["num_key_value_heads"]
     width = c.get("head_dim") or d // heads
     w = {}
@@ -205,27 +283,59 @@ def random_weights(c, rng, fused=False, biases=(), qk_norm=False):
             w[name + ".bias"] = rng.normal(0, 0.3, rows)
 
     def norm(name, size):
-        w[name + ".weight"] = rng.uniform(0.6, 1.4, size)
+        w[name + ".weight"] = rng.uniform(0.6, 1.4, size) - (1 if kind.startswith("gemma") else 0)
 
     w["model.embed_tokens.weight"] = rng.normal(0, 1, (c["vocab_size"], d))
     for i in range(c["num_hidden_layers"]):
         p = f"model.layers.{i}."
         norm(p + "input_layernorm", d)
         norm(p + "post_attention_layernorm", d)
+        for name in extra_norms:
+            norm(p + name, d)
         if fused:
             matrix(p + "self_attn.qkv_proj", (heads + 2 * kv) * width, d)
-            matrix(p + "mlp.gate_up_proj", 2 * f, d)
         else:
             matrix(p + "self_attn.q_proj", heads * width, d)
             matrix(p + "self_attn.k_proj", kv * width, d)
             matrix(p + "self_attn.v_proj", kv * width, d)
-            matrix(p + "mlp.gate_proj", f, d)
-            matrix(p + "mlp.up_proj", f, d)
         if qk_norm:
-            norm(p + "self_attn.q_norm", width)
-            norm(p + "self_attn.k_norm", width)
+            norm(p + "self_attn.q_norm", width * (heads if kind == "olmoe" else 1))
+            norm(p + "self_attn.k_norm", width * (kv if kind == "olmoe" else 1))
         matrix(p + "self_attn.o_proj", d, heads * width)
-        matrix(p + "mlp.down_proj", d, f)
+        if kind == "gpt_oss":
+            count = c["num_local_experts"]
+            w[p + "self_attn.sinks"] = rng.normal(0, 1, heads)
+            matrix(p + "mlp.router", count, d)
+            w[p + "mlp.router.bias"] = rng.normal(0, 1, count)
+            for name, rows, cols in (("gate_up_proj", 2 * f, d), ("down_proj", d, f)):
+                w[p + f"mlp.experts.{name}"] = rng.normal(0, 1.4 / math.sqrt(cols), (count, rows, cols))
+                w[p + f"mlp.experts.{name}_bias"] = rng.normal(0, 0.3, (count, rows))
+        elif kind == "granitemoe":
+            m, count = p + "block_sparse_moe.", c["num_local_experts"]
+            w[m + "router.layer.weight"] = rng.normal(0, 4 / math.sqrt(d), (count, d))
+            w[m + "input_linear.weight"] = rng.normal(0, 1.4 / math.sqrt(d), (count, 2 * f, d))
+            w[m + "output_linear.weight"] = rng.normal(0, 1.4 / math.sqrt(f), (count, d, f))
+        elif "num_experts_per_tok" in c:
+            mixtral = kind == "mixtral"
+            m, inner = p + ("block_sparse_moe." if mixtral else "mlp."), c.get("moe_intermediate_size", f)
+            count = c.get("num_local_experts") or c["num_experts"]
+            w[m + "gate.weight"] = rng.normal(0, 4 / math.sqrt(d), (count, d))
+            for e in range(count):
+                for name, rows, cols in zip(("w1", "w3", "w2") if mixtral else ("gate_proj", "up_proj", "down_proj"),
+                                            (inner, inner, d), (d, d, inner)):
+                    matrix(f"{m}experts.{e}.{name}", rows, cols)
+            if kind == "qwen2_moe":
+                shared = c["shared_expert_intermediate_size"]
+                for name, rows, cols in (("gate_proj", shared, d), ("up_proj", shared, d), ("down_proj", d, shared)):
+                    matrix(m + "shared_expert." + name, rows, cols)
+                matrix(m + "shared_expert_gate", 1, d)
+        else:
+            if fused or kind == "glm4":
+                matrix(p + "mlp.gate_up_proj", 2 * f, d)
+            else:
+                matrix(p + "mlp.gate_proj", f, d)
+                matrix(p + "mlp.up_proj", f, d)
+            matrix(p + "mlp.down_proj", d, f)
     norm("model.norm", d)
     if not c.get("tie_word_embeddings"):
         matrix("lm_head", c["vocab_size"], d)
@@ -252,6 +362,120 @@ def save(tensors, path):
     path.write_bytes(len(text).to_bytes(8, "little") + text + b"".join(blobs))
 
 
+# ---- packed weights: each takes a matrix [rows, columns] and gives its tensors by parameter and the values they stand for
+
+
+def words(codes, bits):
+    """The last axis in 32-bit words, from the lowest bits on."""
+    each = 32 // bits
+    codes = codes.astype(np.uint32).reshape(*codes.shape[:-1], -1, each)
+    return np.bitwise_or.reduce(codes << (np.arange(each, dtype=np.uint32) * bits), -1).view(np.int32)
+
+
+def affine(x, bits, group, symmetric, scale_type, order=None):
+    """Codes q, zero points z [rows, groups] and scales [rows, groups] of (q - z) * scale; order: group of each column."""
+    rows, columns = x.shape
+    groups = columns // group
+    order = np.arange(columns) // group if order is None else order
+    low, high = (np.stack([f(x[:, order == g], 1) for g in range(groups)], 1) for f in (np.min, np.max))
+    top = 2 ** bits - 1
+    if symmetric:
+        scale = np.maximum(abs(low), abs(high)) * 2 / top
+        zero = np.full(scale.shape, 2 ** (bits - 1))
+    else:
+        low, high = np.minimum(low, 0), np.maximum(high, 0)
+        scale = (high - low) / top
+        zero = np.clip(np.round(-low / scale), 0, top).astype(np.int64)
+    scale = bfloat(scale)[0] if scale_type == "BF16" else scale.astype({"F16": np.float16, "F32": np.float32}[scale_type])
+    s = scale.astype(np.float64)[:, order]
+    q = np.clip(np.round(x / s) + zero[:, order], 0, top).astype(np.int64)
+    return q, zero, scale, (q - zero[:, order]) * s
+
+
+def reals(x, kind):
+    return ("BF16", bfloat(x)[1]) if kind == "BF16" else (kind, x)
+
+
+def gptq(x, symmetric=True, shuffled=None):
+    order = None if shuffled is None else shuffled.permutation(np.arange(x.shape[1]) // 32)
+    q, z, s, value = affine(x, 4, 32, symmetric, "F16", order)
+    index = np.arange(x.shape[1]) // 32 if order is None else order
+    return {"qweight": ("I32", words(q, 4).T.copy()), "qzeros": ("I32", words(z.T - 1 & 15, 4)), "scales": ("F16", s.T.copy()),
+            "g_idx": ("I32", index.astype(np.int32))}, value
+
+
+def awq(x):
+    q, z, s, value = affine(x, 4, 32, False, "F16")
+    turn = lambda m: m.reshape(m.shape[0], -1, 8)[..., [0, 2, 4, 6, 1, 3, 5, 7]].reshape(m.shape)
+    return {"qweight": ("I32", words(turn(q.T), 4)), "qzeros": ("I32", words(turn(z.T), 4)), "scales": ("F16", s.T.copy())}, value
+
+
+def compressed4(x, symmetric=True):
+    q, z, s, value = affine(x, 4, 32, symmetric, "BF16")
+    out = {"weight_packed": ("I32", words(q, 4)), "weight_scale": reals(s, "BF16"), "weight_shape": ("I64", np.array(x.shape))}
+    if not symmetric:
+        out["weight_zero_point"] = ("I32", words(z.T, 4).T.copy())
+    return out, value
+
+
+def int8(x, scale_type="BF16"):
+    q, z, s, value = affine(x, 8, x.shape[1], True, scale_type)
+    return {"weight": ("I8", (q - 128).astype(np.int8)), "weight_scale": reals(s, scale_type)}, value
+
+
+E4M3 = np.array([(b & 7) / 512 if b >> 3 == 0 else (1 + (b & 7) / 8) * 2.0 ** ((b >> 3) - 7) for b in range(127)])
+
+
+def to_e4m3(x):
+    code = np.abs(E4M3[None] - np.abs(x).reshape(-1, 1)).argmin(1).reshape(x.shape)
+    return (code + 128 * (x < 0)).astype(np.uint8), np.sign(x) * E4M3[code]
+
+
+def fp8(x, block=None, powers=False, name="weight_scale_inv"):
+    b0, b1 = block or (1, x.shape[1])
+    rows, columns = -(-x.shape[0] // b0), -(-x.shape[1] // b1)
+    scale = np.array([[np.abs(x[i * b0:(i + 1) * b0, j * b1:(j + 1) * b1]).max() for j in range(columns)] for i in range(rows)]) / 448
+    scale = (2.0 ** np.ceil(np.log2(scale)) if powers else scale).astype(np.float32)
+    spread = np.repeat(np.repeat(scale, b0, 0), b1, 1)[:x.shape[0], :x.shape[1]]
+    code, value = to_e4m3(x / spread)
+    return {"weight": ("F8_E4M3", code), name: ("F32", scale)}, (value.astype(np.float32) * spread).astype(np.float64)
+
+
+FP4 = np.array([0, 0.5, 1, 1.5, 2, 3, 4, 6])
+
+
+def mxfp4(x):
+    """x [.., rows, columns]."""
+    g = x.reshape(*x.shape[:-1], -1, 32)
+    exponent = np.clip(np.floor(np.log2(np.abs(g).max(-1))) - 2, -127, 127)
+    scaled = g / 2.0 ** exponent[..., None]
+    code = np.abs(FP4 - np.abs(scaled)[..., None]).argmin(-1)
+    value = (np.sign(scaled) * FP4[code] * 2.0 ** exponent[..., None]).reshape(x.shape)
+    code = code | (scaled < 0) * 8
+    return {"blocks": ("U8", (code[..., ::2] | code[..., 1::2] << 4).astype(np.uint8)), "scales": ("U8", (exponent + 127).astype(np.uint8))}, value
+
+
+def pack(w, packers, stored, values):
+    """Replaces the weights of modules whose names end with a key of `packers`."""
+    for name in list(w):
+        module = name.removesuffix(".weight")
+        packer = next((p for end, p in packers.items() if module.endswith(end)), None)
+        if packer is None or name.endswith("bias"):
+            continue
+        parts, values[name] = packer(w[name])
+        del stored[name]
+        joint = "." if module != name else "_"
+        stored.update({module + joint + k: v for k, v in parts.items()})
+
+
+def fnv(x):
+    """FNV-1a over the bytes of the values in F32."""
+    h = 0xcbf29ce484222325
+    for b in (np.ascontiguousarray(x, np.float32) + np.float32(0)).tobytes():
+        h = (h ^ b) * 0x100000001b3 % 2 ** 64
+    return f"{h:016x}"
+
+
 def store(w, kind):
     """The weights as they are stored, and the values that they then have."""
     if kind == "BF16":
@@ -261,18 +485,19 @@ def store(w, kind):
     return {n: (kind, x) for n, x in array.items()}, {n: x.astype(np.float64) for n, x in array.items()}
 
 
-def write(out, name, config_class, options, kind, tokenizer, shards=1, generation=True, **kinds):
+def write(out, name, config_class, options, kind, tokenizer, shards=1, generation=True, packers=None, quantization=None,
+          types=None, bound=None, rows=8, class_name=None, **kinds):
     rng = np.random.default_rng(sum(map(ord, name)))
     folder = out / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     t, bos, eos = tokenizer
-    shape = dict(vocab_size=t.get_vocab_size(), hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=4,
+    shape = dict(vocab_size=t.get_vocab_size(), hidden_size=32, intermediate_size=48, num_hidden_layers=1, num_attention_heads=4,
                  num_key_value_heads=2, max_position_embeddings=256, rms_norm_eps=1e-5, rope_theta=10000.0)
     shape.update(options)
-    rope = {k: shape.pop(k) for k in ("rope_theta", "rope_scaling") if k in shape}
+    rope = {k: shape.pop(k) for k in ("rope_theta", "rope_scaling", "rope_local_base_freq") if k in shape}
     config = config_class(bos_token_id=t.token_to_id(bos), eos_token_id=t.token_to_id(eos), pad_token_id=None,
-                          architectures=[config_class.__name__.replace("Config", "ForCausalLM")], **shape)
+                          architectures=[class_name or config_class.__name__.replace("Config", "ForCausalLM")], **shape)
     config.save_pretrained(folder)
     c = json.loads((folder / "config.json").read_text())
     # Versions of transformers differ in where they write the rotation; folders of both kinds are about.
@@ -280,11 +505,17 @@ def write(out, name, config_class, options, kind, tokenizer, shards=1, generatio
     c.update(rope)
     c.pop("transformers_version", None)
     written = dict(c)
+    if quantization:
+        written["quantization_config"] = quantization
     if kinds.pop("nested_rope", False):
         written["rope_parameters"] = {"rope_type": "default", "rope_theta": written.pop("rope_theta"), **written.pop("rope_scaling", {})}
+        if "rope_local_base_freq" in c:
+            written["rope_parameters"] = {"full_attention": written["rope_parameters"], "sliding_attention": {
+                "rope_type": "default", "rope_theta": written.pop("rope_local_base_freq")}}
     (folder / "config.json").write_text(json.dumps(written, indent=1) + "\n")
     w = random_weights(c, rng, **kinds)
     stored, values = store(w, kind)
+    pack(w, packers or {}, stored, values)
     if shards == 1:
         save(stored, folder / "model.safetensors")
     else:
@@ -303,11 +534,20 @@ def write(out, name, config_class, options, kind, tokenizer, shards=1, generatio
     if generation:
         (folder / "generation_config.json").write_text(json.dumps(
             {"bos_token_id": t.token_to_id(bos), "eos_token_id": [t.token_to_id(eos), t.token_to_id("<|special|>")]}) + "\n")
-    tokens = [int(x) for x in rng.integers(0, t.get_vocab_size(), 12)]
+    tokens = [int(x) for x in rng.integers(0, t.get_vocab_size(), rows)]
     forward(c, values, np.array(tokens)).astype(np.float32).tofile(out / f"{name}.f32")
+    # Matrices whose rows GGUF leaves where they are, by hearth's names.
+    plain = {"self_attn.o_proj": "attn_output", "self_attn.v_proj": "attn_v", "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up",
+             "mlp.down_proj": "ffn_down"}
+    decoded = {}
+    for full, x in values.items():
+        parts = full.removesuffix(".weight").split(".", 3)
+        if packers and len(parts) == 4 and parts[3] in plain:
+            decoded[f"blk.{parts[2]}.{plain[parts[3]]}.weight"] = fnv(x)
+    more = {k: v for k, v in (("types", types), ("max_nmse", bound), ("decoded", decoded)) if v}
     (out / f"{name}.json").write_text(json.dumps(
-        {"tokens": tokens, "context": 64, "width": t.get_vocab_size(), "eos": t.token_to_id(eos), "special": t.token_to_id("<|special|>"),
-         "texts": [{"text": x, "ids": t.encode(x).ids, "plain": t.encode(x, add_special_tokens=False).ids} for x in TEXTS]},
+        {**more, "tokens": tokens, "context": 64, "width": t.get_vocab_size(), "eos": t.token_to_id(eos), "special": t.token_to_id("<|special|>"),
+         "texts": [{"text": x, "ids": t.encode(x).ids, "plain": t.encode(x, add_special_tokens=False).ids} for x in (TEXTS if rows == 8 else [])]},
         ensure_ascii=True) + "\n")
 
 
@@ -315,24 +555,80 @@ def main(out):
     llama3 = {"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 64}
     yarn = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64}
     long = {"type": "longrope", "short_factor": [1.0, 1.1, 1.3], "long_factor": [1.5, 2.0, 4.0]}
-    write(out, "llama", transformers.LlamaConfig, {"rope_theta": 500000.0, "rope_scaling": llama3}, "BF16",
+    write(out, "llama", transformers.LlamaConfig, {"num_hidden_layers": 2, "rope_theta": 500000.0, "rope_scaling": llama3}, "BF16",
           byte_level(split(LLAMA3), bos="<|begin|>", ignore_merges=True), shards=2)
     write(out, "llama-bias", transformers.LlamaConfig, {"attention_bias": True, "rope_scaling": yarn, "tie_word_embeddings": True}, "F32",
           characters(None), biases=("q_proj", "k_proj", "v_proj", "o_proj"), generation=False)
     write(out, "mistral", transformers.MistralConfig, {"head_dim": 16, "sliding_window": None}, "F16", characters("first"), nested_rope=True)
-    write(out, "qwen2", transformers.Qwen2Config, {"rope_theta": 1000000.0}, "F16",
+    write(out, "qwen2", transformers.Qwen2Config, {"rope_theta": 1000000.0, "tie_word_embeddings": True}, "F16",
           byte_level(split(QWEN2), normalizer=normalizers.NFC()), biases=("q_proj", "k_proj", "v_proj"))
     write(out, "qwen3", transformers.Qwen3Config, {"head_dim": 16, "tie_word_embeddings": True}, "BF16",
           byte_level(split(QWEN2), normalizer=normalizers.NFC()), qk_norm=True, nested_rope=True)
     write(out, "phi3", transformers.Phi3Config,
-          {"partial_rotary_factor": 0.75, "rope_scaling": long, "original_max_position_embeddings": 64}, "BF16",
+          {"partial_rotary_factor": 0.75, "rope_scaling": long, "original_max_position_embeddings": 64, "tie_word_embeddings": True}, "BF16",
           byte_level(pre_tokenizers.ByteLevel(add_prefix_space=True)), fused=True)
     write(out, "granite", transformers.GraniteConfig,
-          {"embedding_multiplier": 3.0, "residual_multiplier": 0.4, "attention_multiplier": 0.2, "logits_scaling": 2.0}, "BF16",
+          {"embedding_multiplier": 3.0, "residual_multiplier": 0.4, "attention_multiplier": 0.2, "logits_scaling": 2.0, "tie_word_embeddings": True}, "BF16",
           byte_level(pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True),
                                               pre_tokenizers.ByteLevel(add_prefix_space=False)])))
     write(out, "smollm3", transformers.SmolLM3Config, {"num_hidden_layers": 4, "tie_word_embeddings": True}, "BF16",
           characters("always"))
+
+    bytes_ = lambda: byte_level(split(QWEN2))
+    small = {"num_hidden_layers": 1, "tie_word_embeddings": True, "intermediate_size": 64, "head_dim": 16, "num_attention_heads": 4}
+    shuffled = np.random.default_rng(5)
+    write(out, "gptq", transformers.Qwen3Config, small, "F16", bytes_(), qk_norm=True, rows=6, bound=3e-4,
+          packers={"q_proj": gptq, "v_proj": gptq, "o_proj": lambda x: gptq(x, symmetric=False), "gate_proj": gptq,
+                   "up_proj": gptq, "down_proj": lambda x: gptq(x, shuffled=shuffled)},
+          quantization={"quant_method": "gptq", "bits": 4, "group_size": 32, "desc_act": True, "sym": False},
+          types={"Q4_0": 4, "Q5_0": 1, "F32": 1})
+    write(out, "awq", transformers.LlamaConfig, small, "F16", bytes_(), rows=6, bound=3e-4,
+          packers={n: awq for n in ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")},
+          quantization={"quant_method": "awq", "bits": 4, "group_size": 32, "version": "gemm", "zero_point": True},
+          types={"Q5_0": 7})
+    write(out, "compressed", transformers.MistralConfig, {**small, "sliding_window": None}, "BF16", bytes_(), rows=6, bound=3e-4,
+          packers={"q_proj": compressed4, "k_proj": compressed4, "v_proj": lambda x: compressed4(x, symmetric=False), "o_proj": compressed4,
+                   "gate_proj": int8, "up_proj": lambda x: int8(x, "F32"), "down_proj": lambda x: fp8(x, name="weight_scale")},
+          quantization={"quant_method": "compressed-tensors", "format": "mixed-precision"},
+          types={"Q4_0": 3, "Q5_0": 1, "Q8_0": 1, "F32": 2})
+    write(out, "fp8", transformers.Qwen3Config, small, "BF16", bytes_(), qk_norm=True, rows=6,
+          packers={"q_proj": lambda x: fp8(x, (24, 16)), "o_proj": lambda x: fp8(x, (24, 16)), "up_proj": lambda x: fp8(x, (24, 16), True),
+                   "down_proj": lambda x: fp8(x, (24, 16), True)},
+          quantization={"quant_method": "fp8", "weight_block_size": [24, 16], "activation_scheme": "dynamic"}, types={"F32": 2})
+    moe = {**small, "intermediate_size": 48, "hidden_size": 16}
+    write(out, "qwen3moe", transformers.Qwen3MoeConfig,
+          {**moe, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16, "norm_topk_prob": True, "decoder_sparse_step": 1},
+          "BF16", bytes_(), qk_norm=True, rows=6)
+    write(out, "qwen2moe", transformers.Qwen2MoeConfig,
+          {"hidden_size": 16, "num_hidden_layers": 1, "tie_word_embeddings": True, "num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 16,
+           "shared_expert_intermediate_size": 32, "norm_topk_prob": False, "decoder_sparse_step": 1},
+          "BF16", bytes_(), biases=("q_proj", "k_proj", "v_proj"), rows=6)
+    write(out, "mixtral", transformers.MixtralConfig,
+          {**moe, "intermediate_size": 16, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": None}, "BF16", bytes_(), rows=6)
+    write(out, "olmoe", transformers.OlmoeConfig,
+          {"hidden_size": 16, "intermediate_size": 16, "tie_word_embeddings": True, "num_experts": 4, "num_experts_per_tok": 2, "norm_topk_prob": False},
+          "BF16", bytes_(), qk_norm=True, rows=6)
+    write(out, "granitemoe", transformers.GraniteMoeConfig,
+          {"hidden_size": 16, "intermediate_size": 16, "tie_word_embeddings": True, "num_local_experts": 4, "num_experts_per_tok": 2,
+           "embedding_multiplier": 3.0, "residual_multiplier": 0.4, "attention_multiplier": 0.4, "logits_scaling": 2.0}, "BF16", bytes_(), rows=6)
+    write(out, "gpt-oss", transformers.GptOssConfig,
+          {"num_hidden_layers": 2, "tie_word_embeddings": True, "intermediate_size": 32, "head_dim": 8, "num_local_experts": 4,
+           "num_experts_per_tok": 2, "sliding_window": 4, "layer_types": ["sliding_attention", "full_attention"], "rope_theta": 150000.0,
+           "rope_scaling": {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64, "beta_fast": 32.0, "beta_slow": 1.0}},
+          "BF16", bytes_(), biases=("q_proj", "k_proj", "v_proj", "o_proj"), rows=8, bound=1e-3,
+          packers={"experts.gate_up_proj": mxfp4, "experts.down_proj": mxfp4}, quantization={"quant_method": "mxfp4"}, types={"MXFP4": 6})
+    write(out, "glm4", transformers.Glm4Config,
+          {"hidden_size": 16, "num_hidden_layers": 1, "tie_word_embeddings": True, "head_dim": 8, "partial_rotary_factor": 0.5, "attention_bias": True}, "BF16",
+          bytes_(), biases=("q_proj", "k_proj", "v_proj"), extra_norms=("post_self_attn_layernorm", "post_mlp_layernorm"), rows=6)
+    norms = ("pre_feedforward_layernorm", "post_feedforward_layernorm")
+    layers = lambda n: ["full_attention" if i % 2 else "sliding_attention" for i in range(n)]
+    write(out, "gemma2", transformers.Gemma2Config,
+          {"hidden_size": 16, "num_hidden_layers": 2, "head_dim": 8, "sliding_window": 3, "query_pre_attn_scalar": 12, "attn_logit_softcapping": 5.0,
+           "final_logit_softcapping": 8.0, "layer_types": layers(2)}, "BF16", characters("never"), extra_norms=norms)
+    write(out, "gemma3", transformers.Gemma3TextConfig,
+          {"hidden_size": 16, "num_hidden_layers": 3, "head_dim": 8, "sliding_window": 3, "query_pre_attn_scalar": 8, "rope_theta": 1000000.0,
+           "rope_local_base_freq": 10000.0, "rope_scaling": {"rope_type": "linear", "factor": 8.0}, "layer_types": layers(3)},
+          "BF16", characters("never"), extra_norms=norms, qk_norm=True, rows=6, class_name="Gemma3ForCausalLM", nested_rope=True)
 
 
 if __name__ == "__main__":

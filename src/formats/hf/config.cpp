@@ -1,5 +1,7 @@
 #include "formats/hf/config.hpp"
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
 
@@ -12,7 +14,7 @@ namespace hearth::formats {
 namespace {
 
 using enum HfRotation;
-enum class Kind : int { count, count_or_none, number, number_or_none };
+enum class Kind : int { count, count_or_none, number, number_or_none, flag_or_none, inverse_root, local_layers, every_second_local };
 using enum Kind;
 
 struct KeyLine {
@@ -101,10 +103,19 @@ public:
         for (const KeyLine& line : keys) {
             if (!applies(line.architecture, family_)) continue;
             const JsonValue v = config_[line.from];
-            const bool optional = line.kind == count_or_none || line.kind == number_or_none;
+            const bool optional = line.kind != count && line.kind != number;
             if (!v.given() && optional) continue;
             if (!v.exists()) return wrong("'", line.from, "' is missing");
-            if (line.kind == number || line.kind == number_or_none) {
+            if (line.kind == local_layers || line.kind == every_second_local) {
+                HEARTH_TRY(layer_types(v, line));
+            } else if (line.kind == inverse_root) {
+                HEARTH_ASSIGN(const double n, number_at(config_, "", line.from));
+                if (!(n > 0)) return wrong("'", line.from, "' is ", n, ", expected more than 0");
+                set(line.to, 1 / std::sqrt(n));
+            } else if (line.kind == flag_or_none) {
+                if (!v.boolean()) return wrong("'", line.from, "' is ", v.kind_name(), ", expected a bool");
+                set(line.to, *v.boolean());
+            } else if (line.kind == number || line.kind == number_or_none) {
                 HEARTH_ASSIGN(const double n, number_at(config_, "", line.from));
                 set(line.to, n);
             } else {
@@ -116,6 +127,11 @@ public:
         for (const ExpectLine& line : expectations) {
             const JsonValue v = config_[line.key];
             if (!applies(line.architecture, family_) || !v.given()) continue;
+            // A line for one architecture stands before those for all.
+            if (line.architecture.empty() && std::ranges::any_of(expectations, [&](const ExpectLine& other) {
+                    return other.architecture == family_.architecture && other.key == line.key;
+                }))
+                continue;
             const bool same = line.value.text.empty() ? v.number() == line.value.number : v.is(line.value.text);
             if (same) continue;
             const std::string has = v.is_string() ? quote(v.text()) : v.number() ? cat(*v.number()) : std::string(v.kind_name());
@@ -127,7 +143,13 @@ public:
 
     // Rotation: "rope_theta" and "rope_scaling", or both in "rope_parameters".
     Status rope(HfConfig& out) {
-        const JsonValue nested = config_["rope_parameters"];
+        // Some have one of these for each kind of layer.
+        const JsonValue every = config_["rope_parameters"], global = every["full_attention"];
+        const JsonValue nested = global.is_object() ? global : every;
+        if (every["sliding_attention"].is_object()) {
+            HEARTH_ASSIGN(const double local, number_at(every["sliding_attention"], "rope_parameters.sliding_attention.", "rope_theta"));
+            set("rope.freq_base_swa", local);
+        }
         const JsonValue scaling = nested.is_object() ? nested : config_["rope_scaling"];
         const JsonValue theta = nested["rope_theta"].given() ? nested["rope_theta"] : config_["rope_theta"];
         if (theta.given()) {
@@ -168,6 +190,20 @@ public:
     }
 
 private:
+    // Which layers attend to a window only: told, or required to be every second one, which the architecture has by itself.
+    Status layer_types(JsonValue types, const KeyLine& line) {
+        std::vector<bool> local;
+        for (const JsonValue type : types) {
+            local.push_back(type.is("sliding_attention"));
+            if (!local.back() && !type.is("full_attention"))
+                return unsupported("'", line.from, "' has ", quote(type.text()), ", supported are sliding_attention and full_attention");
+            if (line.kind == every_second_local && local.back() != (local.size() % 2 == 1))
+                return unsupported("'", line.from, "' is not sliding_attention at every second layer from the first on, but at layer ", local.size() - 1);
+        }
+        if (line.kind == local_layers) set(line.to, std::move(local));
+        return {};
+    }
+
     void set(std::string_view key, MetaValue value) {
         // The precision of GGUF's keys, so that both give the same bits.
         if (auto* number_value = std::get_if<double>(&value)) *number_value = static_cast<double>(static_cast<float>(*number_value));
@@ -287,8 +323,47 @@ private:
     Metadata& metadata_;
 };
 
-// SmolLM3 may list the layers that rotate; the architecture has them in its own pattern.
-Status check_rotating_layers(JsonValue config) {
+// How "quantization_config" says that weights are packed.
+Result<HfPacking> read_packing(JsonValue config) {
+    HfPacking out;
+    const JsonValue q = config["quantization_config"], method = q["quant_method"];
+    if (!q.given()) return out;
+    const auto count = [&](const char* key, std::uint64_t fallback) -> Result<std::uint64_t> {
+        if (!q[key].given()) return fallback;
+        const auto n = q[key].integer();
+        if (!n || *n < 1 || *n > 1 << 20) return wrong("'quantization_config.", key, "' is no whole number of at least 1");
+        return static_cast<std::uint64_t>(*n);
+    };
+    if (method.is("gptq") || method.is("awq")) {
+        out.awq = method.is("awq");
+        HEARTH_ASSIGN(out.bits, count("bits", 4));
+        out.zeros_plain = q["checkpoint_format"].is("gptq_v2");
+        if (out.awq && q["version"].is_string() && !q["version"].is("gemm") && !q["version"].is("GEMM"))
+            return unsupported("'quantization_config.version' is ", quote(q["version"].text()), ", supported is gemm");
+        return out;
+    }
+    if (method.is("fp8")) {
+        const JsonValue size = q["weight_block_size"];
+        std::array<std::uint64_t*, 2> to = {&out.block_rows, &out.block_columns};
+        if (!size.given()) return out;
+        if (size.size() != 2) return wrong("'quantization_config.weight_block_size' is no pair of numbers");
+        std::size_t i = 0;
+        for (const JsonValue v : size) {
+            if (v.integer().value_or(0) < 1) return wrong("'quantization_config.weight_block_size' is no pair of numbers");
+            *to[i++] = static_cast<std::uint64_t>(*v.integer());
+        }
+        return out;
+    }
+    // Their tensors say the rest.
+    if (method.is("compressed-tensors") || method.is("mxfp4")) return out;
+    return unsupported("'quantization_config.quant_method' is ", quote(method.text()), ", supported are gptq, awq, fp8, compressed-tensors and mxfp4");
+}
+
+// SmolLM3 may list the layers that rotate, and models with experts those without; the architectures have patterns of their
+// own.
+Status check_layers(JsonValue config) {
+    const JsonValue dense = config["mlp_only_layers"];
+    if (dense.is_array() && dense.size() != 0) return unsupported("'mlp_only_layers' is not empty");
     const JsonValue list = config["no_rope_layers"];
     if (!list.given()) return {};
     std::uint64_t layer = 0;
@@ -311,28 +386,61 @@ Result<HfConfig> read_config(const Json& json, Metadata& metadata) {
     Reader reader(config, out.family, metadata);
     HEARTH_TRY(reader.keys_of_family());
     HEARTH_TRY(reader.rope(out));
-    HEARTH_TRY(check_rotating_layers(config));
+    HEARTH_TRY(check_layers(config));
+    HEARTH_ASSIGN(out.packing, read_packing(config));
+    HEARTH_ASSIGN(out.layers, reader.count_of("block_count", 0));
     HEARTH_ASSIGN(out.heads, reader.count_of("attention.head_count", 0));
     HEARTH_ASSIGN(out.kv_heads, reader.count_of("attention.head_count_kv", out.heads));
     out.tied = config["tie_word_embeddings"].boolean().value_or(false);
     return out;
 }
 
-std::optional<HfPlace> place_of(const HfFamily& family, std::string_view module) {
-    for (const ModuleLine& line : modules) {
-        if (!applies(line.architecture, family)) continue;
-        const std::size_t hole = line.from.find("{L}");
-        if (hole == std::string_view::npos) {
-            if (module == line.from) return HfPlace{std::string(line.to), line.role};
+namespace {
+
+// A number of at most 5 digits at the start of `text`, which loses it.
+std::optional<std::uint64_t> take_number(std::string_view& text) {
+    std::uint64_t value = 0;
+    std::size_t digits = 0;
+    for (; digits < text.size() && text[digits] >= '0' && text[digits] <= '9'; ++digits)
+        value = value * 10 + static_cast<std::uint64_t>(text[digits] - '0');
+    if (digits == 0 || digits > 5 || (digits > 1 && text[0] == '0')) return std::nullopt;
+    text.remove_prefix(digits);
+    return value;
+}
+
+// Matches "model.layers.{L}.…" and gives the numbers in the holes.
+bool matches(std::string_view pattern, std::string_view text, HfPlace& numbers) {
+    while (!pattern.empty()) {
+        if (pattern.starts_with("{L}") || pattern.starts_with("{E}")) {
+            const auto n = take_number(text);
+            if (!n) return false;
+            (pattern[1] == 'L' ? numbers.layer : numbers.expert) = *n;
+            pattern.remove_prefix(3);
             continue;
         }
-        const std::string_view before = line.from.substr(0, hole), after = line.from.substr(hole + 3);
-        if (module.size() <= before.size() + after.size() || !module.starts_with(before) || !module.ends_with(after)) continue;
-        const std::string_view layer = module.substr(before.size(), module.size() - before.size() - after.size());
-        if (layer.find_first_not_of("0123456789") != std::string_view::npos || layer.size() > 5) continue;
-        if (line.role == HfRole::ignored) return HfPlace{"", line.role};
-        const std::size_t to = line.to.find("{L}");
-        return HfPlace{cat(line.to.substr(0, to), layer, line.to.substr(to + 3)), line.role};
+        const std::size_t literal = std::min(pattern.find('{'), pattern.size());
+        if (!text.starts_with(pattern.substr(0, literal))) return false;
+        pattern.remove_prefix(literal);
+        text.remove_prefix(literal);
+    }
+    return text.empty();
+}
+
+}  // namespace
+
+std::optional<HfPlace> place_of(const HfFamily& family, std::string_view module) {
+    for (const ModuleLine& line : modules) {
+        HfPlace place{"", line.role};
+        if (!applies(line.architecture, family) || !matches(line.from, module, place)) continue;
+        for (std::string_view to = line.to; !to.empty();) {
+            const std::size_t literal = std::min(to.find("{L}"), to.size());
+            place.name += to.substr(0, literal);
+            to.remove_prefix(literal);
+            if (to.empty()) break;
+            place.name += cat(place.layer);
+            to.remove_prefix(3);
+        }
+        return place;
     }
     return std::nullopt;
 }

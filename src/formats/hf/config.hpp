@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "formats/hf/module.hpp"
 #include "formats/json.hpp"
 #include "hearth/base/metadata.hpp"
 #include "hearth/base/status.hpp"
@@ -13,7 +14,7 @@
 namespace hearth::formats {
 
 enum class HfRotation : int { interleave, halves };
-enum class HfRole : int { plain, query, key, ignored };
+enum class HfRole : int { plain, query, key, ignored, expert, alternate, plus_one, whole };
 
 struct HfFamily {
     std::string_view name;          // of the class in config.json
@@ -29,7 +30,8 @@ struct HfFactors {
 
 struct HfConfig {
     HfFamily family;
-    std::uint64_t heads = 0, kv_heads = 0;
+    std::uint64_t layers = 0, heads = 0, kv_heads = 0;
+    HfPacking packing;
     bool tied = false;  // the output is said to be the embedding
     std::vector<HfFactors> factors;
 };
@@ -41,6 +43,7 @@ Result<HfConfig> read_config(const Json& config, Metadata& metadata);
 struct HfPlace {
     std::string name;
     HfRole role;
+    std::uint64_t layer = 0, expert = 0;
 };
 // nullopt: the family has no such module.
 std::optional<HfPlace> place_of(const HfFamily& family, std::string_view module);

@@ -64,6 +64,42 @@ private:
     std::uint64_t half_;
 };
 
+class Floats final : public Rows {
+public:
+    Floats(RowsPtr rows, float added) : Rows(codec_id::F32, rows->count(), rows->width()), rows_(std::move(rows)), added_(added) {}
+    Status read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
+        const Codec& codec = *find_codec(rows_->type());
+        std::vector<std::byte> stored(rows_->row_bytes());
+        std::vector<float> values(static_cast<std::size_t>(width()));
+        for (std::uint64_t r = first; r < first + count; ++r, out += row_bytes()) {
+            HEARTH_TRY(rows_->read(r, 1, stored.data()));
+            codec.decode(stored.data(), values.size() / codec.block_values, values.data());
+            for (float& v : values) v += added_;
+            std::memcpy(out, values.data(), row_bytes());
+        }
+        return {};
+    }
+    void release(std::uint64_t first, std::uint64_t count) const override { rows_->release(first, count); }
+
+private:
+    RowsPtr rows_;
+    float added_;
+};
+
+class Alternate final : public Rows {
+public:
+    Alternate(std::shared_ptr<const Rows> rows, std::uint64_t first)
+        : Rows(rows->type(), rows->count() / 2, rows->width()), rows_(std::move(rows)), first_(first) {}
+    Status read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
+        for (std::uint64_t r = first; r < first + count; ++r, out += row_bytes()) HEARTH_TRY(rows_->read(2 * r + first_, 1, out));
+        return {};
+    }
+
+private:
+    std::shared_ptr<const Rows> rows_;
+    std::uint64_t first_;
+};
+
 class Stacked final : public Rows {
 public:
     explicit Stacked(std::vector<RowsPtr> parts)
@@ -129,6 +165,12 @@ RowsPtr made_rows(std::vector<float> values) { return std::make_unique<Made>(std
 
 RowsPtr interleaved_rows(RowsPtr rows, std::uint64_t heads) {
     return std::make_unique<Interleaved>(std::move(rows), heads);
+}
+
+RowsPtr float_rows(RowsPtr rows, float added) { return std::make_unique<Floats>(std::move(rows), added); }
+
+RowsPtr alternate_rows(std::shared_ptr<const Rows> rows, std::uint64_t first) {
+    return std::make_unique<Alternate>(std::move(rows), first);
 }
 
 RowsPtr stacked_rows(std::vector<RowsPtr> parts) { return std::make_unique<Stacked>(std::move(parts)); }

@@ -46,6 +46,10 @@ RowsPtr made_rows(std::vector<float> values);
 // Rotation by adjacent pairs, as GGUF's files have it, from rotation by halves: row 2i + h of a head is row
 // h * (head rows / 2) + i of `rows`. `heads` divides the rows into even numbers.
 RowsPtr interleaved_rows(RowsPtr rows, std::uint64_t heads);
+// Decoded to F32, with `added` to each value.
+RowsPtr float_rows(RowsPtr rows, float added);
+// Every second row, from `first` on.
+RowsPtr alternate_rows(std::shared_ptr<const Rows> rows, std::uint64_t first);
 // One after the other; all of one type, width and count.
 RowsPtr stacked_rows(std::vector<RowsPtr> parts);
 

@@ -1,14 +1,36 @@
 #include "formats/hf/tensors.hpp"
 
 #include <algorithm>
+#include <array>
+#include <map>
 
+#include "formats/hf/module.hpp"
 #include "formats/quote.hpp"
 #include "hearth/base/cat.hpp"
 #include "hearth/codecs/codec.hpp"
+#include "hearth/codecs/codec_id.hpp"
 
 namespace hearth::formats {
 
 namespace {
+
+constexpr std::array<std::string_view, 13> kParameters = {
+    "weight",       "bias",         "qweight",           "qzeros",       "scales",           "g_idx",      "weight_packed",
+    "weight_scale", "weight_shape", "weight_zero_point", "weight_g_idx", "weight_scale_inv", "input_scale"};
+// Experts of gpt-oss are parameters themselves: "gate_up_proj_blocks".
+constexpr std::array<std::string_view, 3> kSuffixes = {"_blocks", "_scales", "_bias"};
+
+struct Split {
+    std::string_view module, parameter;  // parameter "": the name is that of the parameter
+};
+Split split_name(std::string_view name) {
+    const std::size_t dot = name.rfind('.');
+    if (dot != std::string_view::npos && std::ranges::find(kParameters, name.substr(dot + 1)) != kParameters.end())
+        return {name.substr(0, dot), name.substr(dot + 1)};
+    for (const std::string_view s : kSuffixes)
+        if (name.ends_with(s)) return {name.substr(0, name.size() - s.size()), s.substr(1)};
+    return {name, ""};
+}
 
 class Placer {
 public:
@@ -16,9 +38,16 @@ public:
         : files_(files), config_(config), out_(out) {}
 
     Status all() {
-        for (const StoredTensor& t : files_.tensors()) HEARTH_TRY(one(t));
-        for (const HfFactors& f : config_.factors)
-            add(f.name, {f.values.size()}, made_rows(f.values));
+        std::map<std::string_view, HfModule> modules;
+        for (const StoredTensor& t : files_.tensors()) {
+            const Split s = split_name(t.name);
+            HfModule& m = modules[s.module];
+            m.name = s.module;
+            m.parameters.emplace(s.parameter, &t);
+        }
+        for (const auto& [name, m] : modules) HEARTH_TRY(one(m));
+        for (auto& [name, experts] : stacks_) HEARTH_TRY(stack(name, experts));
+        for (const HfFactors& f : config_.factors) add(f.name, {f.values.size()}, made_rows(f.values));
         std::ranges::sort(out_, {}, [](const HfTensor& t) -> const std::string& { return t.info.name; });
         const auto same = [](const HfTensor& a, const HfTensor& b) { return a.info.name == b.info.name; };
         const auto twice = std::ranges::adjacent_find(out_, same);
@@ -27,32 +56,112 @@ public:
     }
 
 private:
-    Status one(const StoredTensor& t) {
-        const std::size_t dot = t.name.rfind('.');
-        const std::string_view module = std::string_view(t.name).substr(0, dot == std::string::npos ? 0 : dot),
-                               parameter = std::string_view(t.name).substr(dot == std::string::npos ? 0 : dot + 1);
-        const auto place = place_of(config_.family, module);
-        if (!place || (place->role != HfRole::ignored && parameter != "weight" && parameter != "bias"))
+    struct Expert {
+        std::uint64_t number;
+        std::string_view module;
+        HfMatrix matrix;
+    };
+
+    Status one(const HfModule& m) {
+        const auto place = place_of(config_.family, m.name);
+        if (place && (place->role == HfRole::ignored || place->layer >= config_.layers)) return {};
+        const bool whole = m.find("") != nullptr;
+        if (!place || whole != (place->role == HfRole::whole)) {
+            const StoredTensor& t = *m.parameters.begin()->second;
             return {Code::unsupported, cat("tensor ", quote(t.name), " ", shape_text(t), " has no place in a ", config_.family.name)};
-        if (place->role == HfRole::ignored || (config_.tied && place->name == "output")) return {};
+        }
+        if (config_.tied && place->name == "output") return {};
+        if (whole) return vector(m, *m.find(""), place->name, place->role);
+        if (const StoredTensor* bias = m.find("bias")) HEARTH_TRY(vector(m, *bias, place->name, place->role));
+        if (m.parameters.size() == 1 && m.find("bias") != nullptr) return {};  // of a norm without weights, say
+        HEARTH_ASSIGN(HfMatrix w, packed_matrix(files_, m, config_.packing));
+        HEARTH_TRY(check_shape(m.name, w));
+        return matrix(m, *place, std::move(w));
+    }
+
+    static Status check_shape(std::string_view name, const HfMatrix& w) {
+        if (!w.shape.empty() && w.shape.size() <= 4) return {};
+        return {Code::malformed, cat("tensor ", quote(name), " has ", w.shape.size(), " dimensions, expected 1 to 4")};
+    }
+
+    bool permuted(HfRole role) const {
+        return config_.family.rotation == HfRotation::interleave && (role == HfRole::query || role == HfRole::key);
+    }
+    Result<RowsPtr> permute(std::string_view name, RowsPtr rows, HfRole role) const {
+        const std::uint64_t heads = role == HfRole::query ? config_.heads : config_.kv_heads;
+        if (heads == 0 || rows->count() % (2 * heads) != 0)
+            return Status(Code::malformed, cat("tensor ", quote(name), " has ", rows->count(), " rows, expected an even number for each of ", heads, " heads"));
+        return interleaved_rows(std::move(rows), heads);
+    }
+
+    // A bias, or a parameter that is no weight.
+    Status vector(const HfModule& m, const StoredTensor& t, const std::string& name, HfRole role) {
         if (t.shape.empty() || t.shape.size() > 4 || t.bytes == 0)
             return {Code::malformed, cat("tensor ", quote(t.name), " has the shape ", shape_text(t), ", expected 1 to 4 dimensions with entries")};
-        const bool vector = t.shape.size() == 1;
-        const bool permuted = config_.family.rotation == HfRotation::interleave && (place->role == HfRole::query || place->role == HfRole::key);
-        // Rows that are permuted have one value each in a vector.
-        HEARTH_ASSIGN(RowsPtr rows, plain_rows(files_, t, vector && permuted ? 1 : t.shape.back()));
-        if (permuted) {
-            const std::uint64_t heads = place->role == HfRole::query ? config_.heads : config_.kv_heads;
-            if (heads == 0 || rows->count() % (2 * heads) != 0)
-                return {Code::malformed, cat("tensor ", quote(t.name), " has ", rows->count(), " rows, expected an even number for each of ", heads, " heads")};
-            rows = interleaved_rows(std::move(rows), heads);
+        if (role == HfRole::expert) return {Code::unsupported, cat("tensor ", quote(t.name), " is a bias of one expert, which is not supported")};
+        const std::string full = role == HfRole::whole ? name : name + ".bias";
+        if (role == HfRole::alternate) {
+            HEARTH_ASSIGN(RowsPtr rows, plain_rows(files_, t, 1));
+            return two(full, t.shape, t.shape.size() - 1, std::move(rows));
         }
-        add(cat(place->name, ".", parameter), t.shape, std::move(rows));
+        // Rows that are permuted have one value each in a vector.
+        HEARTH_ASSIGN(RowsPtr rows, plain_rows(files_, t, permuted(role) ? 1 : t.shape.back()));
+        if (permuted(role)) {
+            HEARTH_ASSIGN(rows, permute(m.name, std::move(rows), role));
+        }
+        add(full, t.shape, std::move(rows));
+        return {};
+    }
+
+    Status matrix(const HfModule& m, const HfPlace& place, HfMatrix w) {
+        const std::string full = place.name + ".weight";
+        switch (place.role) {
+            case HfRole::expert:
+                stacks_[full].push_back({place.expert, m.name, std::move(w)});
+                return {};
+            case HfRole::alternate:
+                if (w.shape.size() < 2) return {Code::malformed, cat("tensor ", quote(m.name), " has one dimension, expected more")};
+                return two(full, w.shape, w.shape.size() - 2, std::move(w.rows));
+            case HfRole::plus_one:
+                w.rows = float_rows(std::move(w.rows), 1);
+                break;
+            default:
+                if (permuted(place.role)) {
+                    HEARTH_ASSIGN(w.rows, permute(m.name, std::move(w.rows), place.role));
+                }
+        }
+        add(full, w.shape, std::move(w.rows));
+        return {};
+    }
+
+    // Dimension `halved` takes turns between two tensors, whose names have a '|' between them.
+    Status two(const std::string& names, std::vector<std::uint64_t> shape, std::size_t halved, std::shared_ptr<const Rows> rows) {
+        if (shape[halved] % 2 != 0) return {Code::malformed, cat("tensor ", quote(names), " has ", shape[halved], " rows that take turns, expected an even number")};
+        shape[halved] /= 2;
+        const std::size_t bar = names.find('|'), dot = names.rfind('.');
+        add(names.substr(0, bar) + names.substr(dot), shape, alternate_rows(rows, 0));
+        add(names.substr(bar + 1), shape, alternate_rows(rows, 1));
+        return {};
+    }
+
+    Status stack(const std::string& name, std::vector<Expert>& experts) {
+        std::ranges::sort(experts, {}, &Expert::number);
+        const std::vector<std::uint64_t> shape = experts.front().matrix.shape;
+        bool same_type = true;
+        for (std::size_t i = 0; i < experts.size(); ++i) {
+            const Expert& e = experts[i];
+            if (e.number != i) return {Code::malformed, cat("tensor ", quote(name), ": expert ", i, " is missing")};
+            if (e.matrix.shape != shape || shape.size() != 2) return {Code::malformed, cat("tensor ", quote(e.module), " has another shape than the first expert")};
+            same_type = same_type && e.matrix.rows->type() == experts.front().matrix.rows->type();
+        }
+        std::vector<RowsPtr> parts;
+        for (Expert& e : experts) parts.push_back(same_type ? std::move(e.matrix.rows) : float_rows(std::move(e.matrix.rows), 0));
+        add(name, {experts.size(), shape[0], shape[1]}, stacked_rows(std::move(parts)));
         return {};
     }
 
     // shape: row-major
-    void add(std::string name, std::vector<std::uint64_t> shape, RowsPtr rows) {
+    void add(std::string name, const std::vector<std::uint64_t>& shape, RowsPtr rows) {
         HfTensor t;
         t.info.name = std::move(name);
         t.info.type = rows->type();
@@ -66,6 +175,7 @@ private:
     const Safetensors& files_;
     const HfConfig& config_;
     std::vector<HfTensor>& out_;
+    std::map<std::string, std::vector<Expert>> stacks_;
 };
 
 }  // namespace
