@@ -55,7 +55,8 @@ struct Walk {
     // First and one past the last key position of token t.
     std::size_t first_key(std::size_t t) const {
         const std::size_t p = tokens[t].position;
-        return spec.window != 0 && p + 1 > spec.window ? p + 1 - spec.window : 0;
+        const std::size_t in_window = spec.window != 0 && p + 1 > spec.window ? p + 1 - spec.window : 0;
+        return std::max(in_window, spec.chunk != 0 ? p / spec.chunk * spec.chunk : 0);
     }
     std::size_t first_span(std::size_t t) const { return first_key(t) / kSpan; }
     std::size_t end_span(std::size_t t) const { return tokens[t].position / kSpan + 1; }

@@ -210,6 +210,8 @@ private:
     }
     std::byte* room(std::size_t worker) const { return run_.worker_scratch(worker) + scratch_.room; }
 
+    bool weighs_input(const MoeJob& job) const { return spec_.weigh_inputs && job.slot < slots_; }
+
     void gate_up_rows(const MoeJob& job, std::size_t first, std::size_t end, std::size_t worker) const {
         float* const up = tile(worker);  // [tokens, rows]
         for (std::size_t t = 0; t < job.tokens; t += kTileTokens) {
@@ -222,8 +224,14 @@ private:
                 job.gate->multiply(run_.kernels, {job.gate_matrix, row, stop, gate_in, tokens, y, job.width},
                                    room(worker));
                 job.up->multiply(run_.kernels, {job.up_matrix, row, stop, up_in, tokens, up, rows}, room(worker));
-                for (std::size_t i = 0; i < tokens; ++i)
+                for (std::size_t i = 0; i < tokens; ++i) {
+                    if (weighs_input(job)) {  // the product of a weighed input
+                        const float weight = at<float>(layout_.slot_weight)[job.slot + t + i];
+                        run_.kernels.scale(y + i * job.width, weight, rows);
+                        run_.kernels.scale(up + i * rows, weight, rows);
+                    }
                     apply_glu(spec_.glu, run_.kernels, y + i * job.width, up + i * rows, rows, y + i * job.width);
+                }
             }
         }
     }
@@ -269,7 +277,8 @@ private:
                                 tokens, part, rows},
                                room(worker));
             for (std::size_t i = 0; i < tokens; ++i)
-                run_.kernels.add_scaled(part + i * rows, weight[t + i], rows, y + token[t + i] * in_.k + first);
+                run_.kernels.add_scaled(part + i * rows, weighs_input(job) ? 1.0F : weight[t + i], rows,
+                                        y + token[t + i] * in_.k + first);
         }
     }
 
@@ -285,13 +294,23 @@ private:
     std::size_t job_count_ = 0;
 };
 
-void moe_feed_forward(const RunContext& run, const MoeSpec& spec, const MoeWeights& weights, MoeWorkspace& workspace,
-                      const LinearInput& input, const MoeOutput& output, ChunkBody then) {
+void moe_choose(const RunContext& run, const MoeSpec& spec, const MoeWeights& weights, MoeWorkspace& workspace,
+                const LinearInput& input) {
+    MoeRun(run, spec, weights, workspace, input).choose();
+}
+
+void moe_apply(const RunContext& run, const MoeSpec& spec, const MoeWeights& weights, MoeWorkspace& workspace,
+               const LinearInput& input, const MoeOutput& output, ChunkBody then) {
     MoeRun moe(run, spec, weights, workspace, input);
-    moe.choose();
     moe.group();
     moe.gate_up();
     moe.down(output, then);
+}
+
+void moe_feed_forward(const RunContext& run, const MoeSpec& spec, const MoeWeights& weights, MoeWorkspace& workspace,
+                      const LinearInput& input, const MoeOutput& output, ChunkBody then) {
+    moe_choose(run, spec, weights, workspace, input);
+    moe_apply(run, spec, weights, workspace, input, output, then);
 }
 
 }  // namespace hearth

@@ -69,7 +69,8 @@ void route(const MoeSpec& spec, std::span<const float> selection_bias, const Ker
             for (std::size_t e = 0; e < n; ++e) scores[e] = logits[e] / sum;
     } else if (spec.gating == Gating::sigmoid) {
         for (std::size_t e = 0; e < n; ++e)
-            scores[e] = logits[e] = static_cast<float>(1 / (1 + det_exp(-static_cast<double>(logits[e]))));
+            logits[e] = static_cast<float>(1 / (1 + det_exp(-static_cast<double>(logits[e]))));
+        if (!selection_bias.empty() || spec.groups != 1) std::copy_n(logits, n, scores);
     }
     for (std::size_t e = 0; e < selection_bias.size(); ++e) scores[e] += selection_bias[e];
     for (std::size_t e = 0; e < n; ++e) scores[e] = below_numbers(scores[e]);

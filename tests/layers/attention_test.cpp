@@ -71,9 +71,9 @@ struct Setup {
     std::uint32_t heads = 6;
     float scale = 0.3F;
     float softcap = 0;
-    std::size_t window = 0;
+    std::size_t window = 0, chunk = 0;
     std::vector<float> sinks;
-    AttentionSpec spec() const { return {heads, scale, softcap, window, sinks.empty() ? nullptr : sinks.data()}; }
+    AttentionSpec spec() const { return {heads, scale, softcap, window, sinks.empty() ? nullptr : sinks.data(), chunk}; }
 };
 
 struct Query {
@@ -84,7 +84,8 @@ struct Query {
 std::vector<double> plain(const Setup& s, const Query& query, const float* q) {
     std::vector<double> y(s.heads * s.shape.value_dim);
     const std::size_t group = s.heads / s.shape.heads;
-    const std::size_t first = s.window != 0 && query.position + 1 > s.window ? query.position + 1 - s.window : 0;
+    std::size_t first = s.window != 0 && query.position + 1 > s.window ? query.position + 1 - s.window : 0;
+    while (s.chunk != 0 && first / s.chunk != query.position / s.chunk) ++first;
     std::vector<float> seen(q, q + s.heads * s.shape.key_dim);
     if (query.sequence->layout.type == KvType::q8_0) round_rows(KvType::q8_0, s.shape.key_dim, seen);
     for (std::size_t h = 0; h < s.heads; ++h) {
@@ -211,6 +212,21 @@ TEST_CASE("attention: windows cut keys off at the far end") {
             s.window = window;
             const Cached c(draws, type, s.shape, 600);
             check(s, {{&c, 0}, {&c, 99}, {&c, 255}, {&c, 256}, {&c, 299}, {&c, 511}, {&c, 512}, {&c, 599}}, draws);
+        }
+}
+
+TEST_CASE("attention: a query sees no chunk but its own") {
+    for (const std::size_t chunk : {1U, 100U, 256U, 300U, 512U})
+        for (const std::size_t window : {0U, 77U}) {
+            CAPTURE(chunk);
+            Draws draws(chunk);
+            Setup s;
+            s.window = window;
+            s.chunk = chunk;
+            const Cached c(draws, KvType::f16, s.shape, 600);
+            std::vector<Query> queries;
+            for (const std::size_t at : {0, 99, 100, 255, 256, 299, 300, 301, 511, 512, 599}) queries.push_back({&c, at});
+            check(s, queries, draws);
         }
 }
 

@@ -126,11 +126,18 @@ public:
         std::vector<double> y(shape.k);
         const auto add = [&](const Stack& g, std::size_t gi, const Stack& u, std::size_t ui, const Stack& d,
                              std::size_t di, double w) {
-            std::vector<double> a = g.all(gi, x), b = u.all(ui, x);
+            std::vector<double> in = x;
+            if (m.weigh_inputs) {
+                for (double& v : in) v *= w;
+                w = 1;
+            }
+            std::vector<double> a = g.all(gi, in), b = u.all(ui, in);
             for (std::size_t i = 0; i < a.size(); ++i) {
                 if (m.glu == Glu::clamped_silu) {
                     a[i] = std::min(a[i], 7.0);
                     a[i] = a[i] / (1 + std::exp(-1.702 * a[i])) * (std::clamp(b[i], -7.0, 7.0) + 1);
+                } else if (m.glu == Glu::gelu) {
+                    a[i] = 0.5 * a[i] * (1 + std::tanh(0.7978845608028654 * (a[i] + 0.044715 * std::pow(a[i], 3)))) * b[i];
                 } else {
                     a[i] = a[i] / (1 + std::exp(-a[i])) * b[i];
                 }
@@ -229,6 +236,13 @@ std::vector<Shape> float_shapes() {
     s.biases = true;
     s.fused = true;
     list.push_back(s);
+    s.biases = false;
+    s.spec = spec_of(6, 2, 24, 40);
+    s.spec.gating = Gating::sigmoid;
+    s.spec.weigh_inputs = true;
+    s.spec.glu = Glu::gelu;
+    list.push_back(s);
+    s.biases = true;
     s.spec = spec_of(1, 1, 200, 8);  // wider than a tile
     s.fused = false;
     s.k = 144;

@@ -65,6 +65,7 @@ struct AttentionSpec {
     float softcap = 0;            // 0: none
     std::size_t window = 0;       // keys that a query sees, itself included; 0: all
     const float* sinks = nullptr;  // [heads] or null
+    std::size_t chunk = 0;         // a query sees keys from the last multiple of it on; 0: from the first
 };
 
 // y[t] = attention of q[t] over the keys up to its own position, in absolute spans merged in ascending order: neither the

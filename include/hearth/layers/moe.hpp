@@ -37,6 +37,7 @@ struct MoeSpec {
     Gating gating = Gating::softmax;
     bool normalize = false;  // weights are divided by their sum, or kLeastWeightSum where that is larger
     float scale = 1;         // of the weights, after that
+    bool weigh_inputs = false;  // weights are factors of the experts' inputs, not of their outputs
     // Experts in groups of equal size (at most kMaxExpertGroups); only those of the `groups_used` best can be picked. A group is as good as the sum
     // of its two best scores (DeepSeek-V3 report, 2024, section 2.1.2).
     std::uint32_t groups = 1, groups_used = 1;
@@ -52,8 +53,8 @@ struct MoeWeights {
     Linear shared_router;                   // {k, 1} with shared_gated
 };
 
-// The experts of one token, ascending, and their weights. Scores are logits for softmax without bias or groups,
-// else probabilities (+ bias). The highest are picked, of equal ones those of lower id; NaN is below every number. A NaN
+// The experts of one token, ascending, and their weights. Scores are logits where softmax or sigmoid has neither bias nor
+// groups, else probabilities (+ bias). The highest are picked, of equal ones those of lower id; NaN is below every number. A NaN
 // among the logits that weights depend on makes the weights NaN.
 // logits: [2 * experts], of which the first half is read; ids, weights: [used].
 void route(const MoeSpec& spec, std::span<const float> selection_bias, const KernelTable& kernels, float* logits,
@@ -97,5 +98,10 @@ struct MoeOutput {
 // completes the output of tokens [first, end) calls then(first, end, worker): once for each token, in the last phase.
 void moe_feed_forward(const RunContext& run, const MoeSpec& spec, const MoeWeights& weights, MoeWorkspace& workspace,
                       const LinearInput& input, const MoeOutput& output, ChunkBody then);
+// Its two parts, for routers that see another input than experts: every token's experts, and what they make of it.
+void moe_choose(const RunContext& run, const MoeSpec& spec, const MoeWeights& weights, MoeWorkspace& workspace,
+                const LinearInput& input);
+void moe_apply(const RunContext& run, const MoeSpec& spec, const MoeWeights& weights, MoeWorkspace& workspace,
+               const LinearInput& input, const MoeOutput& output, ChunkBody then);
 
 }  // namespace hearth
