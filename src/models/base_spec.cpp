@@ -157,6 +157,28 @@ Status local_rope(const Hparams& h, DecoderSpec& spec, double base) {
     return {};
 }
 
+Status share_kv(const Hparams& h, DecoderSpec& spec) {
+    constexpr const char* kShared = "attention.shared_kv_layers";
+    HEARTH_ASSIGN(const auto count, h.metadata().get_uint(h.full(kShared)));
+    if (count.value_or(0) == 0) return {};
+    const std::size_t layers = spec.layers.size();
+    if (*count + 2 > layers || *count > layers)
+        return {Code::malformed, cat("metadata key '", h.full(kShared), "' is ", *count, ", expected less than ",
+                                     layers - 1, ", as there are ", layers, " layers")};
+    const std::size_t own = layers - static_cast<std::size_t>(*count);
+    for (std::size_t i = own; i < layers; ++i) {
+        LayerSpec& layer = spec.layers[i];
+        const std::size_t from = layer.window != 0 ? own - 2 : own - 1;
+        const LayerSpec& owner = spec.layers[from];
+        if (owner.window != layer.window || owner.kv_heads != layer.kv_heads || owner.key_dim != layer.key_dim ||
+            owner.value_dim != layer.value_dim)
+            return {Code::malformed, cat("metadata key '", h.full(kShared), "' is ", *count, ", by which layer ", i,
+                                         " reads the keys of layer ", from, ", which are of another kind")};
+        layer.kv_layer = static_cast<std::uint32_t>(from);
+    }
+    return {};
+}
+
 Result<float> softcap(const Hparams& h, std::string_view key, double fallback) {
     HEARTH_ASSIGN(const double cap, h.number(key, fallback));
     if (cap < 0) return Status(Code::malformed, cat("metadata key '", h.full(key), "' is ", cap, ", expected 0 or more"));

@@ -24,8 +24,16 @@ struct DecoderLayerTensors {
     const TensorInfo* sinks = nullptr;
     MatrixInfo output;
     NormInfo post_attention_norm, ffn_norm, post_ffn_norm;
-    MatrixInfo gate, up, down;  // gate empty when up holds both; all empty in a layer of experts
+    MatrixInfo gate, up, down;  // gate empty when up holds both; all empty in a layer of experts alone
     ExpertTensors experts;
+    NormInfo dense_post_norm, experts_norm, experts_post_norm;  // with both
+    MatrixInfo input_gate, input_projection;                    // of the layer's own embedding
+    NormInfo input_norm;
+    const TensorInfo* scale = nullptr;
+    MatrixInfo stream_router;  // with several streams
+    const TensorInfo *stream_router_norm = nullptr, *predict = nullptr, *correct = nullptr, *correct_scale = nullptr;
+    MatrixInfo laurel_down, laurel_up;
+    NormInfo laurel_norm;
 };
 
 struct DecoderTensors {
@@ -33,14 +41,20 @@ struct DecoderTensors {
     std::vector<DecoderLayerTensors> layers;
     NormInfo output_norm;
     MatrixInfo output;  // empty when tied to the embedding
+    const TensorInfo* layer_embedding = nullptr;  // a row: what every layer's own embedding holds of a token
+    MatrixInfo layer_projection;
+    const TensorInfo* layer_projection_norm = nullptr;
+    MatrixInfo stream_split, stream_merge;  // a matrix for every stream but the first
 
     // Every matrix once, in file-independent order.
     template <class F>
     void each_matrix(F&& f) const {
         for (const DecoderLayerTensors& l : layers)
-            for (const MatrixInfo* m : {&l.q, &l.k, &l.v, &l.qkv, &l.output, &l.gate, &l.up, &l.down})
+            for (const MatrixInfo* m : {&l.q, &l.k, &l.v, &l.qkv, &l.output, &l.gate, &l.up, &l.down, &l.input_gate,
+                                        &l.input_projection, &l.stream_router, &l.laurel_down, &l.laurel_up})
                 if (m->weight != nullptr) f(*m);
-        if (output.weight != nullptr) f(output);
+        for (const MatrixInfo* m : {&layer_projection, &stream_split, &stream_merge, &output})
+            if (m->weight != nullptr) f(*m);
     }
 };
 
@@ -53,17 +67,24 @@ struct QkvRow {
     std::size_t keys, values, width;
 };
 inline QkvRow qkv_row(const DecoderSpec& spec, const LayerSpec& layer) {
-    const std::size_t keys = std::size_t{spec.heads} * layer.key_dim,
-                      values = keys + std::size_t{layer.kv_heads} * layer.key_dim;
-    return {keys, values, values + std::size_t{layer.kv_heads} * layer.value_dim};
+    const std::size_t kv_heads = layer.has_kv() ? layer.kv_heads : 0, keys = std::size_t{spec.heads} * layer.key_dim,
+                      values = keys + kv_heads * layer.key_dim;
+    return {keys, values, values + kv_heads * layer.value_dim};
 }
 
 struct DecoderLayer {
     Norm attn_norm, post_attention_norm, ffn_norm, post_ffn_norm;
     std::vector<float> q_norm, k_norm, sinks;
     Linear q, k, v, qkv, output, gate, up, down;
-    std::unique_ptr<MoeWeights> experts;  // instead of gate, up and down
-    ActivationNeeds output_needs, down_needs;
+    std::unique_ptr<MoeWeights> experts;  // instead of gate, up and down, or beside them
+    Norm router_norm, dense_post_norm, experts_norm, experts_post_norm;
+    Linear input_gate, input_projection;
+    Norm input_norm;
+    float scale = 1;
+    Linear stream_router, laurel_down, laurel_up;
+    Norm stream_router_norm, laurel_norm;
+    std::vector<float> predict, correct, correct_scale;  // [streams, streams, streams], [streams, streams], [embedding]
+    ActivationNeeds output_needs, down_needs, input_needs, laurel_needs;
 };
 
 class DecoderModel final : public Model {
@@ -80,13 +101,28 @@ public:
 private:
     struct Pass;
     void embed(Pass& pass) const;
+    void begin_layer(const Pass& pass, std::size_t layer, std::size_t token) const;
     void run_layer(Pass& pass, std::size_t layer) const;
+    void feed_forward(Pass& pass, std::size_t layer) const;
+    void add_experts_beside(Pass& pass, std::size_t layer) const;
+    void after_feed_forward(const Pass& pass, std::size_t layer, std::size_t token) const;
+    void end_layer(const Pass& pass, std::size_t layer, std::size_t token) const;
     void norm_token(const Pass& pass, const Norm& norm, const float* x, float* y) const;
     void norm_stream(const Pass& pass, const Norm& norm, ActivationNeeds needs, std::size_t token) const;
-    void norm_for_layer(const Pass& pass, std::size_t layer, std::size_t token) const;
     void add_normed(const Pass& pass, const Norm& post, std::size_t token) const;
     template <class Then>
     void add_to_stream(Pass& pass, const Linear& w, const LinearInput& in, const Norm& post, Then&& then) const;
+    // decoder_layer_embedding.cpp
+    void embed_layers(Pass& pass) const;
+    void add_layer_embedding(Pass& pass, std::size_t layer) const;
+    // decoder_streams.cpp
+    void split_streams(Pass& pass) const;
+    void predict_streams(Pass& pass, const DecoderLayer& layer) const;
+    void correct_streams(Pass& pass, std::size_t layer) const;
+    void merge_streams(Pass& pass) const;
+    void product_of(Pass& pass, const Linear& w, std::size_t matrix, const LinearInput& in, float* y) const;
+    void laurel(Pass& pass, const DecoderLayer& layer, const LinearInput& in) const;
+    // decoder_heads.cpp
     const float* angles(const Pass& pass, std::size_t token, Rotation rotation) const;
     void project_heads(Pass& pass, std::size_t layer, const LinearInput& in) const;
     void finish_heads(Pass& pass, std::size_t layer, std::size_t token, std::size_t first, std::size_t end) const;
@@ -98,18 +134,20 @@ private:
     ModelInfo info_;
     std::vector<double> frequencies_, frequencies_long_, frequencies_local_;
     Linear embedding_, output_;  // embedding_ doubles as output when tied
+    Linear layer_embedding_, layer_projection_, stream_split_, stream_merge_;
+    std::vector<float> layer_projection_norm_;
     std::vector<DecoderLayer> layers_;
     Norm output_norm_;
     std::size_t scratch_bytes_ = 0;  // per worker
     MoeForms moe_forms_;
-    ActivationNeeds attn_needs_, ffn_needs_, output_needs_;
+    ActivationNeeds attn_needs_, ffn_needs_, output_needs_, stream_needs_;
 };
 
 // Buffers of one pass by size; a formula both for planning and for allocating.
 struct DecoderWorkspaceSizes {
     std::size_t tokens, feed_forward;  // of the widest dense layer
-    std::size_t hidden, normed, qkv, attended, gate_up, activated, angles, normed_32, normed_256, inner_32, inner_256,
-        partials, experts;
+    std::size_t hidden, normed, branch, layer_inputs, streams, mix, qkv, attended, gate_up, activated, angles, normed_32,
+        normed_256, inner_32, inner_256, partials, experts;
     std::uint64_t total(std::size_t workers, std::size_t scratch_bytes) const;
 };
 DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& spec, const MoeForms& forms, const RunLimits& limits);

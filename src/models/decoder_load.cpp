@@ -1,5 +1,6 @@
 // A decoder file's tensors: found, checked, planned for, loaded.
 #include <algorithm>
+#include <cmath>
 
 #include "models/decoder.hpp"
 
@@ -22,6 +23,17 @@ public:
         HEARTH_ASSIGN(out.output_norm, norm("output_norm"));
         HEARTH_ASSIGN(out.output.weight, t_.want("output.weight", {s_.embedding, s_.vocab}));
         HEARTH_TRY(t_.extras(out.output, "output", {s_.embedding, s_.vocab}));  // the bias may come with a tied output too
+        if (s_.layer_embedding != 0) {
+            const std::uint64_t values = std::uint64_t{s_.layer_embedding} * s_.layers.size();
+            HEARTH_ASSIGN(out.layer_embedding, t_.need("per_layer_token_embd.weight", {values, s_.vocab}));
+            HEARTH_ASSIGN(out.layer_projection, matrix("per_layer_model_proj", s_.embedding, values));
+            HEARTH_ASSIGN(out.layer_projection_norm, t_.need("per_layer_proj_norm.weight", {s_.layer_embedding}));
+        }
+        if (s_.streams != 1) {
+            const std::uint64_t d = s_.embedding, others = s_.streams - 1;
+            HEARTH_ASSIGN(out.stream_split, t_.matrix("altup_proj", {d, d, others}));
+            HEARTH_ASSIGN(out.stream_merge, t_.matrix("altup_unembd_proj", {d, d, others}));
+        }
         return out;
     }
 
@@ -48,13 +60,22 @@ private:
             HEARTH_ASSIGN(l.qkv, matrix(b + "attn_qkv", d, q + k + v));
         } else {
             HEARTH_ASSIGN(l.q, matrix(b + "attn_q", d, q));
-            HEARTH_ASSIGN(l.k, matrix(b + "attn_k", d, k));
-            HEARTH_ASSIGN(l.v, matrix(b + "attn_v", d, v));
+            if (layer.has_kv()) {
+                HEARTH_ASSIGN(l.k, matrix(b + "attn_k", d, k));
+            } else {  // some files keep what was never trained
+                for (const char* unused : {"attn_k.weight", "attn_v.weight", "attn_k_norm.weight"}) t_.ignore(b + unused);
+            }
+            const bool keys_serve = s_.keys_as_values && k == v && !t_.exists(b + "attn_v.weight");
+            if (layer.has_kv() && !keys_serve) {
+                HEARTH_ASSIGN(l.v, matrix(b + "attn_v", d, v));
+            }
         }
-        if (s_.qk_norm != QkNorm::none) {
+        if (s_.qk_norm == QkNorm::heads || s_.qk_norm == QkNorm::projection) {
             const bool all = s_.qk_norm == QkNorm::projection;
             HEARTH_ASSIGN(l.q_norm, t_.need(b + "attn_q_norm.weight", {all ? q : layer.key_dim}));
-            HEARTH_ASSIGN(l.k_norm, t_.need(b + "attn_k_norm.weight", {all ? k : layer.key_dim}));
+            if (layer.has_kv()) {
+                HEARTH_ASSIGN(l.k_norm, t_.need(b + "attn_k_norm.weight", {all ? k : layer.key_dim}));
+            }
         }
         if (s_.sinks) {
             HEARTH_ASSIGN(l.sinks, t_.need(b + "attn_sinks.weight", {s_.heads}));
@@ -65,9 +86,33 @@ private:
             HEARTH_ASSIGN(l.post_attention_norm, norm(b + "post_attention_norm"));
             HEARTH_ASSIGN(l.post_ffn_norm, norm(b + "post_ffw_norm"));
         }
+        if (s_.layer_embedding != 0) {
+            HEARTH_ASSIGN(l.input_gate, matrix(b + "inp_gate", d, s_.layer_embedding));
+            HEARTH_ASSIGN(l.input_projection, matrix(b + "proj", s_.layer_embedding, d));
+            HEARTH_ASSIGN(l.input_norm, norm(b + "post_norm"));
+        }
+        if (s_.streams != 1) {
+            const std::uint64_t n = s_.streams;
+            HEARTH_ASSIGN(l.stream_router, matrix(b + "altup_router", d, n));
+            HEARTH_ASSIGN(l.stream_router_norm, t_.need(b + "altup_router_norm.weight", {d}));
+            HEARTH_ASSIGN(l.predict, t_.need(b + "altup_predict_coef.weight", {n, n * n}));
+            HEARTH_ASSIGN(l.correct, t_.need(b + "altup_correct_coef.weight", {n, n}));
+            HEARTH_ASSIGN(l.correct_scale, t_.need(b + "altup_correct_scale.weight", {d}));
+        }
+        if (s_.laurel != 0) {
+            HEARTH_ASSIGN(l.laurel_down, matrix(b + "laurel_l", d, s_.laurel));
+            HEARTH_ASSIGN(l.laurel_up, matrix(b + "laurel_r", s_.laurel, d));
+            HEARTH_ASSIGN(l.laurel_norm, norm(b + "laurel_post_norm"));
+        }
+        if (s_.layer_scales) {
+            HEARTH_ASSIGN(l.scale, t_.want(b + "layer_output_scale.weight", {1}));
+        }
         if (layer.experts) {
             HEARTH_ASSIGN(l.experts, find_experts(t_, s_, b));
-            return l;
+            if (!s_.experts_beside_dense) return l;
+            HEARTH_ASSIGN(l.dense_post_norm, norm(b + "post_ffw_norm_1"));
+            HEARTH_ASSIGN(l.experts_norm, norm(b + "pre_ffw_norm_2"));
+            HEARTH_ASSIGN(l.experts_post_norm, norm(b + "post_ffw_norm_2"));
         }
         if (s_.gate_in_up) {
             HEARTH_ASSIGN(l.up, matrix(b + "ffn_up", d, std::uint64_t{layer.feed_forward} * 2));
@@ -98,7 +143,7 @@ public:
         for (const LayerSpec& l : spec_.layers) {
             info_.kv_heads = std::max(info_.kv_heads, l.kv_heads);
             info_.feed_forward = std::max(info_.feed_forward, l.feed_forward);
-            info_.kv.push_back({l.kv_heads, l.key_dim, l.value_dim});
+            info_.kv.push_back(l.has_kv() ? KvShape{l.kv_heads, l.key_dim, l.value_dim} : KvShape{});
             scratch_bytes_ = std::max(scratch_bytes_, attention_scratch(l.key_dim));
         }
         for (const TensorInfo& t : source.tensors()) info_.parameters += t.elements();
@@ -119,11 +164,16 @@ public:
                 scratch_bytes_ = std::max<std::size_t>(scratch_bytes_, moe_scratch + Linear::scratch_bytes(m.weight));
             });
         }
-        const std::uint64_t inner = matrices;
+        // A token reads one row of an embedding, or all of it when it is the output too.
+        std::uint64_t read = matrices - unused;
         count(tensors_.embedding);
+        if (tensors_.output.weight == nullptr) read = matrices - unused;
+        if (tensors_.layer_embedding != nullptr) {
+            count(tensors_.layer_embedding);
+            scratch_bytes_ = std::max<std::size_t>(scratch_bytes_, tensors_.layer_embedding->shape[0] * sizeof(float));
+        }
         info_.weight_bytes = matrices;
-        // A token reads one row of the embedding, or all of it when it is the output too.
-        info_.decode_bytes = (tensors_.output.weight == nullptr ? matrices : inner) - unused;
+        info_.decode_bytes = read;
     }
 
     std::uint64_t workspace_bytes(const RunLimits& limits) const override {
@@ -172,6 +222,12 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
     const bool tied = tensors.output.weight == nullptr;
     HEARTH_ASSIGN(embedding_, Linear::load(context, tensors.embedding, tied ? tensors.output.bias : nullptr,
                                            tied ? tensors.output.scale : nullptr));
+    HEARTH_ASSIGN(layer_embedding_, Linear::load(context, tensors.layer_embedding));
+    HEARTH_ASSIGN(layer_projection_, matrix(tensors.layer_projection));
+    HEARTH_ASSIGN(layer_projection_norm_, load_vector(context, tensors.layer_projection_norm));
+    HEARTH_ASSIGN(stream_split_, matrix(tensors.stream_split));
+    HEARTH_ASSIGN(stream_merge_, matrix(tensors.stream_merge));
+    for (const Linear* w : {&layer_projection_, &stream_split_, &stream_merge_}) stream_needs_.add(*w);
     for (const DecoderLayerTensors& t : tensors.layers) {
         DecoderLayer l;
         HEARTH_ASSIGN(l.attn_norm, norm(t.attn_norm));
@@ -200,7 +256,32 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
                                     &experts.shared_gate, &experts.shared_up})
                 ffn_needs_.add(*w);
             l.experts = std::make_unique<MoeWeights>(std::move(experts));
+            HEARTH_ASSIGN(l.dense_post_norm, norm(t.dense_post_norm));
+            HEARTH_ASSIGN(l.experts_norm, norm(t.experts_norm));
+            HEARTH_ASSIGN(l.experts_post_norm, norm(t.experts_post_norm));
+            HEARTH_ASSIGN(l.router_norm.weight, load_vector(context, t.experts.router_scale));
+            const auto scale = static_cast<float>(1 / std::sqrt(static_cast<double>(spec_.embedding)));
+            for (float& w : l.router_norm.weight) w *= scale;
         }
+        HEARTH_ASSIGN(l.input_gate, matrix(t.input_gate));
+        HEARTH_ASSIGN(l.input_projection, matrix(t.input_projection));
+        HEARTH_ASSIGN(l.input_norm, norm(t.input_norm));
+        stream_needs_.add(l.input_gate);
+        l.input_needs.add(l.input_projection);
+        HEARTH_ASSIGN(l.stream_router, matrix(t.stream_router));
+        HEARTH_ASSIGN(l.stream_router_norm.weight, load_vector(context, t.stream_router_norm));
+        for (float& w : l.stream_router_norm.weight) w /= static_cast<float>(spec_.embedding);
+        HEARTH_ASSIGN(l.predict, load_vector(context, t.predict));
+        HEARTH_ASSIGN(l.correct, load_vector(context, t.correct));
+        HEARTH_ASSIGN(l.correct_scale, load_vector(context, t.correct_scale));
+        HEARTH_ASSIGN(l.laurel_down, matrix(t.laurel_down));
+        HEARTH_ASSIGN(l.laurel_up, matrix(t.laurel_up));
+        HEARTH_ASSIGN(l.laurel_norm, norm(t.laurel_norm));
+        stream_needs_.add(l.stream_router);
+        attn_needs_.add(l.laurel_down);
+        l.laurel_needs.add(l.laurel_up);
+        HEARTH_ASSIGN(const std::vector<float> scale, load_vector(context, t.scale));
+        if (!scale.empty()) l.scale = scale[0];
         layers_.push_back(std::move(l));
     }
     HEARTH_ASSIGN(output_norm_, norm(tensors.output_norm));

@@ -6,7 +6,12 @@ Result<ExpertTensors> find_experts(TensorFinder& tensors, const DecoderSpec& spe
     const MoeSpec& m = spec.moe;
     const std::uint64_t d = spec.embedding, n = m.experts, f = m.feed_forward, shared = m.shared_feed_forward;
     ExpertTensors t;
-    HEARTH_ASSIGN(t.router, tensors.matrix(prefix + "ffn_gate_inp", {d, n}));
+    if (spec.experts_beside_dense) {
+        HEARTH_ASSIGN(t.router.weight, tensors.need(prefix + "ffn_gate_inp.weight", {d, n}));
+        HEARTH_ASSIGN(t.router_scale, tensors.need(prefix + "ffn_gate_inp.scale", {d}));
+    } else {
+        HEARTH_ASSIGN(t.router, tensors.matrix(prefix + "ffn_gate_inp", {d, n}));
+    }
     HEARTH_ASSIGN(t.selection_bias, tensors.want(prefix + "exp_probs_b.bias", {n}));
     if (tensors.exists(prefix + "ffn_gate_up_exps.weight")) {
         HEARTH_ASSIGN(t.gate_up, tensors.matrix(prefix + "ffn_gate_up_exps", {d, 2 * f, n}));
@@ -15,6 +20,10 @@ Result<ExpertTensors> find_experts(TensorFinder& tensors, const DecoderSpec& spe
         HEARTH_ASSIGN(t.up, tensors.matrix(prefix + "ffn_up_exps", {d, f, n}));
     }
     HEARTH_ASSIGN(t.down, tensors.matrix(prefix + "ffn_down_exps", {f, d, n}));
+    if (m.weigh_inputs)  // products are weighed in place of inputs
+        for (const MatrixInfo* matrix : {&t.gate, &t.up, &t.gate_up})
+            if (matrix->bias != nullptr)
+                return Status(Code::unsupported, cat("tensor '", matrix->bias->name, "' has no place in this architecture"));
     if (shared == 0) return t;
     if (m.shared_gated) {
         HEARTH_ASSIGN(t.shared_router, tensors.need(prefix + "ffn_gate_inp_shexp.weight", {d}));

@@ -9,6 +9,7 @@ namespace hearth {
 
 struct ExpertTensors {
     MatrixInfo router;
+    const TensorInfo* router_scale = nullptr;  // of the router's normed input, where that is another than the experts'
     const TensorInfo* selection_bias = nullptr;
     MatrixInfo gate, up, down;  // stacks of all experts
     MatrixInfo gate_up;         // instead of gate and up: rows of the gate, then of up, for each expert

@@ -23,6 +23,8 @@ Status leading_dense_layers(const Hparams& h, DecoderSpec& spec);
 Status local_layers(const Hparams& h, DecoderSpec& spec, std::size_t window, std::uint32_t period);
 // A rotation of the same kind and width as the main one, with a base of its own and without scaling, for local layers.
 Status local_rope(const Hparams& h, DecoderSpec& spec, double base);
+// The last attention.shared_kv_layers layers read keys and values of the last local or global layer before them.
+Status share_kv(const Hparams& h, DecoderSpec& spec);
 // c of x = c tanh(x / c); 0: off.
 Result<float> softcap(const Hparams& h, std::string_view key, double fallback);
 // Layers at the end that predict further tokens are left alone.

@@ -16,7 +16,7 @@ const std::vector<std::string> kGoldens = {
     "llama-rope-freqs", "llama-tied-fused", "llama-yarn", "mistral3", "phi3",   "phi3-long",    "qwen2",      "qwen3",
     "qwen3moe",   "qwen3moe-q4_0",    "qwen3moe-q4_k_m", "qwen3moe-q6_k", "qwen3moe-q8_0", "smollm3",
     "qwen2moe",   "olmoe",            "granite-moe", "phimoe",    "gpt-oss",    "gpt-oss-mxfp4", "glm4moe",
-    "gemma2",     "gemma3",           "glm4"};
+    "gemma2",     "gemma3",           "gemma3n",    "gemma3n-kvshare",  "gemma4",     "gemma4-moe", "glm4",      "llama4"};
 
 // Of the logits with a Q8_0 cache against those with an F32 cache.
 constexpr double kQ8CacheNmse = 1e-3;
@@ -145,12 +145,15 @@ TEST_CASE("parity: an int8 cache stays near one in F32") {
         const double middle = median_row_nmse(rounded, exact, j["width"]);
         MESSAGE(name << ": nmse of F16 " << halves << ", of Q8_0 " << codes << ", of its middle row " << middle << ", bound " << kQ8CacheNmse);
         CHECK(halves < codes);
-        CHECK(middle <= kQ8CacheNmse);
         // Random routers are undecided: at some tokens the rounding tips the choice of an expert, and all that follow
         // differ by it.
         const std::string arch = j["arch"];
-        const bool experts = arch.ends_with("moe") || name == "llama-moe" || arch == "gpt-oss";
-        CHECK(codes <= (experts ? 10 : 1) * kQ8CacheNmse);
+        const bool experts = arch.ends_with("moe") || name == "llama-moe" || name == "gemma4-moe" || arch == "gpt-oss" || arch == "llama4";
+        // Gemma 4 does not scale its scores, which makes what rounding does to them as much larger; with experts even a
+        // cache in F16 tips choices at most tokens.
+        const bool unscaled = arch == "gemma4";
+        CHECK(middle <= (unscaled && experts ? 10 : 1) * kQ8CacheNmse);
+        CHECK(codes <= (experts ? 10 : 1) * (unscaled ? 3 : 1) * kQ8CacheNmse);
     }
     if (missing != 0) skipped("family goldens", missing);
 }

@@ -147,7 +147,8 @@ TEST_CASE("describe: sizes of every family are those of its file") {
         CHECK(out.info.kv_heads == 2);
         CHECK(out.info.feed_forward == 96);
         REQUIRE(out.info.kv.size() == 4);
-        CHECK((out.info.kv[3].heads == 2 && out.info.kv[3].key_dim == 64 && out.info.kv[3].value_dim == 64));
+        const KvShape& kv = out.info.kv[1];
+        CHECK((kv.heads == 2 && kv.key_dim == 64 && kv.value_dim == 64));
         std::uint64_t parameters = 0;
         for (const auto& t : m.tensors) parameters += decoded(*find_codec(t.type), t.bytes).size();
         CHECK(out.info.parameters == parameters);
@@ -164,6 +165,9 @@ TEST_CASE("describe: a missing tensor is named with the shape it should have, in
         for (const auto& t : m.tensors) {
             // Without output.weight the embedding is the output; biases are found by being there.
             if (t.name == "output.weight" || t.name.ends_with(".bias")) continue;
+            // Keys serve where there are no values, and 1 where there is no scale.
+            if (m.shape().arch == "gemma4" && (t.name.ends_with("attn_v.weight") || t.name.ends_with("output_scale.weight")))
+                continue;
             // Fused projections could come as three as well.
             std::string named = t.name;
             if (const auto at = named.find("attn_qkv"); at != std::string::npos) named.replace(at, 8, "attn_q");
@@ -279,6 +283,54 @@ TEST_CASE("describe: keys of single families") {
             check_refused(mistral, key(mistral, name, bad, Code::malformed, {"more than 0"}));
 }
 
+TEST_CASE("describe: keys of single families with local layers") {
+    ModelShape s;
+    s.type = "Q8_0";
+    s.layers = 4;
+    const auto u = [](std::uint64_t n) { return MetaValue(n); };
+    const auto without = [](const ModelFile& m, const char* name) {
+        const std::string full = m.key(name);
+        return Wrong{cat("no ", name), [full](ModelFile& f) { f.keys.erase(full); }, Code::malformed, Trouble::key, {full, "missing"}};
+    };
+    for (const char* arch : {"gemma2", "gemma3", "gemma3n", "gemma4"}) {
+        s.arch = arch;
+        const ModelFile m(s);
+        check_refused(m, key(m, "final_logit_softcapping", -1.0, Code::malformed, {"0 or more"}));
+        check_refused(m, key(m, "attention.sliding_window_pattern", std::vector<bool>(3, true), Code::malformed, {"4 layers"}));
+        check_refused(m, key(m, "attention.sliding_window_pattern", u(0), Code::malformed, {"is 0"}));
+        if (s.arch != "gemma3") check_refused(m, key(m, "attention.sliding_window", u(0), Code::malformed, {"is 0"}));
+        if (s.arch != "gemma2") check_refused(m, key(m, "rope.freq_base_swa", 0.5, Code::malformed, {"more than 1"}));
+    }
+    for (const char* arch : {"gemma3n", "gemma4"}) {
+        s.arch = arch;
+        const ModelFile m(s);
+        for (const std::uint64_t bad : {std::uint64_t{3}, std::uint64_t{4}, UINT64_MAX})
+            check_refused(m, key(m, "attention.shared_kv_layers", u(bad), Code::malformed, {"less than 3"}));
+    }
+    s.arch = "gemma4";
+    const ModelFile four(s);
+    check_refused(four, {"a layer that shares keys of another width",
+                         [](ModelFile& f) { f.set("attention.sliding_window_pattern", std::vector<bool>{true, true, true, false}); },
+                         Code::malformed, Trouble::key, {"shared_kv_layers", "layer 3", "another kind"}});
+    check_refused(four, key(four, "rope.dimension_count_swa", u(31), Code::malformed, {"even"}));
+    for (const char* name : {"attention.key_length_swa", "attention.value_length_swa", "attention.sliding_window_pattern"})
+        check_refused(four, without(four, name));
+    s.arch = "gemma3n";
+    const ModelFile nano(s);
+    check_refused(nano, key(nano, "altup.num_inputs", u(1), Code::malformed, {"expected 2"}));
+    check_refused(nano, key(nano, "altup.active_idx", u(1), Code::unsupported, {"supported is 0"}));
+    check_refused(nano, key(nano, "activation_sparsity_scale", std::vector<double>(3, 1.0), Code::malformed, {"4 layers"}));
+    check_refused(nano, key(nano, "activation_sparsity_scale", std::vector<double>(4, std::numeric_limits<double>::quiet_NaN()),
+                            Code::malformed, {"expected a number"}));
+    s.arch = "llama4";
+    const ModelFile llama(s);
+    check_refused(llama, key(llama, "attention.sliding_window", u(4096), Code::unsupported, {"4096", "8192"}));
+    check_refused(llama, without(llama, "interleave_moe_layer_step"));
+    check_refused(llama, {"a bias of weighed inputs",
+                          [](ModelFile& f) { f.add_floats("blk.1.ffn_up_exps.bias", std::vector<float>(512 * 5)); f.reshape("blk.1.ffn_up_exps.bias", {512, 5}); },
+                          Code::unsupported, Trouble::tensor, {"ffn_up_exps.bias"}});
+}
+
 TEST_CASE("describe: keys of experts") {
     std::vector<ModelFile> models;
     for (const char* arch : kArchitectures) {
@@ -286,7 +338,7 @@ TEST_CASE("describe: keys of experts") {
         s.type = "Q8_0";
         s.arch = arch;
         s.layers = 2;
-        if (s.is({"llama", "mistral3"})) s.experts = 6;
+        if (s.is({"gemma4", "llama", "mistral3"})) s.experts = 6;
         if (s.moe()) models.emplace_back(s);
     }
     REQUIRE(models.size() >= 2);
@@ -315,7 +367,7 @@ TEST_CASE("describe: keys of experts") {
         // More experts than the tensors hold.
         check_refused(m, {"another count", [&](ModelFile& f) { f.set("expert_count", experts + 1); },
                           Code::malformed, Trouble::tensor, {"ffn_gate_inp", cat(experts + 1)}});
-        if (m.shape().is({"llama", "mistral3"})) continue;
+        if (m.shape().is({"gemma4", "llama", "llama4", "mistral3"})) continue;  // may be dense
         check_refused(m, key(m, "expert_count", u(0), Code::malformed, {"is 0"}));
         check_refused(m, {"no count", [&](ModelFile& f) { f.keys.erase(f.key("expert_count")); },
                           Code::malformed, Trouble::key, {"expert_count", "missing"}});
@@ -355,6 +407,18 @@ TEST_CASE("describe: keys of single families with experts") {
     check_refused(qwen, {"a shared bias that nobody adds",
                          [&](ModelFile& f) { f.add_floats("blk.0.ffn_gate_inp_shexp.bias", {1.0F}); },
                          Code::unsupported, Trouble::tensor, {"ffn_gate_inp_shexp.bias"}});
+}
+
+TEST_CASE("describe: layers that read the keys of others keep none") {
+    ModelShape s;
+    s.arch = "gemma4";
+    s.type = "Q8_0";
+    s.layers = 6;
+    const ModelInfo info = describe(ModelFile(s)).info;
+    REQUIRE(info.kv.size() == 6);
+    for (std::size_t i = 0; i < 6; ++i) CHECK(info.kv[i].heads == (i < 2 ? 2 : 0));
+    const KvLayout all = KvLayout::make(KvType::f16, info.kv), own = KvLayout::make(KvType::f16, std::span(info.kv).first(2));
+    CHECK(all.page_bytes == own.page_bytes);
 }
 
 TEST_CASE("describe: a decoded token reads the experts that it uses") {

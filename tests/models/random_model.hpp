@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <functional>
+#include <limits>
 #include <map>
 #include <string>
 #include <string_view>
@@ -17,9 +18,9 @@
 
 namespace hearth::test {
 
-inline constexpr const char* kArchitectures[] = {"gemma2",   "gemma3",  "glm4",     "glm4moe",  "gpt-oss", "granite", "granitemoe", "llama",
-                                                 "mistral3", "olmoe",   "phi3",    "phimoe",     "qwen2",
-                                                 "qwen2moe", "qwen3",   "qwen3moe", "smollm3"};
+inline constexpr const char* kArchitectures[] = {
+    "gemma2",  "gemma3", "gemma3n",  "gemma4", "glm4", "glm4moe", "gpt-oss", "granite",  "granitemoe", "llama",
+    "llama4", "mistral3", "olmoe", "phi3", "phimoe",  "qwen2",   "qwen2moe", "qwen3",      "qwen3moe", "smollm3"};
 
 struct ModelShape {
     std::string arch = "llama";
@@ -31,7 +32,7 @@ struct ModelShape {
     std::uint64_t experts = 0, used = 2;  // for llama and mistral3; other mixtures of experts always have some
 
     bool is(std::initializer_list<std::string_view> names) const { return std::find(names.begin(), names.end(), arch) != names.end(); }
-    bool moe() const { return experts != 0 || is({"glm4moe", "gpt-oss", "granitemoe", "olmoe", "phimoe", "qwen2moe", "qwen3moe"}); }
+    bool moe() const { return experts != 0 || is({"glm4moe", "gpt-oss", "granitemoe", "llama4", "olmoe", "phimoe", "qwen2moe", "qwen3moe"}); }
     bool two_factors() const { return is({"phi3", "phimoe"}); }
 };
 
@@ -53,6 +54,17 @@ public:
         matrix("token_embd", s_.embd, s_.vocab, 1);
         norm("output_norm");
         if (!s_.tied) matrix("output", s_.embd, s_.vocab);
+        if (s_.is({"gemma3n", "gemma4"})) {
+            matrix("per_layer_token_embd", s_.embd * s_.layers, s_.vocab, 1);
+            matrix("per_layer_model_proj", s_.embd, s_.embd * s_.layers);
+            vector("per_layer_proj_norm.weight", s_.embd, 1);
+        }
+        if (s_.arch == "gemma3n") {
+            for (const char* name : {"altup_proj", "altup_unembd_proj"}) {
+                matrix(name, s_.embd, 3 * s_.embd);
+                tensors.back().shape = {s_.embd, s_.embd, 3};
+            }
+        }
         for (std::uint64_t i = 0; i < s_.layers; ++i) layer(cat("blk.", i, "."));
         if (s_.factors) {
             const bool two = s_.two_factors();
@@ -150,11 +162,33 @@ private:
             if (s_.arch == "gpt-oss") set("attention.sliding_window", std::uint64_t{8});
         }
         if (s_.is({"glm4", "glm4moe"})) set("rope.dimension_count", head_ / 2);
-        if (s_.is({"gemma2", "gemma3"})) {
+        if (s_.arch == "llama4") set("interleave_moe_layer_step", std::uint64_t{2});
+        if (s_.is({"gemma2", "gemma3", "gemma3n", "gemma4"})) {
             set("attention.sliding_window", std::uint64_t{8});
             set("final_logit_softcapping", 20.0);
         }
         if (s_.arch == "gemma2") set("attn_logit_softcapping", 5.0);
+        if (s_.arch == "gemma4") {
+            std::vector<bool> local;
+            for (std::uint64_t i = 0; i < s_.layers; ++i) local.push_back(i % 2 == 0);
+            set("attention.sliding_window_pattern", local);
+            set("attention.key_length", head_);
+            set("attention.value_length", head_);
+            set("attention.key_length_swa", head_ / 2);
+            set("attention.value_length_swa", head_ / 2);
+            set("attention.shared_kv_layers", std::uint64_t{s_.layers > 2 ? s_.layers - 2 : 0});
+            set("rope.freq_base_swa", 500.0);
+        }
+        if (s_.arch == "gemma3n") {
+            set("attention.sliding_window_pattern", std::uint64_t{2});
+            set("attention.shared_kv_layers", std::uint64_t{s_.layers > 2 ? s_.layers - 2 : 0});
+            set("altup.num_inputs", std::uint64_t{4});
+            set("altup.active_idx", std::uint64_t{0});
+            std::vector<double> sparse(s_.layers, -std::numeric_limits<double>::infinity());
+            sparse[0] = 0.5;
+            set("activation_sparsity_scale", sparse);
+        }
+        if (s_.is({"gemma3n", "gemma4"})) set("embedding_length_per_layer_input", s_.embd);
         if (s_.arch == "gemma3") {
             set("attention.sliding_window_pattern", std::uint64_t{2});
             set("rope.freq_base_swa", 500.0);
@@ -203,14 +237,18 @@ private:
     }
 
     void layer(const std::string& at) {
-        const std::uint64_t q = s_.heads * head_, kv = s_.kv_heads * head_;
+        const std::uint64_t number = std::stoull(at.substr(4));
+        // Gemma 4: every other layer local with narrow heads. Keys and values stand in the first two layers alone.
+        const std::uint64_t head = s_.arch == "gemma4" && number % 2 == 0 ? head_ / 2 : head_;
+        const bool has_kv = !s_.is({"gemma3n", "gemma4"}) || number < 2;
+        const std::uint64_t q = s_.heads * head, kv = s_.kv_heads * head;
         norm(at + "attn_norm");
         if (s_.arch == "phi3") {
             matrix(at + "attn_qkv", s_.embd, q + 2 * kv);
         } else {
             matrix(at + "attn_q", s_.embd, q);
-            matrix(at + "attn_k", s_.embd, kv);
-            matrix(at + "attn_v", s_.embd, kv);
+            if (has_kv) matrix(at + "attn_k", s_.embd, kv);
+            if (has_kv) matrix(at + "attn_v", s_.embd, kv);
         }
         if (s_.is({"glm4", "glm4moe", "gpt-oss", "phimoe", "qwen2", "qwen2moe"})) {
             vector(at + "attn_q.bias", q, 0);
@@ -222,15 +260,38 @@ private:
             vector(at + "attn_k_norm.weight", kv, 1);
         }
         if (s_.arch == "gpt-oss") vector(at + "attn_sinks.weight", s_.heads, 0);
-        if (s_.is({"gemma3", "glm4moe", "qwen3", "qwen3moe"})) {
-            vector(at + "attn_q_norm.weight", head_, 1);
-            vector(at + "attn_k_norm.weight", head_, 1);
+        if (s_.is({"gemma3", "gemma3n", "gemma4", "glm4moe", "qwen3", "qwen3moe"})) {
+            vector(at + "attn_q_norm.weight", head, 1);
+            if (has_kv) vector(at + "attn_k_norm.weight", head, 1);
         }
         matrix(at + "attn_output", q, s_.embd);
         if (s_.is({"gpt-oss", "phimoe"})) vector(at + "attn_output.bias", s_.embd, 0);
         norm(at + (s_.is({"gpt-oss", "glm4moe"}) ? "post_attention_norm" : "ffn_norm"));
-        if (s_.moe() && !(s_.arch == "glm4moe" && at == "blk.0.")) return experts(at);
-        if (s_.is({"gemma2", "gemma3", "glm4"})) {
+        if (s_.is({"gemma3n", "gemma4"})) {
+            matrix(at + "inp_gate", s_.embd, s_.embd);
+            matrix(at + "proj", s_.embd, s_.embd);
+            norm(at + "post_norm");
+        }
+        if (s_.arch == "gemma4") vector(at + "layer_output_scale.weight", 1, 1);
+        if (s_.arch == "gemma3n") {
+            matrix(at + "altup_router", s_.embd, 4);
+            norm(at + "altup_router_norm");
+            norm(at + "altup_correct_scale");
+            for (const std::uint64_t rows : {4, 16}) {
+                vector(at + (rows == 16 ? "altup_predict_coef.weight" : "altup_correct_coef.weight"), 4 * rows, 0);
+                tensors.back().shape = {4, rows};
+            }
+            matrix(at + "laurel_l", s_.embd, 64);
+            matrix(at + "laurel_r", 64, s_.embd);
+            norm(at + "laurel_post_norm");
+        }
+        const bool dense = (s_.arch == "glm4moe" && number == 0) || (s_.arch == "llama4" && number % 2 == 0);
+        if (s_.moe() && !dense) {
+            experts(at);
+            if (s_.arch != "gemma4") return;
+            for (const char* name : {"post_ffw_norm_1", "pre_ffw_norm_2", "post_ffw_norm_2"}) norm(at + name);
+        }
+        if (s_.is({"gemma2", "gemma3", "gemma3n", "gemma4", "glm4"})) {
             norm(at + "post_attention_norm");
             norm(at + "post_ffw_norm");
         }
@@ -246,8 +307,9 @@ private:
         stack(at + "ffn_up_exps", s_.embd, s_.ffn);
         stack(at + "ffn_down_exps", s_.ffn, s_.embd);
         if (s_.arch == "gpt-oss") vector(at + "ffn_gate_inp.bias", s_.experts, 0);
+        if (s_.arch == "gemma4") vector(at + "ffn_gate_inp.scale", s_.embd, 1);
         if (s_.arch == "glm4moe") vector(at + "exp_probs_b.bias", s_.experts, 0);
-        if (!s_.is({"glm4moe", "granitemoe", "qwen2moe"})) return;
+        if (!s_.is({"glm4moe", "granitemoe", "llama4", "qwen2moe"})) return;
         if (s_.arch == "qwen2moe") vector(at + "ffn_gate_inp_shexp.weight", s_.embd, 0);
         matrix(at + "ffn_gate_shexp", s_.embd, s_.ffn);
         matrix(at + "ffn_up_shexp", s_.embd, s_.ffn);
@@ -268,6 +330,7 @@ private:
     void matrix(const std::string& name, std::uint64_t in, std::uint64_t out, float limit = 0) {
         const Codec* codec = find_codec(s_.type);
         REQUIRE(codec != nullptr);
+        if (in % codec->block_values != 0) codec = find_codec("F32");  // as quantisers fall back to another type
         if (limit == 0) limit = 2 / std::sqrt(static_cast<float>(in));
         tensors.push_back({name + ".weight", codec->id, {in, out}, random_blocks(draws_, *codec, in * out, limit)});
     }

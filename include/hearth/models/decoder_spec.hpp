@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "hearth/layers/glu.hpp"
@@ -11,11 +12,12 @@
 
 namespace hearth {
 
-// RMS norm of queries and keys before rotation.
+// RMS norm of queries and keys, before rotation unless it says otherwise.
 enum class QkNorm : int {
     none,
-    heads,       // of every head
-    projection,  // of all heads together
+    heads,          // of every head
+    projection,     // of all heads together
+    rotated_heads,  // of every head, without weights and after rotation, where a layer rotates
 };
 
 // Which of a model's rotations turns the queries and keys of a layer.
@@ -29,7 +31,14 @@ struct LayerSpec {
     std::uint32_t feed_forward = 0;  // without experts
     Rotation rotation = Rotation::main;
     std::size_t window = 0;          // keys that a query sees, itself included; 0: all
+    std::size_t chunk = 0;           // and it sees them from the last multiple of this on; 0: from the first
+    bool tempered = true;            // queries take the query_temperature
     bool experts = false;
+    std::optional<double> sparse_gate;  // gates count from their mean plus so many deviations on; what is below is 0
+    static constexpr std::uint32_t kOwn = UINT32_MAX;
+    std::uint32_t kv_layer = kOwn;   // whose keys and values it reads, when it has none
+
+    bool has_kv() const { return kv_layer == kOwn; }
 };
 
 struct DecoderSpec {
@@ -54,12 +63,14 @@ struct DecoderSpec {
     std::vector<float> rope_factors_long;
     std::uint64_t long_context = 0;
 
-    // q *= 1 + beta * ln(1 + floor(position / period)) after rotation; beta 0: off.
+    // q *= 1 + beta * ln(1 + floor((position + offset) / period)) after rotation; beta 0: off.
     struct {
-        double beta = 0, period = 1;
+        double beta = 0, period = 1, offset = 0;
     } query_temperature;
 
     QkNorm qk_norm = QkNorm::none;
+    bool value_norm = false;       // of every value head, without weights
+    bool keys_as_values = false;   // where a layer has no values of its own: keys before norm and rotation
     bool norm_bias = false;        // the norms of the stream add a bias
     const char* ffn_norm = "ffn_norm";  // what the file calls the norm before the feed-forward
     bool post_norms = false;       // outputs of attention and feed-forward pass a norm before they enter the stream
@@ -69,6 +80,17 @@ struct DecoderSpec {
     Glu glu = Glu::silu;           // of the dense feed-forward
 
     MoeSpec moe;                   // of layers with experts
+    bool experts_beside_dense = false;  // such layers have both, between norms of their own, and add the results
+
+    // A second embedding of so many values for every layer and token, which gates a correction of the stream after the
+    // feed-forward; 0: none.
+    std::uint32_t layer_embedding = 0;
+    // Residual streams: with several, one passes through a layer while all are predicted before it and corrected after it
+    // (AltUp; Baykal et al., "Alternating Updates for Efficient Transformers", 2023).
+    std::uint32_t streams = 1;
+    // Width of a path beside attention (LAuReL; Menghani et al., "Learned Augmented Residual Layer", 2024); 0: none.
+    std::uint32_t laurel = 0;
+    bool layer_scales = false;     // the stream may be scaled after a layer
 
     const RopeSpec& rope_of(const LayerSpec& layer) const { return layer.rotation == Rotation::local ? local_rope : rope; }
     bool rotates(const LayerSpec& layer) const {
