@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 #include <nlohmann/json.hpp>
 
+#include "hearth/base/rng.hpp"
 #include "hearth/codecs/codec.hpp"
 #include "hearth/formats/hf_folder.hpp"
 #include "support/golden.hpp"
@@ -235,6 +236,44 @@ TEST_CASE("folder: packed weights that contradict themselves name the module and
         changed(directory, "gptq", "config.json", [](auto& j) { j["quantization_config"]["quant_method"] = "exl9"; }));
     REQUIRE(other.ok());
     check_words((*other)->troubles().key, Code::unsupported, {"quant_method", "'exl9'"});
+}
+
+TEST_CASE("folder: damaged headers and configs open or say why, and what opens can be read to its end") {
+    const TemporaryDirectory directory;
+    std::uint64_t draw = 0;
+    const auto next = [&] { return philox4x32(11, draw++, 0)[0]; };
+    std::size_t opened = 0, refused = 0;
+    for (const char* name : {"awq", "compressed", "fp8", "gpt-oss", "granitemoe", "gptq"}) {
+        const auto to = directory.path() / name;
+        std::filesystem::copy(golden(std::string("hf/") + name), to, std::filesystem::copy_options::recursive);
+        const std::string weights = read_text(to / "model.safetensors"), config = read_text(to / "config.json");
+        const std::size_t header = static_cast<unsigned char>(weights[0]) + 256U * static_cast<unsigned char>(weights[1]);
+        for (int round = 0; round < 60; ++round) {
+            std::string damaged = weights, changed_config = config;
+            // Digits for digits, so that many remain valid JSON: other shapes, places and numbers.
+            for (int i = 0; i < 4; ++i) {
+                std::string& text = next() % 4 == 0 ? changed_config : damaged;
+                const std::size_t at = &text == &damaged ? 8 + next() % header : next() % text.size();
+                if (text[at] >= '0' && text[at] <= '9') text[at] = static_cast<char>('0' + next() % 10);
+            }
+            std::ofstream(to / "model.safetensors", std::ios::binary) << damaged;
+            std::ofstream(to / "config.json") << changed_config;
+            const auto folder = HfFolder::open_path(to);
+            if (!folder.ok() || !(*folder)->troubles().tensor.ok()) {
+                ++refused;
+                continue;
+            }
+            ++opened;
+            for (const TensorInfo& info : (*folder)->tensors()) {
+                std::vector<std::byte> bytes(info.bytes);
+                CHECK((*folder)->read(info, 0, bytes).ok());
+                (*folder)->release(info, 0, info.bytes);
+            }
+        }
+    }
+    MESSAGE(opened << " damaged folders opened, " << refused << " refused");
+    CHECK(opened >= 20);
+    CHECK(refused >= 20);
 }
 
 TEST_CASE("folder: reading in pieces of any length gives the same bytes") {

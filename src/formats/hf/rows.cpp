@@ -94,6 +94,8 @@ public:
         for (std::uint64_t r = first; r < first + count; ++r, out += row_bytes()) HEARTH_TRY(rows_->read(2 * r + first_, 1, out));
         return {};
     }
+    // The other rows' pages go too; they come back when they are read.
+    void release(std::uint64_t first, std::uint64_t count) const override { rows_->release(2 * first, 2 * count); }
 
 private:
     std::shared_ptr<const Rows> rows_;
