@@ -140,6 +140,24 @@ TEST_CASE("decoder: every family with every kind of weights, on every instructio
     }
 }
 
+TEST_CASE("decoder: experts beside a dense feed-forward, on every instruction set") {
+    for (const char* type : {"F32", "Q4_0", "Q4_K"}) {
+        CAPTURE(std::string(type));
+        ModelShape s;
+        s.arch = "gemma4";
+        s.type = type;
+        s.ffn = 256;
+        s.experts = 5;
+        s.used = 2;
+        const Loaded model{ModelFile(s)};
+        CHECK(model.memory->budget.used() == model.info.weight_bytes);
+        const auto tokens = some_tokens(19, model.info.vocab);
+        const auto reference = model.logits(tokens, Isa::scalar);
+        for (float v : reference) REQUIRE(std::isfinite(v));
+        for (const Isa isa : available_isas()) check_same(model.logits(tokens, isa, isa == best_isa() ? 4 : 512), reference);
+    }
+}
+
 TEST_CASE("decoder: a layer takes five parallel phases, with experts six, for a token as for a prompt") {
     for (const char* arch : {"llama", "qwen3", "phi3", "gemma3", "olmoe", "qwen3moe", "qwen2moe"}) {
         CAPTURE(std::string(arch));
