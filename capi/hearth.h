@@ -197,7 +197,8 @@ HEARTH_API hearth_status hearth_model_pack(hearth_runtime *runtime, const char *
 /* Tells about a model file without loading weights, as a JSON object:
  *   "supported": bool, and when false "why": {"part": "architecture"|"tensor"|"tokenizer"|"key", "message": sentence}
  *   "packed": {"version", "types": […]} for a file of hearth_model_pack, else null,
- *   "file", "format": "GGUF" or "safetensors" (format_version 0), "format_version", "file_bytes", "architecture", "name", "parameters", "tensors",
+ *   "file", "format" ("GGUF", or "safetensors" with format_version 0), "format_version", "file_bytes", "architecture",
+ *   "name", "parameters", "tensors",
  *   "context_length", "embedding_length", "layers", "heads", "kv_heads", "feed_forward_length",
  *   "experts" and "experts_used" (of a layer, and of them by a token; 0 without experts),
  *   "vocabulary": {"model", "size", "bos", "eos", …},
