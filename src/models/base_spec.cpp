@@ -150,7 +150,8 @@ Status local_layers(const Hparams& h, DecoderSpec& spec, std::size_t window, std
 Status local_rope(const Hparams& h, DecoderSpec& spec, double base) {
     HEARTH_ASSIGN(base, h.number("rope.freq_base_swa", base));
     if (!(base > 1))
-        return {Code::malformed, cat("metadata key '", h.full("rope.freq_base_swa"), "' is ", base, ", expected more than 1")};
+        return {Code::malformed,
+                cat("metadata key '", h.full("rope.freq_base_swa"), "' is ", base, ", expected more than 1")};
     spec.local_rope.kind = spec.rope.kind;
     spec.local_rope.dims = spec.rope.dims;
     spec.local_rope.base = base;
@@ -181,7 +182,8 @@ Status share_kv(const Hparams& h, DecoderSpec& spec) {
 
 Result<float> softcap(const Hparams& h, std::string_view key, double fallback) {
     HEARTH_ASSIGN(const double cap, h.number(key, fallback));
-    if (cap < 0) return Status(Code::malformed, cat("metadata key '", h.full(key), "' is ", cap, ", expected 0 or more"));
+    if (cap < 0)
+        return Status(Code::malformed, cat("metadata key '", h.full(key), "' is ", cap, ", expected 0 or more"));
     return static_cast<float>(cap);
 }
 

@@ -133,8 +133,12 @@ void DecoderModel::run_layer(Pass& pass, std::size_t index) const {
     if (spec_.laurel != 0) laurel(pass, l, in);
     project_heads(pass, index, in);
     const LayerSpec& layer = spec_.layers[index];
-    const AttentionSpec attn{spec_.heads, spec_.attention_scale, spec_.attention_softcap, layer.window,
-                             l.sinks.empty() ? nullptr : l.sinks.data(), layer.chunk};
+    const AttentionSpec attn{spec_.heads,
+                             spec_.attention_scale,
+                             spec_.attention_softcap,
+                             layer.window,
+                             l.sinks.empty() ? nullptr : l.sinks.data(),
+                             layer.chunk};
     const LinearInput o_in = pass.inner_input(pass.attended, std::size_t{spec_.heads} * layer.value_dim);
     auto quantize = [&](std::size_t first, std::size_t end, std::size_t) {
         for (std::size_t t = first; t < end; ++t) quantize_token(run, o_in, l.output_needs, t);

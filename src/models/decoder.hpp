@@ -40,7 +40,7 @@ struct DecoderTensors {
     const TensorInfo* embedding = nullptr;
     std::vector<DecoderLayerTensors> layers;
     NormInfo output_norm;
-    MatrixInfo output;  // empty when tied to the embedding
+    MatrixInfo output;                            // empty when tied to the embedding
     const TensorInfo* layer_embedding = nullptr;  // a row: what every layer's own embedding holds of a token
     MatrixInfo layer_projection;
     const TensorInfo* layer_projection_norm = nullptr;
@@ -146,8 +146,8 @@ private:
 // Buffers of one pass by size; a formula both for planning and for allocating.
 struct DecoderWorkspaceSizes {
     std::size_t tokens, feed_forward;  // of the widest dense layer
-    std::size_t hidden, normed, branch, layer_inputs, streams, mix, qkv, attended, gate_up, activated, angles, normed_32,
-        normed_256, inner_32, inner_256, partials, experts;
+    std::size_t hidden, normed, branch, layer_inputs, streams, mix, qkv, attended, gate_up, activated, angles,
+        normed_32, normed_256, inner_32, inner_256, partials, experts;
     std::uint64_t total(std::size_t workers, std::size_t scratch_bytes) const;
 };
 DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& spec, const MoeForms& forms, const RunLimits& limits);

@@ -73,8 +73,7 @@ void DecoderModel::finish_heads(Pass& pass, std::size_t index, std::size_t t, st
         const bool query = at < columns.keys;
         float* const x = row + at;
         if (!query && keys_serve) store_value((at - columns.keys) / dim, x);
-        if (spec_.qk_norm == QkNorm::heads)
-            k.rms_norm(x, (query ? l.q_norm : l.k_norm).data(), spec_.norm_eps, dim, x);
+        if (spec_.qk_norm == QkNorm::heads) k.rms_norm(x, (query ? l.q_norm : l.k_norm).data(), spec_.norm_eps, dim, x);
         if (rotates) rotate(x, cos, cos + half, half);
         if (rotates && spec_.qk_norm == QkNorm::rotated_heads) k.rms_norm(x, nullptr, spec_.norm_eps, dim, x);
         if (!query)
@@ -86,7 +85,8 @@ void DecoderModel::finish_heads(Pass& pass, std::size_t index, std::size_t t, st
 }
 
 float DecoderModel::query_temperature(std::size_t position) const {
-    const double steps = std::floor((static_cast<double>(position) + spec_.query_temperature.offset) / spec_.query_temperature.period);
+    const double steps =
+        std::floor((static_cast<double>(position) + spec_.query_temperature.offset) / spec_.query_temperature.period);
     return static_cast<float>(1 + spec_.query_temperature.beta * det_log(1 + steps));
 }
 

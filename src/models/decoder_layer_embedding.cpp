@@ -5,8 +5,8 @@
 
 namespace hearth {
 
-// layer_inputs = (norm(projection of the stream / sqrt(embedding)) + sqrt(layer_embedding) * row) / sqrt(2), the norm over
-// each layer's part.
+// layer_inputs = (norm(projection of the stream / sqrt(embedding)) + sqrt(layer_embedding) * row) / sqrt(2), the norm
+// over each layer's part.
 void DecoderModel::embed_layers(Pass& pass) const {
     const KernelTable& k = pass.run.kernels;
     const std::size_t d = spec_.embedding, part = spec_.layer_embedding, width = part * layers_.size();
@@ -27,8 +27,8 @@ void DecoderModel::embed_layers(Pass& pass) const {
     });
 }
 
-// stream += norm(projection(glu(gate of the stream, the layer's own embedding))). Of several streams the first one gates,
-// scaled, and the others are added to.
+// stream += norm(projection(glu(gate of the stream, the layer's own embedding))). Of several streams the first one
+// gates, scaled, and the others are added to.
 void DecoderModel::add_layer_embedding(Pass& pass, std::size_t index) const {
     const DecoderLayer& l = layers_[index];
     const RunContext& run = pass.run;

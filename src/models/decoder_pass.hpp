@@ -9,19 +9,19 @@ namespace hearth {
 
 struct DecoderWorkspace final : Workspace {
     RunLimits limits;
-    Buffer hidden;                       // [tokens, embedding]: the residual stream
-    Buffer normed;                       // [tokens, embedding]
-    Buffer branch;                       // [tokens, embedding]: what stands beside the branch that is being computed
-    Buffer layer_inputs;                 // [tokens, layers, layer_embedding]
-    Buffer streams;                      // [2, streams, tokens, embedding]: as they are, and as predicted
-    Buffer mix;                          // [tokens, streams]
-    Buffer qkv;                          // [tokens, columns of the widest layer]
-    Buffer attended;                     // [tokens, heads * value_dim]
-    Buffer gate_up;                      // [tokens, 2 * feed_forward]
-    Buffer activated;                    // [tokens, feed_forward, layer_embedding or laurel]
-    Buffer angles;                       // [tokens, 2, rope dims / 2]: cos, sin of the main rotation, then of the local
-    Buffer normed_32, normed_256;        // of `normed`, or of a stream
-    Buffer inner_32, inner_256;          // of `attended`, later of `activated`
+    Buffer hidden;                 // [tokens, embedding]: the residual stream
+    Buffer normed;                 // [tokens, embedding]
+    Buffer branch;                 // [tokens, embedding]: what stands beside the branch that is being computed
+    Buffer layer_inputs;           // [tokens, layers, layer_embedding]
+    Buffer streams;                // [2, streams, tokens, embedding]: as they are, and as predicted
+    Buffer mix;                    // [tokens, streams]
+    Buffer qkv;                    // [tokens, columns of the widest layer]
+    Buffer attended;               // [tokens, heads * value_dim]
+    Buffer gate_up;                // [tokens, 2 * feed_forward]
+    Buffer activated;              // [tokens, feed_forward, layer_embedding or laurel]
+    Buffer angles;                 // [tokens, 2, rope dims / 2]: cos, sin of the main rotation, then of the local
+    Buffer normed_32, normed_256;  // of `normed`, or of a stream
+    Buffer inner_32, inner_256;    // of `attended`, later of `activated`
     Buffer partials;
     MoeWorkspace experts;
     std::vector<Buffer> scratch;  // [workers]
@@ -37,16 +37,16 @@ struct DecoderModel::Pass {
     DecoderWorkspace& w;
     RunContext run;
     std::size_t tokens;
-    float* hidden;        // [tokens, embedding]
-    float* normed;        // [tokens, embedding]
-    float* branch;        // [tokens, embedding]
-    float* layer_inputs;  // [tokens, layers, layer_embedding]
+    float* hidden;               // [tokens, embedding]
+    float* normed;               // [tokens, embedding]
+    float* branch;               // [tokens, embedding]
+    float* layer_inputs;         // [tokens, layers, layer_embedding]
     float *streams, *predicted;  // [streams, tokens, embedding], the first of which passes through layers
-    float* mix;        // [tokens, streams]
-    float* qkv;        // [tokens, columns of the layer]
-    float* attended;   // [tokens, heads * value_dim]
-    float* gate_up;    // [tokens, 2 * feed_forward]
-    float* activated;  // [tokens, feed_forward]
+    float* mix;                  // [tokens, streams]
+    float* qkv;                  // [tokens, columns of the layer]
+    float* attended;             // [tokens, heads * value_dim]
+    float* gate_up;              // [tokens, 2 * feed_forward]
+    float* activated;            // [tokens, feed_forward]
 
     // Of the first `count` rows of `normed`, k wide.
     LinearInput normed_input(std::size_t k, std::size_t count) const {

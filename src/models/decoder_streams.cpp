@@ -56,8 +56,8 @@ void DecoderModel::split_streams(Pass& pass) const {
     });
 }
 
-// predicted[i] = streams[i] + sum over a of C[i, a] streams[a], C = predict * mix; hidden = predicted[0]. mix = tanh(router
-// of the norm of the first stream), which stands in `normed`.
+// predicted[i] = streams[i] + sum over a of C[i, a] streams[a], C = predict * mix; hidden = predicted[0]. mix =
+// tanh(router of the norm of the first stream), which stands in `normed`.
 void DecoderModel::predict_streams(Pass& pass, const DecoderLayer& l) const {
     const std::size_t d = spec_.embedding, n = spec_.streams, all = pass.tokens * d;
     const KernelTable& k = pass.run.kernels;

@@ -41,8 +41,8 @@ DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const MoeFor
 }
 
 std::uint64_t DecoderWorkspaceSizes::total(std::size_t workers, std::size_t scratch_bytes) const {
-    return hidden + normed + branch + layer_inputs + streams + mix + qkv + attended + gate_up + activated + angles + normed_32 + normed_256 + inner_32 +
-           inner_256 + partials + experts + workers * scratch_bytes;
+    return hidden + normed + branch + layer_inputs + streams + mix + qkv + attended + gate_up + activated + angles +
+           normed_32 + normed_256 + inner_32 + inner_256 + partials + experts + workers * scratch_bytes;
 }
 
 std::uint64_t DecoderModel::workspace_bytes(const RunLimits& limits) const {

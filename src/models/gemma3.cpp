@@ -1,5 +1,5 @@
-// Gemma 3 (text): as Gemma 2 with a norm on every query and key head instead of the cap on scores, five local layers for
-// each global one, and rotations of their own for both. Norm weights are stored with their 1 included.
+// Gemma 3 (text): as Gemma 2 with a norm on every query and key head instead of the cap on scores, five local layers
+// for each global one, and rotations of their own for both. Norm weights are stored with their 1 included.
 #include <cmath>
 
 #include "models/family.hpp"

@@ -23,10 +23,12 @@ Status sparse_gates(const Hparams& h, DecoderSpec& spec) {
     for (std::size_t i = 0; i < spec.layers.size(); ++i) {
         const double scale = scales ? (*scales)[i] : i < kSparseLayers ? kDeviations : -1e30;
         if (!(scale < 1e30))
-            return {Code::malformed, cat("metadata key '", h.full(kScale), "' has ", scale, " for layer ", i, ", expected a number")};
+            return {Code::malformed,
+                    cat("metadata key '", h.full(kScale), "' has ", scale, " for layer ", i, ", expected a number")};
         if (scale <= -1e30) continue;
         if (spec.layers[i].feed_forward < 2)
-            return {Code::malformed, cat("metadata key '", h.full("feed_forward_length"), "' is 1, of which there is no deviation")};
+            return {Code::malformed,
+                    cat("metadata key '", h.full("feed_forward_length"), "' is 1, of which there is no deviation")};
         spec.layers[i].sparse_gate = scale;
     }
     return {};
@@ -48,10 +50,12 @@ Result<std::unique_ptr<Blueprint>> describe_gemma3n(const Hparams& h, TensorFind
     HEARTH_ASSIGN(spec.layer_embedding, h.count("embedding_length_per_layer_input", kMaxLayerEmbedding, 256));
     HEARTH_ASSIGN(spec.streams, h.count("altup.num_inputs", kMaxStreams, 4));
     if (spec.streams == 1)
-        return Status(Code::malformed, cat("metadata key '", h.full("altup.num_inputs"), "' is 1, expected 2 to ", kMaxStreams));
+        return Status(Code::malformed,
+                      cat("metadata key '", h.full("altup.num_inputs"), "' is 1, expected 2 to ", kMaxStreams));
     HEARTH_ASSIGN(const auto active, h.metadata().get_uint(h.full("altup.active_idx")));
     if (active.value_or(0) != 0)
-        return Status(Code::unsupported, cat("metadata key '", h.full("altup.active_idx"), "' is ", *active, ", supported is 0"));
+        return Status(Code::unsupported,
+                      cat("metadata key '", h.full("altup.active_idx"), "' is ", *active, ", supported is 0"));
     HEARTH_ASSIGN(const std::uint32_t window, h.count("attention.sliding_window", UINT32_MAX));
     HEARTH_TRY(local_rope(h, spec, 10000));
     HEARTH_TRY(local_layers(h, spec, window, 5));

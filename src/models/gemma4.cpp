@@ -1,6 +1,6 @@
-// Gemma 4: Gemma 3's block with plain norm weights, scores that are not scaled, norms of values, local and global layers
-// with head widths of their own, keys as values, keys and values shared by the last layers, a second embedding for every
-// layer, an output scale, and experts beside the dense feed-forward: each where the file has it.
+// Gemma 4: Gemma 3's block with plain norm weights, scores that are not scaled, norms of values, local and global
+// layers with head widths of their own, keys as values, keys and values shared by the last layers, a second embedding
+// for every layer, an output scale, and experts beside the dense feed-forward: each where the file has it.
 #include <cmath>
 
 #include "models/family.hpp"

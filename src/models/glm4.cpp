@@ -1,5 +1,5 @@
-// GLM 4 (0414): llama's block with norms after attention and feed-forward too, gate and up in one, rotation of a part of
-// each head.
+// GLM 4 (0414): llama's block with norms after attention and feed-forward too, gate and up in one, rotation of a part
+// of each head.
 #include <algorithm>
 
 #include "models/family.hpp"
