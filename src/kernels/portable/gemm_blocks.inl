@@ -5,7 +5,6 @@
 //                                              f32x16 (&acc)[T]);
 // and fetches the next Layout::kBytes from `ahead` where that is not null.
 // Weights are unpacked once for T tokens.
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -71,9 +70,9 @@ constexpr std::size_t kGroupBytes = 262144;
 template <class Format>
 void block_gemm(const GemmArgs& a) {
     const std::size_t panels = (a.rows + kLanes - 1) / kLanes;
-    const std::size_t group = a.tokens <= kBlockTokens ? 1 : std::max<std::size_t>(1, kGroupBytes / a.panel_bytes);
+    const std::size_t fit = kGroupBytes / a.panel_bytes, group = a.tokens <= kBlockTokens || fit == 0 ? 1 : fit;
     for (std::size_t first = 0; first < panels; first += group) {
-        const std::size_t end = std::min(panels, first + group);
+        const std::size_t end = first + group < panels ? first + group : panels;
         std::size_t t = block_tiles<Format, kBlockTokens>(a, first, end, 0);
         if constexpr (kBlockTokens > 4) t = block_tiles<Format, 4>(a, first, end, t);
         if constexpr (kBlockTokens > 2) t = block_tiles<Format, 2>(a, first, end, t);
