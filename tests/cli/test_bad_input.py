@@ -23,8 +23,9 @@ class Files(TestCase):
         for command in (("run", *PROMPT), ("inspect",), ("tokenize",), ("bench",), ("chat",)):
             self.check_error(run(command[0], folder / "absent.gguf", *command[1:]), "absent.gguf", "no such file")
 
-    def test_directory(self):
-        self.check_error(run("run", folder, *PROMPT), folder, "directory")
+    def test_folder_that_holds_no_model(self):
+        for command in (("run", *PROMPT), ("inspect",), ("tokenize",), ("bench",), ("chat",)):
+            self.check_error(run(command[0], folder, *command[1:]), folder, "folder", "config.json")
 
     def test_empty(self):
         self.check("empty.gguf", b"", "empty")
