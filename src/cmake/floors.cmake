@@ -38,8 +38,12 @@ function(hearth_add_isa name)
     # Kernels take no part in exceptions or RTTI and are optimised in every build: -O0 would leave weak copies of
     # intrinsics' wrappers behind and make the sanitizer builds unusably slow. Under sanitizers -O3 takes minutes more to
     # compile than it saves.
-    target_compile_options(hearth_kernels_${name} PRIVATE ${I_FLAGS} $<IF:$<BOOL:${HEARTH_SANITIZE}>,-O2,-O3>
-                           -fno-exceptions -fno-rtti -fno-math-errno -fno-trapping-math)
+    set(optimise -O3)
+    if(HEARTH_SANITIZE)
+      set(optimise -O2)
+    endif()
+    target_compile_options(hearth_kernels_${name} PRIVATE ${I_FLAGS} ${optimise} -fno-exceptions -fno-rtti
+                           -fno-math-errno -fno-trapping-math)
     # GCC turns a chain of integer additions into a tree whose leaves it then spills.
     target_compile_options(hearth_kernels_${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-tree-ter -fno-tree-reassoc>)
     set_property(GLOBAL APPEND PROPERTY HEARTH_FLOORS hearth_kernels_${name})
