@@ -109,7 +109,7 @@ public:
           parts_(std::move(parts)) {}
     Status read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
         return each(first, count, [&](const Rows& part, std::uint64_t begin, std::uint64_t rows) {
-            const Status status = part.read(begin, rows, out);
+            Status status = part.read(begin, rows, out);
             out += rows * row_bytes();
             return status;
         });

@@ -155,6 +155,7 @@ private:
             same_type = same_type && e.matrix.rows->type() == experts.front().matrix.rows->type();
         }
         std::vector<RowsPtr> parts;
+        parts.reserve(experts.size());
         for (Expert& e : experts) parts.push_back(same_type ? std::move(e.matrix.rows) : float_rows(std::move(e.matrix.rows), 0));
         add(name, {experts.size(), shape[0], shape[1]}, stacked_rows(std::move(parts)));
         return {};
