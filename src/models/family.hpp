@@ -11,6 +11,15 @@ namespace hearth {
 // Sets rope.kind to `kind` and attention_scale to 1/sqrt(key_dim) unless the file says otherwise.
 Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, RopeKind kind);
 
+// The same for a generation of Gemma: embeddings scaled by the root of their width, norms after attention and
+// feed-forward as well as before, GELU gates.
+Result<DecoderSpec> base_gemma_spec(const Hparams& h, TensorFinder& tensors);
+// The 27B models of Gemma 2 and 3, told by their number of layers, scale scores by the width per head of the stream; the
+// file does not say so.
+void scale_scores_by_stream(const Hparams& h, DecoderSpec& spec, std::size_t layers);
+// Gemma 3n and 4: norms of queries, keys and values, scores that are not scaled, capped logits.
+Status norm_heads_unscaled(const Hparams& h, DecoderSpec& spec);
+
 // Experts for every layer, as the file says. `defaults` holds what the family does where the file is silent; a
 // feed-forward width of 0 in it means that an expert is as wide as the dense feed-forward.
 Status add_experts(const Hparams& h, DecoderSpec& spec, MoeSpec defaults);

@@ -1,7 +1,5 @@
 // Gemma 3n (E2B, E4B): several residual streams, a low-rank path beside attention, a second embedding for every layer,
 // sparse gates in the first layers, keys and values shared by the last ones. Norm weights are plain.
-#include <cmath>
-
 #include "models/family.hpp"
 
 namespace hearth {
@@ -37,16 +35,9 @@ Status sparse_gates(const Hparams& h, DecoderSpec& spec) {
 }  // namespace
 
 Result<std::unique_ptr<Blueprint>> describe_gemma3n(const Hparams& h, TensorFinder& tensors) {
-    HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::halves));
-    spec.embedding_scale = static_cast<float>(std::sqrt(static_cast<double>(spec.embedding)));
-    HEARTH_ASSIGN(const double scale, h.number("attention.scale", 1));
-    spec.attention_scale = static_cast<float>(scale);
-    spec.post_norms = true;
-    spec.glu = Glu::gelu;
-    spec.qk_norm = QkNorm::heads;
-    spec.value_norm = true;
+    HEARTH_ASSIGN(DecoderSpec spec, base_gemma_spec(h, tensors));
+    HEARTH_TRY(norm_heads_unscaled(h, spec));
     spec.laurel = kLaurel;
-    HEARTH_ASSIGN(spec.logit_softcap, softcap(h, "final_logit_softcapping", 30));
     HEARTH_ASSIGN(spec.layer_embedding, h.count("embedding_length_per_layer_input", kMaxLayerEmbedding, 256));
     HEARTH_ASSIGN(spec.streams, h.count("altup.num_inputs", kMaxStreams, 4));
     if (spec.streams == 1)

@@ -1,8 +1,6 @@
 // Gemma 4: Gemma 3's block with plain norm weights, scores that are not scaled, norms of values, local and global
 // layers with head widths of their own, keys as values, keys and values shared by the last layers, a second embedding
 // for every layer, an output scale, and experts beside the dense feed-forward: each where the file has it.
-#include <cmath>
-
 #include "models/family.hpp"
 
 namespace hearth {
@@ -35,17 +33,10 @@ Status narrow_local_layers(const Hparams& h, DecoderSpec& spec) {
 }  // namespace
 
 Result<std::unique_ptr<Blueprint>> describe_gemma4(const Hparams& h, TensorFinder& tensors) {
-    HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::halves));
-    spec.embedding_scale = static_cast<float>(std::sqrt(static_cast<double>(spec.embedding)));
-    HEARTH_ASSIGN(const double scale, h.number("attention.scale", 1));
-    spec.attention_scale = static_cast<float>(scale);
-    spec.post_norms = true;
-    spec.glu = Glu::gelu;
-    spec.qk_norm = QkNorm::heads;
-    spec.value_norm = true;
+    HEARTH_ASSIGN(DecoderSpec spec, base_gemma_spec(h, tensors));
+    HEARTH_TRY(norm_heads_unscaled(h, spec));
     spec.keys_as_values = true;
     spec.layer_scales = true;
-    HEARTH_ASSIGN(spec.logit_softcap, softcap(h, "final_logit_softcapping", 30));
     HEARTH_TRY(narrow_local_layers(h, spec));
     HEARTH_TRY(share_kv(h, spec));
     HEARTH_ASSIGN(const auto per_layer, h.metadata().get_uint(h.full("embedding_length_per_layer_input")));

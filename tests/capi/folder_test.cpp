@@ -24,6 +24,12 @@ std::vector<float> logits_of(hearth_model* model, const nlohmann::json& j) {
     return evaluate(session.get(), true);
 }
 
+TokenizerPtr tokenizer_of(const std::string& folder) {
+    hearth_tokenizer* t = nullptr;
+    CHECK_OK(hearth_tokenizer_open_path(&t, golden("hf/" + folder).c_str()));
+    return TokenizerPtr(t);
+}
+
 double largest(const std::vector<float>& x) {
     double most = 0;
     for (const float v : x) most = std::max(most, std::fabs(static_cast<double>(v)));
@@ -77,9 +83,8 @@ TEST_CASE("folders: texts become the ids that the tokenizers package gives") {
     for (const std::string& name : folders()) {
         CAPTURE(name);
         const auto j = read_json(golden("hf/" + name + ".json"));
-        hearth_tokenizer* t = nullptr;
-        CHECK_OK(hearth_tokenizer_open_path(&t, golden("hf/" + name).c_str()));
-        const TokenizerPtr tokenizer(t);
+        const TokenizerPtr tokenizer = tokenizer_of(name);
+        hearth_tokenizer* const t = tokenizer.get();
         texts += j["texts"].size();
         for (const auto& c : j["texts"]) {
             const std::string text = c["text"];
@@ -95,9 +100,8 @@ TEST_CASE("folders: generation ends at every token that generation_config.json o
     for (const std::string& name : folders()) {
         CAPTURE(name);
         const auto j = read_json(golden("hf/" + name + ".json"));
-        hearth_tokenizer* t = nullptr;
-        CHECK_OK(hearth_tokenizer_open_path(&t, golden("hf/" + name).c_str()));
-        const TokenizerPtr tokenizer(t);
+        const TokenizerPtr tokenizer = tokenizer_of(name);
+        hearth_tokenizer* const t = tokenizer.get();
         CHECK(hearth_tokenizer_special(t, HEARTH_TOKEN_EOS) == j["eos"].get<std::int32_t>());
         CHECK(hearth_tokenizer_ends_generation(t, j["eos"]));
         const bool listed = std::filesystem::exists(golden("hf/" + name + "/generation_config.json"));
