@@ -180,7 +180,7 @@ TEST_CASE("misuse: sampler keys and values") {
 
 TEST_CASE("misuse: generators keep sessions apart") {
     Fixture f;
-    const auto other = open_model(f.runtime.get(), shared_or_golden("families/qwen2.gguf"));
+    const auto other = open_model(f.runtime.get(), shared_or_golden("families/qwen3.gguf"));
     hearth_generator* raw = nullptr;
     CHECK_OK(hearth_generator_new(&raw, f.model.get()));
     const GeneratorPtr generator(raw);
