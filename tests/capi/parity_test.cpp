@@ -5,6 +5,7 @@
 #include <set>
 
 #include "capi/support.hpp"
+#include "support/figures.hpp"
 
 using namespace hearth::test;
 
@@ -39,7 +40,8 @@ double nmse(const std::vector<float>& x, const std::vector<float>& ideal) {
     return error / power;
 }
 
-void check_logits(const nlohmann::json& j, const std::string& base, const std::vector<float>& got) {
+// What it measures counts as figures of `family`.
+void check_logits(const nlohmann::json& j, const std::string& base, const std::vector<float>& got, const std::string& family) {
     const auto reference = read_floats(shared_or_golden(base + ".f32"));
     REQUIRE(got.size() == reference.size());
     if (j["compare"] == "max") {
@@ -48,12 +50,14 @@ void check_logits(const nlohmann::json& j, const std::string& base, const std::v
         const double error = max_error(got, reference) / scale;
         MESSAGE(base << ": error " << error << " of the largest logit, bound " << j["max_rel"].get<double>());
         CHECK(error <= j["max_rel"].get<double>());
+        record({family, "gguf", base.substr(base.find('/') + 1), "", "max", error, j["max_rel"]});
     } else {
         const double error = nmse(got, read_floats(shared_or_golden(base + ".ideal.f32")));
         const double oracle = nmse(reference, read_floats(shared_or_golden(base + ".ideal.f32")));
         MESSAGE(base << ": nmse " << error << ", oracle " << oracle << ", bound " << j["max_nmse"].get<double>());
         CHECK(error <= j["max_nmse"].get<double>());
         CHECK(error <= 1.05 * oracle);
+        record({family, "gguf", base.substr(base.find('/') + 1), "", "nmse", error, j["max_nmse"]});
     }
 }
 
@@ -69,7 +73,7 @@ std::vector<std::int32_t> greedy(hearth_session* session, std::size_t count) {
 
 }  // namespace
 
-TEST_CASE("parity: family goldens within their tolerance and greedy tokens exact") {
+TEST_CASE("parity: family goldens within their tolerance and greedy tokens exact" * doctest::test_suite("figures")) {
     const auto runtime = make_runtime();
     std::size_t missing = 0, run = 0;
     for (const std::string& name : kGoldens) {
@@ -84,7 +88,7 @@ TEST_CASE("parity: family goldens within their tolerance and greedy tokens exact
         const auto tokens = j["tokens"].get<std::vector<std::int32_t>>();
         const auto session = make_session(model.get(), j["ctx"]);
         append(session.get(), tokens);
-        check_logits(j, "families/" + name, evaluate(session.get(), true));
+        check_logits(j, "families/" + name, evaluate(session.get(), true), j["arch"]);
         CHECK(greedy(session.get(), j["greedy"].size()) == j["greedy"].get<std::vector<std::int32_t>>());
         ++run;
     }
@@ -158,7 +162,7 @@ TEST_CASE("parity: an int8 cache stays near one in F32") {
     if (missing != 0) skipped("family goldens", missing);
 }
 
-TEST_CASE("parity: a real trained model tells its stories") {
+TEST_CASE("parity: a real trained model tells its stories" * doctest::test_suite("figures")) {
     if (!std::filesystem::exists(shared("stories260K.gguf"))) return skipped("stories", 7);
     const auto runtime = make_runtime();
     const auto model = open_model(runtime.get(), shared("stories260K.gguf"));
@@ -169,7 +173,7 @@ TEST_CASE("parity: a real trained model tells its stories") {
     {
         const auto session = make_session(model.get());
         append(session.get(), j["tokens"].get<std::vector<std::int32_t>>());
-        check_logits(j, "stories260K", evaluate(session.get(), true));
+        check_logits(j, "stories260K", evaluate(session.get(), true), "llama");
     }
     for (const std::uint32_t kv : {HEARTH_KV_F16, HEARTH_KV_F32}) for (const auto& c : j["cases"]) {
         const std::string prompt = c["prompt"];

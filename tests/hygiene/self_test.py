@@ -14,6 +14,8 @@ import symbols
 import words
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "readme"))
+import families
 import tally
 
 CC, CXX = "cc", "c++"
@@ -252,6 +254,39 @@ class Tally(unittest.TestCase):
         self.assertEqual(self.sums("3: MESSAGE: SKIPPED 12 vocabularies\n" + self.RESULT.format(3, "Passed")), (1, 0, 12))
         self.assertEqual(self.sums(self.RESULT.format(3, "***Skipped")), (0, 0, 1))
         self.assertEqual(self.sums("RESULT passed a\nRESULT failed b\nRESULT skipped c\n"), (1, 1, 1))
+
+
+class Families(unittest.TestCase):
+    def figure(self, family, form, error, measure="max", of=""):
+        return {"family": family, "form": form, "name": "x", "of": of, "measure": measure, "error": error, "bound": 1e-3}
+
+    def faults(self, figures, table, all_goldens=True, listed=("llama",), classes=("Llama",)):
+        text = "a\n" + families.BEGIN + table + families.END + "b\n"
+        return families.differences(families.rows(figures), text, all_goldens, set(listed), set(classes))
+
+    def test_table(self):
+        figures = [self.figure("llama", "gguf", 1.234e-6), self.figure("llama", "gguf", 9.0e-7),
+                   self.figure("llama", "folder", 9.97e-6, of="Llama"), self.figure("llama", "gguf", 2e-4, "nmse")]
+        table = families.HEAD + "| llama | 1.3e-6 | 2.0e-4 | 1.0e-5 | | Llama |\n"
+        self.assertEqual(families.table(families.rows(figures)), table)
+        self.assertEqual(self.faults(figures, table), ([], 0))
+        # A claim of a figure, a family or a class that nothing measured, and a family or class that nobody tested.
+        for wrong in (table.replace("1.3e-6", "1.2e-6"), table + "| qwen | 1.0e-6 | | | | |\n", table.replace("Llama |", "Llama, Mistral |")):
+            self.assertEqual(len(self.faults(figures, wrong)[0]), 1)
+        self.assertIn("qwen", self.faults(figures, table, listed=("llama", "qwen"))[0][0])
+        self.assertIn("Mistral", self.faults(figures, table, classes=("Llama", "Mistral"))[0][0])
+        self.assertEqual(len(families.differences({}, "no table", True, set(), set())[0]), 1)
+        with self.assertRaises(AssertionError):
+            families.rows([self.figure("llama", "gguf", 2e-3)])
+
+    def test_bare_clone(self):
+        table = families.HEAD + "| llama | 1.3e-6 | 2.0e-4 | 1.0e-5 | | Llama |\n"
+        some = [self.figure("llama", "gguf", 1.0e-6), self.figure("llama", "folder", 9.97e-6, of="Llama")]
+        self.assertEqual(self.faults(some, table, all_goldens=False), ([], 1))
+        worse = [self.figure("llama", "gguf", 1.4e-6), self.figure("llama", "folder", 9.97e-6, of="Llama")]
+        self.assertEqual(len(self.faults(worse, table, all_goldens=False)[0]), 1)
+        untold = some + [self.figure("qwen", "gguf", 1e-6)]
+        self.assertEqual(len(self.faults(untold, table, all_goldens=False)[0]), 1)
 
 
 if __name__ == "__main__":
