@@ -47,6 +47,7 @@ Status DecoderModel::forward(std::span<const SequenceBatch> batch, Workspace& wo
 
     Pass pass{w,
               {kernels, executor, w.scratch},
+              batch,
               w.tokens.size(),
               w.hidden.as<float>(),
               w.normed.as<float>(),
@@ -55,8 +56,6 @@ Status DecoderModel::forward(std::span<const SequenceBatch> batch, Workspace& wo
               w.streams.as<float>(),
               w.streams.as<float>() + w.tokens.size() * spec_.streams * spec_.embedding,
               w.mix.as<float>(),
-              w.qkv.as<float>(),
-              w.attended.as<float>(),
               w.gate_up.as<float>(),
               w.activated.as<float>()};
     embed(pass);
@@ -128,24 +127,15 @@ void DecoderModel::run_layer(Pass& pass, std::size_t index) const {
     const std::size_t d = spec_.embedding;
     if (spec_.streams != 1) predict_streams(pass, l);
 
-    // Attention: normed input → q|k|v, rotated and stored → attended → output, added to the stream.
+    // Attention, or what stands in its place: normed input → mixed → output, added to the stream.
     const LinearInput in = pass.normed_input(d, pass.tokens);
     if (spec_.laurel != 0) laurel(pass, l, in);
-    project_heads(pass, index, in);
-    const LayerSpec& layer = spec_.layers[index];
-    const AttentionSpec attn{spec_.heads,
-                             spec_.attention_scale,
-                             spec_.attention_softcap,
-                             layer.window,
-                             l.sinks.empty() ? nullptr : l.sinks.data(),
-                             layer.chunk};
-    const LinearInput o_in = pass.inner_input(pass.attended, std::size_t{spec_.heads} * layer.value_dim);
-    auto quantize = [&](std::size_t first, std::size_t end, std::size_t) {
-        for (std::size_t t = first; t < end; ++t) quantize_token(run, o_in, l.output_needs, t);
-    };
-    attention(run, attn, layer.has_kv() ? index : layer.kv_layer, pass.w.tokens, pass.qkv, qkv_row(spec_, layer).width,
-              pass.attended, pass.w.partials.as<float>(), quantize);
-    add_to_stream(pass, l.output, o_in, l.post_attention_norm, [&](std::size_t t) {
+    auto* const mixed = pass.w.mixed.as<float>();
+    const LinearInput out = pass.inner_input(mixed, l.output.k());
+    l.mixer->run({run, pass.batch, pass.w.tokens, {pass.w.angles.as<float>(), spec_.rope.dims, spec_.local_rope.dims}, in,
+                  out, l.output_needs, pass.w.columns.as<float>(), mixed, pass.w.partials.as<float>(),
+                  pass.w.token_blocks, pass.w.mixer});
+    add_to_stream(pass, l.output, out, l.post_attention_norm, [&](std::size_t t) {
         if (spec_.laurel != 0) {
             constexpr float kHalfRoot = 0.70710678F;
             run.kernels.add_scaled(pass.branch + t * d, 1, d, pass.hidden + t * d);

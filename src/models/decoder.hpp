@@ -10,6 +10,7 @@
 #include "hearth/models/model.hpp"
 #include "models/experts.hpp"
 #include "models/family.hpp"
+#include "models/mixer.hpp"
 
 namespace hearth {
 
@@ -19,10 +20,7 @@ struct NormInfo {
 
 struct DecoderLayerTensors {
     NormInfo attn_norm;
-    MatrixInfo q, k, v, qkv;  // either q, k and v, or qkv with rows Q, K, V
-    const TensorInfo *q_norm = nullptr, *k_norm = nullptr;
-    const TensorInfo* sinks = nullptr;
-    MatrixInfo output;
+    std::unique_ptr<MixerTensors> mixer;
     NormInfo post_attention_norm, ffn_norm, post_ffn_norm;
     MatrixInfo gate, up, down;  // gate empty when up holds both; all empty in a layer of experts alone
     ExpertTensors experts;
@@ -49,10 +47,14 @@ struct DecoderTensors {
     // Every matrix once, in file-independent order.
     template <class F>
     void each_matrix(F&& f) const {
-        for (const DecoderLayerTensors& l : layers)
-            for (const MatrixInfo* m : {&l.q, &l.k, &l.v, &l.qkv, &l.output, &l.gate, &l.up, &l.down, &l.input_gate,
-                                        &l.input_projection, &l.stream_router, &l.laurel_down, &l.laurel_up})
+        for (const DecoderLayerTensors& l : layers) {
+            for (const MatrixInfo& m : l.mixer->matrices())
+                if (m.weight != nullptr) f(m);
+            const MatrixInfo& mixed = l.mixer->output;
+            for (const MatrixInfo* m : {&mixed, &l.gate, &l.up, &l.down, &l.input_gate, &l.input_projection,
+                                        &l.stream_router, &l.laurel_down, &l.laurel_up})
                 if (m->weight != nullptr) f(*m);
+        }
         for (const MatrixInfo* m : {&layer_projection, &stream_split, &stream_merge, &output})
             if (m->weight != nullptr) f(*m);
     }
@@ -62,20 +64,10 @@ struct Norm {
     std::vector<float> weight, bias;  // bias may be empty
 };
 
-// Columns of a token's queries, keys and values in a layer: where keys and values begin, and how many there are.
-struct QkvRow {
-    std::size_t keys, values, width;
-};
-inline QkvRow qkv_row(const DecoderSpec& spec, const LayerSpec& layer) {
-    const std::size_t kv_heads = layer.has_kv() ? layer.kv_heads : 0, keys = std::size_t{spec.heads} * layer.key_dim,
-                      values = keys + kv_heads * layer.key_dim;
-    return {keys, values, values + kv_heads * layer.value_dim};
-}
-
 struct DecoderLayer {
     Norm attn_norm, post_attention_norm, ffn_norm, post_ffn_norm;
-    std::vector<float> q_norm, k_norm, sinks;
-    Linear q, k, v, qkv, output, gate, up, down;
+    std::unique_ptr<Mixer> mixer;
+    Linear output, gate, up, down;
     std::unique_ptr<MoeWeights> experts;  // instead of gate, up and down, or beside them
     Norm router_norm, dense_post_norm, experts_norm, experts_post_norm;
     Linear input_gate, input_projection;
@@ -122,12 +114,7 @@ private:
     void merge_streams(Pass& pass) const;
     void product_of(Pass& pass, const Linear& w, std::size_t matrix, const LinearInput& in, float* y) const;
     void laurel(Pass& pass, const DecoderLayer& layer, const LinearInput& in) const;
-    // decoder_heads.cpp
-    const float* angles(const Pass& pass, std::size_t token, Rotation rotation) const;
-    void project_heads(Pass& pass, std::size_t layer, const LinearInput& in) const;
-    void finish_heads(Pass& pass, std::size_t layer, std::size_t token, std::size_t first, std::size_t end) const;
     void activate(Pass& pass, std::size_t layer, const LinearInput& in, const LinearInput& down_in) const;
-    float query_temperature(std::size_t position) const;
     void write_logits(Pass& pass, float* logits) const;
 
     DecoderSpec spec_;
@@ -146,8 +133,9 @@ private:
 // Buffers of one pass by size; a formula both for planning and for allocating.
 struct DecoderWorkspaceSizes {
     std::size_t tokens, feed_forward;  // of the widest dense layer
-    std::size_t hidden, normed, branch, layer_inputs, streams, mix, qkv, attended, gate_up, activated, angles,
+    std::size_t hidden, normed, branch, layer_inputs, streams, mix, columns, mixed, gate_up, activated, angles,
         normed_32, normed_256, inner_32, inner_256, partials, experts;
+    std::size_t tallies;  // of mixers
     std::uint64_t total(std::size_t workers, std::size_t scratch_bytes) const;
 };
 DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& spec, const MoeForms& forms, const RunLimits& limits);

@@ -15,9 +15,9 @@ public:
     Result<DecoderTensors> all() {
         DecoderTensors out;
         HEARTH_ASSIGN(out.embedding, t_.need("token_embd.weight", {s_.embedding, s_.vocab}));
-        for (const LayerSpec& layer : s_.layers) {
-            HEARTH_ASSIGN(auto found, one(cat("blk.", out.layers.size(), "."), layer));
-            out.layers.push_back(found);
+        for (std::size_t i = 0; i < s_.layers.size(); ++i) {
+            HEARTH_ASSIGN(auto found, one(i));
+            out.layers.push_back(std::move(found));
         }
         for (std::uint32_t i = 0; i < s_.extra_layers; ++i) t_.ignore_prefix(cat("blk.", s_.layers.size() + i, "."));
         HEARTH_ASSIGN(out.output_norm, norm("output_norm"));
@@ -51,36 +51,13 @@ private:
         return t_.matrix(name, {k, rows});
     }
 
-    Result<DecoderLayerTensors> one(const std::string& b, const LayerSpec& layer) {
+    Result<DecoderLayerTensors> one(std::size_t index) {
+        const LayerSpec& layer = s_.layers[index];
+        const std::string b = cat("blk.", index, ".");
         DecoderLayerTensors l;
-        const QkvRow row = qkv_row(s_, layer);
-        const std::uint64_t d = s_.embedding, q = row.keys, k = row.values - row.keys, v = row.width - row.values;
+        const std::uint64_t d = s_.embedding;
         HEARTH_ASSIGN(l.attn_norm, norm(b + "attn_norm"));
-        if (t_.exists(b + "attn_qkv.weight")) {
-            HEARTH_ASSIGN(l.qkv, matrix(b + "attn_qkv", d, q + k + v));
-        } else {
-            HEARTH_ASSIGN(l.q, matrix(b + "attn_q", d, q));
-            if (layer.has_kv()) {
-                HEARTH_ASSIGN(l.k, matrix(b + "attn_k", d, k));
-            } else {  // some files keep what was never trained
-                for (const char* unused : {"attn_k.weight", "attn_v.weight", "attn_k_norm.weight"}) t_.ignore(b + unused);
-            }
-            const bool keys_serve = s_.keys_as_values && k == v && !t_.exists(b + "attn_v.weight");
-            if (layer.has_kv() && !keys_serve) {
-                HEARTH_ASSIGN(l.v, matrix(b + "attn_v", d, v));
-            }
-        }
-        if (s_.qk_norm == QkNorm::heads || s_.qk_norm == QkNorm::projection) {
-            const bool all = s_.qk_norm == QkNorm::projection;
-            HEARTH_ASSIGN(l.q_norm, t_.need(b + "attn_q_norm.weight", {all ? q : layer.key_dim}));
-            if (layer.has_kv()) {
-                HEARTH_ASSIGN(l.k_norm, t_.need(b + "attn_k_norm.weight", {all ? k : layer.key_dim}));
-            }
-        }
-        if (s_.sinks) {
-            HEARTH_ASSIGN(l.sinks, t_.need(b + "attn_sinks.weight", {s_.heads}));
-        }
-        HEARTH_ASSIGN(l.output, matrix(b + "attn_output", std::uint64_t{s_.heads} * layer.value_dim, d));
+        HEARTH_ASSIGN(l.mixer, find_mixer(t_, s_, index));
         HEARTH_ASSIGN(l.ffn_norm, norm(b + s_.ffn_norm));
         if (s_.post_norms) {
             HEARTH_ASSIGN(l.post_attention_norm, norm(b + "post_attention_norm"));
@@ -143,8 +120,9 @@ public:
         for (const LayerSpec& l : spec_.layers) {
             info_.kv_heads = std::max(info_.kv_heads, l.kv_heads);
             info_.feed_forward = std::max(info_.feed_forward, l.feed_forward);
-            info_.kv.push_back(l.has_kv() ? KvShape{l.kv_heads, l.key_dim, l.value_dim} : KvShape{});
-            scratch_bytes_ = std::max(scratch_bytes_, attention_scratch(l.key_dim));
+            const MixerSizes sizes = mixer_sizes(spec_, l, {});
+            info_.kv.push_back(sizes.kv);
+            scratch_bytes_ = std::max(scratch_bytes_, sizes.scratch);
         }
         for (const TensorInfo& t : source.tensors()) info_.parameters += t.elements();
         std::uint64_t matrices = 0;
@@ -231,21 +209,15 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
     for (const DecoderLayerTensors& t : tensors.layers) {
         DecoderLayer l;
         HEARTH_ASSIGN(l.attn_norm, norm(t.attn_norm));
-        HEARTH_ASSIGN(l.q, matrix(t.q));
-        HEARTH_ASSIGN(l.k, matrix(t.k));
-        HEARTH_ASSIGN(l.v, matrix(t.v));
-        HEARTH_ASSIGN(l.qkv, matrix(t.qkv));
-        HEARTH_ASSIGN(l.q_norm, load_vector(context, t.q_norm));
-        HEARTH_ASSIGN(l.k_norm, load_vector(context, t.k_norm));
-        HEARTH_ASSIGN(l.output, matrix(t.output));
-        HEARTH_ASSIGN(l.sinks, load_vector(context, t.sinks));
+        HEARTH_ASSIGN(l.mixer, t.mixer->load(context, spec_, layers_.size()));
+        HEARTH_ASSIGN(l.output, matrix(t.mixer->output));
         HEARTH_ASSIGN(l.post_attention_norm, norm(t.post_attention_norm));
         HEARTH_ASSIGN(l.ffn_norm, norm(t.ffn_norm));
         HEARTH_ASSIGN(l.post_ffn_norm, norm(t.post_ffn_norm));
         HEARTH_ASSIGN(l.gate, matrix(t.gate));
         HEARTH_ASSIGN(l.up, matrix(t.up));
         HEARTH_ASSIGN(l.down, matrix(t.down));
-        for (const Linear* w : {&l.q, &l.k, &l.v, &l.qkv}) attn_needs_.add(*w);
+        l.mixer->add_needs(attn_needs_);
         l.output_needs.add(l.output);
         ffn_needs_.add(l.gate);
         ffn_needs_.add(l.up);

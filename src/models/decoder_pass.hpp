@@ -15,14 +15,13 @@ struct DecoderWorkspace final : Workspace {
     Buffer layer_inputs;           // [tokens, layers, layer_embedding]
     Buffer streams;                // [2, streams, tokens, embedding]: as they are, and as predicted
     Buffer mix;                    // [tokens, streams]
-    Buffer qkv;                    // [tokens, columns of the widest layer]
-    Buffer attended;               // [tokens, heads * value_dim]
+    Buffer columns, mixed;         // of mixers: [tokens, …] of the widest layer
     Buffer gate_up;                // [tokens, 2 * feed_forward]
     Buffer activated;              // [tokens, feed_forward, layer_embedding or laurel]
     Buffer angles;                 // [tokens, 2, rope dims / 2]: cos, sin of the main rotation, then of the local
     Buffer normed_32, normed_256;  // of `normed`, or of a stream
-    Buffer inner_32, inner_256;    // of `attended`, later of `activated`
-    Buffer partials;
+    Buffer inner_32, inner_256;    // of `mixed`, later of `activated`
+    Buffer partials;               // of mixers
     MoeWorkspace experts;
     std::vector<Buffer> scratch;  // [workers]
     std::vector<BatchToken> tokens;
@@ -31,11 +30,13 @@ struct DecoderWorkspace final : Workspace {
     std::vector<std::uint32_t> logit_rows;   // token index of each row of logits
     Tally activated_rows;                    // of each block of `activated`
     Tally token_blocks;                      // of a product
+    Tally mixer;
 };
 
 struct DecoderModel::Pass {
     DecoderWorkspace& w;
     RunContext run;
+    std::span<const SequenceBatch> batch;
     std::size_t tokens;
     float* hidden;               // [tokens, embedding]
     float* normed;               // [tokens, embedding]
@@ -43,8 +44,6 @@ struct DecoderModel::Pass {
     float* layer_inputs;         // [tokens, layers, layer_embedding]
     float *streams, *predicted;  // [streams, tokens, embedding], the first of which passes through layers
     float* mix;                  // [tokens, streams]
-    float* qkv;                  // [tokens, columns of the layer]
-    float* attended;             // [tokens, heads * value_dim]
     float* gate_up;              // [tokens, 2 * feed_forward]
     float* activated;            // [tokens, feed_forward]
 

@@ -8,17 +8,17 @@ namespace hearth {
 DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const MoeForms& forms, const RunLimits& limits) {
     DecoderWorkspaceSizes z{};
     const std::size_t t = limits.tokens, f = sizeof(float);
-    std::size_t feed_forward = 0, attended = 0, columns = 0;  // of the widest layers
+    std::size_t feed_forward = 0, mixed = 0, columns = 0, partials = 0;  // of the widest layers
     for (const LayerSpec& l : s.layers) {
         if (!l.experts || s.experts_beside_dense) feed_forward = std::max(feed_forward, std::size_t{l.feed_forward});
-        attended = std::max(attended, std::size_t{s.heads} * l.value_dim);
-        columns = std::max(columns, qkv_row(s, l).width);
-        const std::size_t partials =
-            attention_partials(limits.workers, t, s.heads / l.kv_heads, l.value_dim, limits.positions);
-        z.partials = std::max(z.partials, partials * f);
+        const MixerSizes sizes = mixer_sizes(s, l, limits);
+        mixed = std::max(mixed, sizes.mixed);
+        columns = std::max(columns, sizes.columns);
+        partials = std::max(partials, sizes.partials);
+        z.tallies = std::max(z.tallies, sizes.tallies);
     }
     const std::size_t activated = std::max({feed_forward, std::size_t{s.layer_embedding}, std::size_t{s.laurel}});
-    const std::size_t inner = std::max(activated, attended);
+    const std::size_t inner = std::max(activated, mixed);
     z.tokens = t;
     z.feed_forward = feed_forward;
     z.hidden = t * s.embedding * f;
@@ -27,8 +27,9 @@ DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const MoeFor
     z.layer_inputs = t * s.layer_embedding * s.layers.size() * f;
     z.streams = s.streams != 1 ? 2 * s.streams * z.hidden : 0;
     z.mix = s.streams != 1 ? t * s.streams * f : 0;
-    z.qkv = t * columns * f;
-    z.attended = t * attended * f;
+    z.columns = t * columns * f;
+    z.mixed = t * mixed * f;
+    z.partials = partials * f;
     z.gate_up = t * 2 * feed_forward * f;
     z.activated = t * activated * f;
     z.angles = t * (s.rope.dims + s.local_rope.dims) * f;
@@ -41,7 +42,7 @@ DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const MoeFor
 }
 
 std::uint64_t DecoderWorkspaceSizes::total(std::size_t workers, std::size_t scratch_bytes) const {
-    return hidden + normed + branch + layer_inputs + streams + mix + qkv + attended + gate_up + activated + angles +
+    return hidden + normed + branch + layer_inputs + streams + mix + columns + mixed + gate_up + activated + angles +
            normed_32 + normed_256 + inner_32 + inner_256 + partials + experts + workers * scratch_bytes;
 }
 
@@ -60,8 +61,8 @@ Result<std::unique_ptr<Workspace>> DecoderModel::make_workspace(const RunLimits&
                                                        {&w->layer_inputs, z.layer_inputs},
                                                        {&w->streams, z.streams},
                                                        {&w->mix, z.mix},
-                                                       {&w->qkv, z.qkv},
-                                                       {&w->attended, z.attended},
+                                                       {&w->columns, z.columns},
+                                                       {&w->mixed, z.mixed},
                                                        {&w->gate_up, z.gate_up},
                                                        {&w->activated, z.activated},
                                                        {&w->angles, z.angles},
@@ -80,6 +81,7 @@ Result<std::unique_ptr<Workspace>> DecoderModel::make_workspace(const RunLimits&
     }
     w->activated_rows = Tally(z.feed_forward / kLanes + 1);
     w->token_blocks = Tally(limits.workers);
+    w->mixer = Tally(z.tallies);
     w->tokens.reserve(limits.tokens);
     w->ids.reserve(limits.tokens);
     w->long_context.reserve(limits.tokens);

@@ -20,11 +20,15 @@ enum class QkNorm : int {
     rotated_heads,  // of every head, without weights and after rotation, where a layer rotates
 };
 
+// What carries values from token to token in a layer.
+enum class MixerKind : int { attention };
+
 // Which of a model's rotations turns the queries and keys of a layer.
 enum class Rotation : int { none, main, local };
 
 // What may differ between the layers of a model.
 struct LayerSpec {
+    MixerKind mixer = MixerKind::attention;
     std::uint32_t kv_heads = 0;      // divides the heads of queries
     std::uint32_t key_dim = 0;       // of a head
     std::uint32_t value_dim = 0;

@@ -1,0 +1,39 @@
+// From a layer's kind of mixer to its file.
+#include "models/mixer.hpp"
+
+namespace hearth {
+
+namespace {
+
+struct Entry {
+    MixerKind kind;
+    Result<std::unique_ptr<MixerTensors>> (*find)(TensorFinder&, const DecoderSpec&, std::size_t);
+    MixerSizes (*sizes)(const DecoderSpec&, const LayerSpec&, const RunLimits&);
+};
+
+constexpr Entry kMixers[] = {
+#define HEARTH_MIXER(kind) {MixerKind::kind, find_##kind, kind##_sizes},
+#include "models/mixers.inc"
+#undef HEARTH_MIXER
+};
+
+constexpr bool in_order() {
+    for (std::size_t i = 0; i < std::size(kMixers); ++i)
+        if (kMixers[i].kind != static_cast<MixerKind>(i)) return false;
+    return true;
+}
+static_assert(in_order());
+
+const Entry& entry(const LayerSpec& layer) { return kMixers[static_cast<std::size_t>(layer.mixer)]; }
+
+}  // namespace
+
+Result<std::unique_ptr<MixerTensors>> find_mixer(TensorFinder& tensors, const DecoderSpec& spec, std::size_t layer) {
+    return entry(spec.layers[layer]).find(tensors, spec, layer);
+}
+
+MixerSizes mixer_sizes(const DecoderSpec& spec, const LayerSpec& layer, const RunLimits& limits) {
+    return entry(layer).sizes(spec, layer, limits);
+}
+
+}  // namespace hearth
