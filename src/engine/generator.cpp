@@ -22,11 +22,11 @@ struct Generator::Running {
     StreamDecoder decoder;
     std::uint32_t prompt_tokens = 0, prompt_total = 0, generated = 0;
     std::size_t planned = 0;  // tokens in this pass
-    std::size_t row = 0;      // of logits in this pass, when it gets one
+    bool last = false;        // it ends with the last token, and gets a row of logits
+    std::size_t row = 0;      // which
     bool finished = false;
     Clock::time_point start = Clock::now(), first_token = start;
 
-    bool last_of_prompt() const { return planned >= session->sequence().pending(); }
     GenerateEvent event(EventKind kind) const {
         GenerateEvent e;
         e.kind = kind;
@@ -58,7 +58,7 @@ Status Generator::submit(std::shared_ptr<Session> session, void* handle, const S
     for (Token t : session->sequence().tokens()) sampler->accept(t);
     std::unique_ptr<Running> running(
         new Running{std::move(session), handle, options, std::move(sampler), StreamDecoder(*model_->tokenizer(), options.special)});
-    running->prompt_total = static_cast<std::uint32_t>(running->session->sequence().pending());
+    running->prompt_total = static_cast<std::uint32_t>(running->session->sequence().missing());
     running_.reserve(running_.size() + 1);
     // Last: where memory ends, the session stays free.
     if (running->session->busy.exchange(true)) return running_already;
@@ -141,21 +141,21 @@ std::size_t Generator::plan() {
     for (auto& r : running_) r->planned = 0;
     auto take = [&](Running& r, std::size_t count) {
         r.planned = count;
-        const bool last = r.last_of_prompt();
-        auto batch = r.session->sequence().next_batch(count, last ? 1 : 0);
+        r.last = count >= r.session->sequence().missing();
+        auto batch = r.session->sequence().next_batch(count, r.last ? 1 : 0);
         if (!batch.ok()) return finish(r, FinishReason::error, std::move(batch).status());
         r.row = rows;
-        rows += last ? 1 : 0;
+        rows += r.last ? 1 : 0;
         budget -= std::min(budget, count);
         planned_.push_back(&r);
         batch_.push_back(*batch);
     };
     for (auto& r : running_)
-        if (!r->finished && r->session->sequence().pending() <= 1) take(*r, 1);
+        if (!r->finished && r->session->sequence().missing() <= 1) take(*r, 1);
     for (auto& r : running_) {
-        const std::size_t pending = r->session->sequence().pending();
+        const std::size_t missing = r->session->sequence().missing();
         if (r->finished || r->planned != 0 || budget == 0) continue;
-        take(*r, std::min({pending, r->session->chunk(), budget}));
+        take(*r, std::min({missing, r->session->chunk(), budget}));
     }
     return rows;
 }
@@ -168,7 +168,7 @@ Status Generator::step() {
     for (auto& r : running_) {
         // Evaluated before it was submitted: its next token needs no pass.
         const Sequence& s = r->session->sequence();
-        if (s.pending() == 0 && !s.logits().empty()) choose(*r, std::vector<float>(s.logits().begin(), s.logits().end()));
+        if (s.missing() == 0) choose(*r, std::vector<float>(s.logits().begin(), s.logits().end()));
     }
     sweep();
     if (running_.empty()) return {};
@@ -182,15 +182,14 @@ Status Generator::step() {
                 finish(*r, FinishReason::error, status);
                 continue;
             }
-            const bool last = r->last_of_prompt();
             const std::span<const float> row =
-                last ? std::span<const float>(*logits + r->row * model_->info().vocab, model_->info().vocab) : std::span<const float>();
+                r->last ? std::span<const float>(*logits + r->row * model_->info().vocab, model_->info().vocab) : std::span<const float>();
             r->session->sequence().done(r->planned, row);
             if (r->prompt_tokens < r->prompt_total) {
                 r->prompt_tokens += static_cast<std::uint32_t>(r->planned);
                 if (r->options.report_prefill) events_.push_back(r->event(EventKind::prefill));
             }
-            if (last) choose(*r, row);
+            if (r->last) choose(*r, row);
         }
     }
     sweep();

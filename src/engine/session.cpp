@@ -50,17 +50,16 @@ Status Session::evaluate(bool all, float* out) {
         return {};
     }
     const auto guard = model_->runtime()->lock();
-    std::size_t left = rows(true);  // at least the last token, whose logits a cut may have lost
-    while (left > 0) {
-        const std::size_t count = std::min(left, chunk_);
-        const std::size_t logits = all ? count : (count == left ? 1 : 0);
+    const std::size_t wanted = rows(all);
+    for (std::size_t left = sequence_.missing(); left > 0;) {
+        const std::size_t count = std::min(left, chunk_), later = left - count;
+        const std::size_t logits = wanted > later ? std::min(count, wanted - later) : 0;
         HEARTH_ASSIGN(const SequenceBatch batch, sequence_.next_batch(count, logits));
         HEARTH_ASSIGN(float* const rows, model_->logits_room(std::max<std::size_t>(logits, 1)));
         HEARTH_TRY(model_->forward({&batch, 1}, rows));
-        const float* last = rows + (logits != 0 ? logits - 1 : 0) * vocab;
-        sequence_.done(count, logits != 0 ? std::span(last, vocab) : std::span<const float>());
+        sequence_.done(count, later == 0 ? std::span(rows + (logits - 1) * vocab, vocab) : std::span<const float>());
         if (out != nullptr && logits != 0) out = std::copy_n(rows, logits * vocab, out);
-        left -= count;
+        left = later;
     }
     return {};
 }

@@ -148,6 +148,8 @@ KvLayout KvLayout::make(KvType type, std::span<const KvShape> shapes) {
         l.keys = at;
         l.values = at + round64(s.heads * l.key_bytes);
         at = l.values + round64(s.heads * l.value_bytes);
+        l.state = layout.state_bytes;
+        layout.state_bytes += round64(s.state_floats * sizeof(float));
         layout.layers.push_back(l);
     }
     layout.page_bytes = at;

@@ -27,28 +27,36 @@ Status Sequence::truncate(std::size_t length) {
     if (length > tokens_.size())
         return {Code::out_of_range, cat("cannot keep ", length, " tokens of ", tokens_.size())};
     if (length == tokens_.size()) return {};
+    cached_ = cache_.rewind(std::min(cached_, length));
     tokens_.resize(length);
     evaluated_ = std::min(evaluated_, length);
-    cache_.truncate(length);
     logits_.clear();
     return {};
 }
 
+// Where the next pass begins. With all tokens in the cache but not the logits after the last: with that token again,
+// which writes the same bits.
+std::size_t Sequence::start() const {
+    const std::size_t again = logits_.empty() && !tokens_.empty() ? 1 : 0;
+    return cache_.reachable(std::min(cached_, tokens_.size() - again));
+}
+
 Result<SequenceBatch> Sequence::next_batch(std::size_t count, std::size_t logits) {
-    // Nothing pending: the last token again, for its logits. It writes the same bits to the cache.
-    if (pending() == 0 && evaluated_ > 0) --evaluated_;
-    HEARTH_TRY(cache_.prepare(evaluated_, evaluated_ + count));
+    cached_ = cache_.rewind(start());
+    HEARTH_TRY(cache_.prepare(cached_, cached_ + count));
     SequenceBatch batch;
     batch.kv = cache_.view();
-    batch.tokens = std::span(tokens_).subspan(evaluated_, count);
-    batch.position = evaluated_;
+    batch.tokens = std::span(tokens_).subspan(cached_, count);
+    batch.position = cached_;
     batch.context = context_;
     batch.logits_from = count - logits;
     return batch;
 }
 
 void Sequence::done(std::size_t count, std::span<const float> last) {
-    evaluated_ += count;
+    cached_ += count;
+    cache_.done(cached_);
+    evaluated_ = std::max(evaluated_, cached_);
     logits_.assign(last.begin(), last.end());
 }
 

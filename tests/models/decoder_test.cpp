@@ -6,6 +6,7 @@
 #include "hearth/kernels/panels.hpp"
 #include "kernels/values.hpp"
 #include "models/random_model.hpp"
+#include "support/pages.hpp"
 
 namespace hearth::test {
 namespace {
@@ -48,14 +49,7 @@ struct Loaded {
     std::vector<float> logits(const std::vector<std::int32_t>& tokens, Isa isa, std::size_t chunk = 512,
                               std::size_t context = 1024, std::size_t* last_phases = nullptr) const {
         const KvLayout layout = KvLayout::make(KvType::f32, info.kv);
-        std::vector<Buffer> pages;
-        std::vector<std::byte*> pointers;
-        for (std::size_t p = 0; p < (tokens.size() + kSpan - 1) / kSpan; ++p) {
-            auto b = Buffer::make(memory, layout.page_bytes, "page");
-            REQUIRE(b.ok());
-            pages.push_back(*std::move(b));
-            pointers.push_back(pages.back().data());
-        }
+        const Pages pages(layout, tokens.size(), memory);
         const RunLimits limits{std::min(chunk, tokens.size()), tokens.size(), executor->workers()};
         const std::uint64_t before = memory->budget.used();
         auto workspace = model->make_workspace(limits, memory);
@@ -64,7 +58,7 @@ struct Loaded {
         std::vector<float> out(tokens.size() * info.vocab);
         for (std::size_t at = 0; at < tokens.size(); at += chunk) {
             SequenceBatch batch;
-            batch.kv = {&layout, pointers.data()};
+            batch.kv = pages.view();
             batch.tokens = std::span(tokens).subspan(at, std::min(chunk, tokens.size() - at));
             batch.position = at;
             batch.context = context;
@@ -384,16 +378,14 @@ TEST_CASE("decoder: a pass beyond its workspace is refused") {
     s.layers = 1;
     const Loaded model{ModelFile(s)};
     const KvLayout layout = KvLayout::make(KvType::f16, model.info.kv);
-    auto page = Buffer::make(model.memory, layout.page_bytes, "page");
-    REQUIRE(page.ok());
-    std::byte* pages[] = {page->data()};
+    const Pages pages(layout, 10, model.memory);
     auto workspace = model.model->make_workspace({2, 10, 2}, model.memory);
     REQUIRE(workspace.ok());
     const auto tokens = some_tokens(3, 290);
     std::vector<float> logits(3 * 290);
     for (const auto& [count, position] : {std::pair<std::size_t, std::size_t>{3, 0}, {2, 9}}) {
         SequenceBatch batch;
-        batch.kv = {&layout, pages};
+        batch.kv = pages.view();
         batch.tokens = std::span(tokens).first(count);
         batch.position = position;
         batch.context = 1024;

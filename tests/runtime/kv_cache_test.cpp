@@ -39,7 +39,7 @@ TEST_CASE("kv cache: pages come as positions are prepared and go as they are cut
     }
     for (const auto& [length, pages] :
          {std::pair<std::size_t, std::size_t>{2000, 4}, {769, 4}, {768, 3}, {257, 2}, {256, 1}, {1, 1}, {0, 0}}) {
-        c.truncate(length);
+        c.rewind(length);
         CHECK(f.pages() == pages);
     }
     CHECK(KvCache::bytes_for(*f.layout, 257) == 2 * f.layout->page_bytes);
@@ -66,16 +66,16 @@ TEST_CASE("kv cache: forks share pages until one writes, and keep what they had"
     CHECK(a.view().pages[2] == own);
     CHECK(f.pages() == 4);
     // Cutting back and writing an earlier, shared page copies that one.
-    a.truncate(300);
+    a.rewind(300);
     REQUIRE(a.prepare(300, 301).ok());
     f.fill(a, 1, 99);
     CHECK(f.first(b, 1) == 2);
     {
         KvCache third = b;
-        b.truncate(0);
+        b.rewind(0);
         CHECK(f.first(third, 2) == 77);
     }
-    a.truncate(0);
+    a.rewind(0);
     CHECK(f.pages() == 0);
 }
 
@@ -99,6 +99,46 @@ TEST_CASE("kv cache: a refusal leaves everything as it was") {
     CHECK(f.pages() == 4);
     CHECK(f.first(b, 1) == 2);
     CHECK(b.prepare(512, 513).code() == Code::over_budget);
+}
+
+TEST_CASE("kv cache: states begin with zero, stand in one block, are shared by forks and copied by who goes on") {
+    const KvShape shapes[] = {{0, 0, 0, 5}, {1, 16, 16}, {0, 0, 0, 40}};
+    const auto layout = std::make_shared<const KvLayout>(KvLayout::make(KvType::f16, shapes));
+    CHECK(layout->state_bytes == 64 + 192);
+    const auto memory = std::make_shared<Memory>();
+    KvCache a(layout, memory);
+    REQUIRE(a.prepare(0, 3).ok());
+    CHECK(a.bytes() == layout->page_bytes + layout->state_bytes);
+    CHECK(a.bytes() == KvCache::bytes_for(*layout, 3));
+    CHECK(memory->budget.used() == a.bytes());
+    float* const* states = a.view().states;
+    CHECK(states[1] == nullptr);
+    for (std::size_t i = 0; i < 5; ++i) CHECK(states[0][i] == 0);
+    for (std::size_t i = 0; i < 40; ++i) CHECK(states[2][i] == 0);
+    // What a pass has left half done is not gone on from.
+    states[2][39] = 1;
+    CHECK(a.reachable(3) == 0);
+    CHECK(a.rewind(3) == 0);
+    REQUIRE(a.prepare(0, 3).ok());
+    CHECK(a.view().states[2][39] == 0);
+    a.view().states[2][39] = 3;
+    a.done(3);
+    CHECK(a.reachable(3) == 3);
+    CHECK(a.reachable(2) == 0);
+    KvCache b = a;
+    CHECK(memory->budget.used() == a.bytes());
+    float* const own = a.view().states[2];
+    REQUIRE(b.prepare(3, 4).ok());
+    CHECK(memory->budget.used() == 2 * a.bytes());
+    CHECK(b.view().states[2] != own);
+    CHECK(b.view().states[2][39] == 3);
+    b.view().states[2][39] = 4;
+    b.done(4);
+    CHECK(own[39] == 3);
+    REQUIRE(a.prepare(3, 4).ok());
+    CHECK(a.view().states[2] == own);
+    CHECK(b.rewind(3) == 0);
+    CHECK(b.bytes() == 0);
 }
 
 }  // namespace hearth::test

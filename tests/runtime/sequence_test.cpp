@@ -98,4 +98,50 @@ TEST_CASE("sequence: a cache that finds no room leaves the tokens pending") {
     CHECK(s.pending() == 0);
 }
 
+TEST_CASE("sequence: with states, a cut or a pass that failed begins anew, and tells what is missing") {
+    const KvShape shapes[] = {{1, 16, 16}, {0, 0, 0, 7}};
+    auto layout = std::make_shared<const KvLayout>(KvLayout::make(KvType::f16, shapes));
+    Sequence s(KvCache(layout, std::make_shared<Memory>()), 100, 600);
+    CHECK(s.missing() == 0);
+    // The state of this "model" is the sum of the tokens that it has seen.
+    const auto pass = [](Sequence& q, std::size_t count) {
+        auto batch = q.next_batch(count, count == q.missing() ? 1 : 0);
+        REQUIRE(batch.ok());
+        for (const std::int32_t t : batch->tokens) batch->kv.states[1][6] += static_cast<float>(t);
+        return std::pair(batch->position, batch->kv.states[1][6]);
+    };
+    REQUIRE(s.append(numbers(20)).ok());
+    CHECK(s.missing() == 20);
+    CHECK(pass(s, 12) == std::pair<std::size_t, float>(0, 66));
+    s.done(12, {});
+    CHECK(s.missing() == 8);
+    CHECK(pass(s, 8) == std::pair<std::size_t, float>(12, 190));
+    // Not done: it failed.
+    CHECK(s.missing() == 20);
+    CHECK(s.pending() == 8);
+    CHECK(pass(s, 20) == std::pair<std::size_t, float>(0, 190));
+    s.done(20, kLogits);
+    CHECK(s.missing() == 0);
+    Sequence fork = s;
+    REQUIRE(s.append(numbers(3)).ok());
+    CHECK(s.missing() == 3);
+    CHECK(pass(s, 3) == std::pair<std::size_t, float>(20, 193));
+    s.done(3, kLogits);
+    CHECK(fork.missing() == 0);
+    // Only pending tokens are cut.
+    REQUIRE(s.append(numbers(5)).ok());
+    REQUIRE(s.truncate(24).ok());
+    CHECK(s.missing() == 1);
+    CHECK(pass(s, 1) == std::pair<std::size_t, float>(23, 193));
+    s.done(1, kLogits);
+    REQUIRE(s.truncate(22).ok());
+    CHECK(s.evaluated() == 22);
+    CHECK(s.pending() == 0);
+    CHECK(s.missing() == 22);
+    CHECK(pass(s, 22) == std::pair<std::size_t, float>(0, 191));
+    s.done(22, kLogits);
+    REQUIRE(fork.append(numbers(2)).ok());
+    CHECK(pass(fork, 2) == std::pair<std::size_t, float>(20, 191));
+}
+
 }  // namespace hearth::test

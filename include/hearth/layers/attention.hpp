@@ -15,20 +15,24 @@ enum class KvType : int { f16, f32, q8_0 };
 
 struct KvShape {  // of one layer
     std::uint32_t heads = 0, key_dim = 0, value_dim = 0;
+    std::size_t state_floats = 0;  // of recurrent state, which does not grow with the tokens; 0: none
 };
 
 // Where a page keeps what: for each layer and head, keys [kSpan / 16][key_dim][16] and values [kSpan][value_dim]; q8_0 keys
 // [kSpan / 16][key_units(key_dim)][16][4]. Behind them, in q8_0, stand the scales [kSpan] of each.
+// Recurrent states are not paged: those of all layers stand in one block, each aligned to 64 bytes.
 struct KvLayout {
     struct Layer {
         KvShape shape;
         std::size_t keys, values;              // byte offsets in a page
         std::size_t key_bytes, value_bytes;    // of a head
         std::size_t key_scales, value_scales;  // byte offsets in them
+        std::size_t state;                     // byte offset in the block of states
     };
     KvType type = KvType::f16;
     std::vector<Layer> layers;
     std::size_t page_bytes = 0;
+    std::size_t state_bytes = 0;  // of the block of states; 0: no layer has any
 
     static KvLayout make(KvType type, std::span<const KvShape> shapes);
     std::size_t keys_offset(std::size_t layer, std::size_t head) const {
@@ -45,6 +49,9 @@ struct KvLayout {
 struct KvView {
     const KvLayout* layout = nullptr;
     std::byte* const* pages = nullptr;  // [ceil(tokens / kSpan)]
+    // [layers], null where a layer has none: its state after the tokens before the batch's, zero before the first. The pass
+    // updates it in place, token after token; it is not shared with others. Null where no layer has any.
+    float* const* states = nullptr;
 };
 
 // A token of a batch: which sequence's cache, and where in it.

@@ -29,7 +29,7 @@ struct ModelInfo {
 
 // Tokens of one sequence in a forward pass.
 struct SequenceBatch {
-    KvView kv;                              // pages reach position + tokens.size()
+    KvView kv;                              // pages reach position + tokens.size(), states stand at position
     std::span<const std::int32_t> tokens;   // each within the vocabulary
     std::size_t position = 0;               // of the first token
     std::size_t context = 0;                // that the sequence may grow to (some rope scalings depend on it)

@@ -18,18 +18,23 @@ public:
 
     // Refuses ids outside the vocabulary and more than the context holds; then nothing is appended.
     Status append(std::span<const std::int32_t> tokens);
-    // Keeps the first `length` tokens; the last logits are gone if anything was cut.
+    // Keeps the first `length` tokens; the last logits are gone if anything was cut. Where the cache cannot go back that
+    // far alone, it goes back further, and the tokens in between are part of the next passes again: to the same bits.
     Status truncate(std::size_t length);
 
     std::span<const std::int32_t> tokens() const { return tokens_; }
     std::size_t length() const { return tokens_.size(); }
     std::size_t context() const { return context_; }
     std::size_t evaluated() const { return evaluated_; }
+    // Tokens that have not been evaluated.
     std::size_t pending() const { return tokens_.size() - evaluated_; }
+    // Tokens that passes have to take until the logits after the last one are known: those pending, and before them what
+    // the cache has lost. 0 when they are known.
+    std::size_t missing() const { return tokens_.size() - start(); }
     std::uint64_t cache_bytes() const { return cache_.bytes(); }
 
-    // The next `count` pending tokens (with none pending: the last token once more) as part of a batch; their pages are
-    // made writable. The last `logits` of them get rows of logits.
+    // The next `count` missing tokens as part of a batch; their pages are made writable. The last `logits` of them get
+    // rows of logits.
     Result<SequenceBatch> next_batch(std::size_t count, std::size_t logits);
     // After the pass: those tokens are in the cache. `last` [vocab] follows the last of them, or is empty.
     void done(std::size_t count, std::span<const float> last);
@@ -37,11 +42,14 @@ public:
     std::span<const float> logits() const { return logits_; }
 
 private:
+    std::size_t start() const;
+
     KvCache cache_;
     std::uint32_t vocab_;
     std::size_t context_;
     std::vector<std::int32_t> tokens_;
     std::size_t evaluated_ = 0;
+    std::size_t cached_ = 0;  // tokens in the cache
     std::vector<float> logits_;
 };
 
