@@ -97,7 +97,12 @@ void DecoderModel::add_normed(const Pass& pass, const Norm& post, std::size_t t)
     pass.run.kernels.add_scaled(x, spec_.residual_scale, d, pass.hidden + t * d);
 }
 
+// Where there is no norm, y = x.
 void DecoderModel::norm_token(const Pass& pass, const Norm& norm, const float* x, float* y) const {
+    if (norm.weight.empty()) {
+        std::copy_n(x, spec_.embedding, y);
+        return;
+    }
     pass.run.kernels.rms_norm(x, norm.weight.data(), spec_.norm_eps, spec_.embedding, y);
     if (!norm.bias.empty()) pass.run.kernels.add_scaled(norm.bias.data(), 1, spec_.embedding, y);
 }

@@ -56,9 +56,11 @@ private:
         const std::string b = cat("blk.", index, ".");
         DecoderLayerTensors l;
         const std::uint64_t d = s_.embedding;
-        HEARTH_ASSIGN(l.attn_norm, norm(b + "attn_norm"));
+        if (s_.pre_norms) {
+            HEARTH_ASSIGN(l.attn_norm, norm(b + "attn_norm"));
+            HEARTH_ASSIGN(l.ffn_norm, norm(b + s_.ffn_norm));
+        }
         HEARTH_ASSIGN(l.mixer, find_mixer(t_, s_, index));
-        HEARTH_ASSIGN(l.ffn_norm, norm(b + s_.ffn_norm));
         if (s_.post_norms) {
             HEARTH_ASSIGN(l.post_attention_norm, norm(b + "post_attention_norm"));
             HEARTH_ASSIGN(l.post_ffn_norm, norm(b + "post_ffw_norm"));

@@ -2,7 +2,7 @@
 that a NumPy forward of its own computes in double precision from the folder's files alone, and the token ids that the
 `tokenizers` package gives for a list of texts.
 
-usage: python3 make_hf.py OUT   (needs numpy, safetensors, tokenizers and transformers from PyPI; torch is not needed)
+usage: python3 make_hf.py OUT [NAME...]   (all, or those; needs numpy, safetensors, tokenizers and transformers from PyPI; torch is not needed)
 
     OUT/NAME/            config.json, model.safetensors (or shards), tokenizer.json, tokenizer_config.json, …
     OUT/NAME.json        {"tokens", "width", "texts": [{"text", "ids"}], "eos"}
@@ -210,7 +210,10 @@ def forward(c, w, tokens):
     if gemma:
         c = {**c, "embedding_multiplier": math.sqrt(c["hidden_size"]), "attention_multiplier": c["query_pre_attn_scalar"] ** -0.5}
         w = {n: v + 1 if "norm" in n else v for n, v in w.items()}
-    after = {"glm4": ("post_self_attn_layernorm", "post_attention_layernorm", "post_mlp_layernorm")}.get(
+    olmo = kind in ("olmo2", "olmo3")
+    after = {"olmo2": ("post_attention_layernorm", "", "post_feedforward_layernorm"),
+             "olmo3": ("post_attention_layernorm", "", "post_feedforward_layernorm"),
+             "glm4": ("post_self_attn_layernorm", "post_attention_layernorm", "post_mlp_layernorm")}.get(
         kind, ("post_attention_layernorm", "pre_feedforward_layernorm", "post_feedforward_layernorm") if gemma
         else (None, "post_attention_layernorm", None))
     heads, kv = c["num_attention_heads"], c["num_key_value_heads"]
@@ -219,26 +222,28 @@ def forward(c, w, tokens):
     residual = c.get("residual_multiplier", 1.0)
     inv, magnitude = frequencies(c, int(width * c.get("partial_rotary_factor", 1.0)), len(tokens))
     scale = c.get("attention_multiplier", 1 / math.sqrt(width))
+    norm = lambda name, x: rms(x, w[name + ".weight"], eps) if name + ".weight" in w else x
     linear = lambda name, x: x @ w[name + ".weight"].T + w.get(name + ".bias", 0)
     h = w["model.embed_tokens.weight"][tokens] * c.get("embedding_multiplier", 1.0)
     n = len(tokens)
     mask = np.where(np.tril(np.ones((n, n))) > 0, 0, -np.inf)
     for i in range(c["num_hidden_layers"]):
         p = f"model.layers.{i}."
-        x = rms(h, w[p + "input_layernorm.weight"], eps)
+        x = norm(p + "input_layernorm", h)
         if p + "self_attn.qkv_proj.weight" in w:
             q, k, v = np.split(linear(p + "self_attn.qkv_proj", x), [heads * width, (heads + kv) * width], -1)
         else:
             q, k, v = (linear(p + f"self_attn.{m}_proj", x) for m in "qkv")
-        if kind == "olmoe":  # one norm over all heads
+        if kind == "olmoe" or olmo:  # one norm over all heads
             q, k = rms(q, w[p + "self_attn.q_norm.weight"], eps), rms(k, w[p + "self_attn.k_norm.weight"], eps)
         q, k, v = (m.reshape(n, -1, width) for m in (q, k, v))
-        if p + "self_attn.q_norm.weight" in w and kind != "olmoe":
+        if p + "self_attn.q_norm.weight" in w and kind != "olmoe" and not olmo:
             q, k = rms(q, w[p + "self_attn.q_norm.weight"], eps), rms(k, w[p + "self_attn.k_norm.weight"], eps)
         local = c.get("layer_types", [""] * 99)[i] == "sliding_attention"
-        turn = c["rope_local_base_freq"] ** (-np.arange(0, width, 2) / width) if kind == "gemma3_text" and local else inv
+        plain = kind == "olmo3" and local  # without scaling
+        turn = c["rope_theta"] ** (-np.arange(0, width, 2) / width) if plain else c["rope_local_base_freq"] ** (-np.arange(0, width, 2) / width) if kind == "gemma3_text" and local else inv
         if not (kind == "smollm3" and (i + 1) % 4 == 0):
-            q, k = (rotate(m, turn, magnitude, kind == "glm4") for m in (q, k))
+            q, k = (rotate(m, turn, 1.0 if plain else magnitude, kind == "glm4") for m in (q, k))
         k, v = (np.repeat(m, heads // kv, 1) for m in (k, v))
         s = np.einsum("ihd,jhd->hij", q, k) * scale
         if kind == "gemma2":
@@ -253,7 +258,7 @@ def forward(c, w, tokens):
             s = softmax(s)
         a = linear(p + "self_attn.o_proj", np.einsum("hij,jhd->ihd", s, v).reshape(n, -1))
         h = h + residual * (rms(a, w[p + after[0] + ".weight"], eps) if after[0] else a)
-        x = rms(h, w[p + after[1] + ".weight"], eps)
+        x = norm(p + after[1], h)
         mixture = p + ("block_sparse_moe." if kind in ("mixtral", "granitemoe") else "mlp.")
         if mixture + "router.layer.weight" in w or mixture + "gate.weight" in w or mixture + "router.weight" in w:
             h = h + residual * experts(c, w, mixture, x)
@@ -288,7 +293,8 @@ def random_weights(c, rng, fused=False, biases=(), qk_norm=False, extra_norms=()
     w["model.embed_tokens.weight"] = rng.normal(0, 1, (c["vocab_size"], d))
     for i in range(c["num_hidden_layers"]):
         p = f"model.layers.{i}."
-        norm(p + "input_layernorm", d)
+        if kind not in ("olmo2", "olmo3"):
+            norm(p + "input_layernorm", d)
         norm(p + "post_attention_layernorm", d)
         for name in extra_norms:
             norm(p + name, d)
@@ -299,8 +305,8 @@ def random_weights(c, rng, fused=False, biases=(), qk_norm=False, extra_norms=()
             matrix(p + "self_attn.k_proj", kv * width, d)
             matrix(p + "self_attn.v_proj", kv * width, d)
         if qk_norm:
-            norm(p + "self_attn.q_norm", width * (heads if kind == "olmoe" else 1))
-            norm(p + "self_attn.k_norm", width * (kv if kind == "olmoe" else 1))
+            norm(p + "self_attn.q_norm", width * (heads if kind.startswith("olmo") else 1))
+            norm(p + "self_attn.k_norm", width * (kv if kind.startswith("olmo") else 1))
         matrix(p + "self_attn.o_proj", d, heads * width)
         if kind == "gpt_oss":
             count = c["num_local_experts"]
@@ -485,8 +491,13 @@ def store(w, kind):
     return {n: (kind, x) for n, x in array.items()}, {n: x.astype(np.float64) for n, x in array.items()}
 
 
+WANTED = set(sys.argv[2:])
+
+
 def write(out, name, config_class, options, kind, tokenizer, shards=1, generation=True, packers=None, quantization=None,
           types=None, bound=None, rows=8, class_name=None, **kinds):
+    if WANTED and name not in WANTED:
+        return
     rng = np.random.default_rng(sum(map(ord, name)))
     folder = out / name
     shutil.rmtree(folder, ignore_errors=True)
@@ -509,6 +520,9 @@ def write(out, name, config_class, options, kind, tokenizer, shards=1, generatio
         written["quantization_config"] = quantization
     if kinds.pop("nested_rope", False):
         written["rope_parameters"] = {"rope_type": "default", "rope_theta": written.pop("rope_theta"), **written.pop("rope_scaling", {})}
+        if c["model_type"] == "olmo3":
+            written["rope_parameters"] = {"full_attention": written["rope_parameters"], "sliding_attention": {
+                "rope_type": "default", "rope_theta": c["rope_theta"]}}
         if "rope_local_base_freq" in c:
             written["rope_parameters"] = {"full_attention": written["rope_parameters"], "sliding_attention": {
                 "rope_type": "default", "rope_theta": written.pop("rope_local_base_freq")}}
@@ -620,6 +634,13 @@ def main(out):
     write(out, "glm4", transformers.Glm4Config,
           {"hidden_size": 16, "num_hidden_layers": 1, "tie_word_embeddings": True, "head_dim": 8, "partial_rotary_factor": 0.5, "attention_bias": True}, "BF16",
           bytes_(), biases=("q_proj", "k_proj", "v_proj"), extra_norms=("post_self_attn_layernorm", "post_mlp_layernorm"), rows=6)
+    olmo = {"hidden_size": 16, "tie_word_embeddings": True, "rope_theta": 500000.0}
+    write(out, "olmo2", transformers.Olmo2Config, {**olmo, "num_hidden_layers": 1}, "BF16", bytes_(),
+          extra_norms=("post_feedforward_layernorm",), qk_norm=True, rows=6)
+    write(out, "olmo3", transformers.Olmo3Config,
+          {**olmo, "num_hidden_layers": 2, "head_dim": 8, "sliding_window": 3, "rope_scaling": yarn,
+           "layer_types": ["sliding_attention", "full_attention"]},
+          "BF16", bytes_(), extra_norms=("post_feedforward_layernorm",), qk_norm=True, rows=6, nested_rope=True)
     norms = ("pre_feedforward_layernorm", "post_feedforward_layernorm")
     layers = lambda n: ["full_attention" if i % 2 else "sliding_attention" for i in range(n)]
     write(out, "gemma2", transformers.Gemma2Config,

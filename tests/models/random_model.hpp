@@ -20,7 +20,7 @@ namespace hearth::test {
 
 inline constexpr const char* kArchitectures[] = {
     "gemma2",  "gemma3", "gemma3n",  "gemma4", "glm4", "glm4moe", "gpt-oss", "granite",  "granitemoe", "llama",
-    "llama4", "mistral3", "olmoe", "phi3", "phimoe",  "qwen2",   "qwen2moe", "qwen3",      "qwen3moe", "smollm3"};
+    "llama4", "mistral3", "olmo2", "olmoe", "phi3", "phimoe",  "qwen2",   "qwen2moe", "qwen3",      "qwen3moe", "smollm3"};
 
 struct ModelShape {
     std::string arch = "llama";
@@ -189,6 +189,10 @@ private:
             set("activation_sparsity_scale", sparse);
         }
         if (s_.is({"gemma3n", "gemma4"})) set("embedding_length_per_layer_input", s_.embd);
+        if (s_.arch == "olmo2") {
+            set("attention.sliding_window", std::uint64_t{8});
+            set("attention.sliding_window_pattern", std::uint64_t{2});
+        }
         if (s_.arch == "gemma3") {
             set("attention.sliding_window_pattern", std::uint64_t{2});
             set("rope.freq_base_swa", 500.0);
@@ -242,7 +246,7 @@ private:
         const std::uint64_t head = s_.arch == "gemma4" && number % 2 == 0 ? head_ / 2 : head_;
         const bool has_kv = !s_.is({"gemma3n", "gemma4"}) || number < 2;
         const std::uint64_t q = s_.heads * head, kv = s_.kv_heads * head;
-        norm(at + "attn_norm");
+        if (s_.arch != "olmo2") norm(at + "attn_norm");
         if (s_.arch == "phi3") {
             matrix(at + "attn_qkv", s_.embd, q + 2 * kv);
         } else {
@@ -255,7 +259,7 @@ private:
             vector(at + "attn_k.bias", kv, 0);
             vector(at + "attn_v.bias", kv, 0);
         }
-        if (s_.arch == "olmoe") {
+        if (s_.is({"olmo2", "olmoe"})) {
             vector(at + "attn_q_norm.weight", q, 1);
             vector(at + "attn_k_norm.weight", kv, 1);
         }
@@ -266,7 +270,7 @@ private:
         }
         matrix(at + "attn_output", q, s_.embd);
         if (s_.is({"gpt-oss", "phimoe"})) vector(at + "attn_output.bias", s_.embd, 0);
-        norm(at + (s_.is({"gpt-oss", "glm4moe"}) ? "post_attention_norm" : "ffn_norm"));
+        if (s_.arch != "olmo2") norm(at + (s_.is({"gpt-oss", "glm4moe"}) ? "post_attention_norm" : "ffn_norm"));
         if (s_.is({"gemma3n", "gemma4"})) {
             matrix(at + "inp_gate", s_.embd, s_.embd);
             matrix(at + "proj", s_.embd, s_.embd);
@@ -291,7 +295,7 @@ private:
             if (s_.arch != "gemma4") return;
             for (const char* name : {"post_ffw_norm_1", "pre_ffw_norm_2", "post_ffw_norm_2"}) norm(at + name);
         }
-        if (s_.is({"gemma2", "gemma3", "gemma3n", "gemma4", "glm4"})) {
+        if (s_.is({"gemma2", "gemma3", "gemma3n", "gemma4", "glm4", "olmo2"})) {
             norm(at + "post_attention_norm");
             norm(at + "post_ffw_norm");
         }

@@ -76,6 +76,7 @@ struct DecoderSpec {
     bool value_norm = false;       // of every value head, without weights
     bool keys_as_values = false;   // where a layer has no values of its own: keys before norm and rotation
     bool norm_bias = false;        // the norms of the stream add a bias
+    bool pre_norms = true;         // attention and feed-forward see the stream through a norm
     const char* ffn_norm = "ffn_norm";  // what the file calls the norm before the feed-forward
     bool post_norms = false;       // outputs of attention and feed-forward pass a norm before they enter the stream
     bool sinks = false;            // every query head has a score that takes part in its softmax without a value
