@@ -56,7 +56,7 @@ struct Walk {
     std::size_t first_key(std::size_t t) const {
         const std::size_t p = tokens[t].position;
         const std::size_t in_window = spec.window != 0 && p + 1 > spec.window ? p + 1 - spec.window : 0;
-        return std::max(in_window, spec.chunk != 0 ? p / spec.chunk * spec.chunk : 0);
+        return std::max({in_window, spec.chunk != 0 ? p / spec.chunk * spec.chunk : 0, tokens[t].kv->first});
     }
     std::size_t first_span(std::size_t t) const { return first_key(t) / kSpan; }
     std::size_t end_span(std::size_t t) const { return tokens[t].position / kSpan + 1; }

@@ -1,8 +1,8 @@
 """Holds the table of families in README.md to what the parity tests measure.
 
-usage: families.py [--write] SOURCE_DIR TEST_PROGRAM...
+usage: families.py [--write] SOURCE_DIR PROGRAM_DIR
 
-Runs the test cases of the suite "figures" of each program, which append a line of JSON for every comparison (see
+Runs the test cases of the suite "figures" of the test programs there, which append a line of JSON for every comparison (see
 tests/support/figures.hpp), and makes the table of it: the worst figure of each family and form. Without --write it
 fails where README.md has another table, and where src/models/models.inc or src/formats/hf/families.inc list a family
 or class for which nothing was measured. A bare clone has a part of the goldens: then no figure may be above that of
@@ -20,6 +20,7 @@ BEGIN, END = "<!-- families: made by tests/readme/families.py -->\n", "<!-- end 
 HEAD = """| family | GGUF | quantised | folder | packed | classes of folders |
 |---|---|---|---|---|---|
 """
+PROGRAMS = ["test_capi", "test_models"]
 # Column of a figure.
 COLUMNS = [("gguf", False), ("gguf", True), ("folder", False), ("folder", True)]
 
@@ -117,7 +118,8 @@ def differences(found, text, all_goldens, families, classes):
 def main():
     arguments = sys.argv[1:]
     write = arguments[0] == "--write"
-    source, *programs = arguments[write:]
+    source, folder = arguments[write:]
+    programs = [os.path.join(folder, name) for name in PROGRAMS]
     readme = os.path.join(source, "README.md")
     with open(readme, encoding="utf-8") as file:
         text = file.read()

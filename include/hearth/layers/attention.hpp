@@ -52,6 +52,7 @@ struct KvView {
     // [layers], null where a layer has none: its state after the tokens before the batch's, zero before the first. The pass
     // updates it in place, token after token; it is not shared with others. Null where no layer has any.
     float* const* states = nullptr;
+    std::size_t first = 0;  // position of the first token that there is
 };
 
 // A token of a batch: which sequence's cache, and where in it.
