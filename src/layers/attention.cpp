@@ -11,8 +11,22 @@ namespace hearth {
 namespace {
 
 // Queries that share one pass over a span while it is in cache: a multiple of what a kernel takes at a time.
-constexpr std::size_t kRowTile = 2 * kAttentionRows;
-constexpr std::size_t kTokenTile = 12;  // tokens that share it, at most; and items of a worker that keep their partials
+constexpr std::size_t kRowTile = 2 * kAttentionRows, kSharedRowTile = 2 * kAttentionLanes;
+constexpr std::size_t kTokenTile = 12;  // tokens that share it, at most
+constexpr std::size_t kMostItems = 12;  // of a worker that keep their partials, and
+constexpr std::size_t kMostRows = 128;  // queries of them
+
+// The query heads of a group in parts of equal size, but for the last.
+struct GroupParts {
+    std::size_t count, size;
+    explicit GroupParts(std::size_t group)
+        : count((group + kSharedRowTile - 1) / kSharedRowTile), size((group + count - 1) / count) {}
+};
+std::size_t token_tile(bool values_in_keys, std::size_t part) {
+    return std::clamp<std::size_t>((values_in_keys ? kSharedRowTile : kRowTile) / part, 1, kTokenTile);
+}
+// Items of a worker, at most, where the spans of an item run side by side.
+std::size_t items_of_worker(std::size_t part) { return std::clamp<std::size_t>(kMostRows / part, 2, kMostItems); }
 
 std::size_t round64(std::size_t n) { return (n + 63) / 64 * 64; }
 
@@ -51,6 +65,14 @@ struct Walk {
     float* y;
     KvShape shape;
     std::size_t group;
+    GroupParts parts;
+
+    // Items of a token: a part of the query heads of a head of the cache.
+    std::size_t items() const { return shape.heads * parts.count; }
+    std::size_t first_head(std::size_t item) const {
+        return item / parts.count * group + item % parts.count * parts.size;
+    }
+    std::size_t heads(std::size_t item) const { return std::min(parts.size, group - item % parts.count * parts.size); }
 
     // First and one past the last key position of token t.
     std::size_t first_key(std::size_t t) const {
@@ -70,17 +92,19 @@ struct Walk {
 
     // Tokens [begin, end) over span s, as far as they see keys of it; at(t): the partials of token t.
     template <class At>
-    void span(std::size_t begin, std::size_t end, std::size_t head, std::size_t s, const At& at, std::size_t worker) const {
+    void span(std::size_t begin, std::size_t end, std::size_t item, std::size_t s, const At& at,
+              std::size_t worker) const {
         AttentionQueries queries[kTokenTile];
+        const std::size_t head = item / parts.count;
         std::size_t count = 0;
         for (std::size_t t = begin; t < end; ++t) {
             if (s >= first_span(t) && s < end_span(t)) {
                 const Partials p = at(t);
                 const std::size_t i = s - first_span(t);
-                queries[count++] = {q + t * q_stride + head * group * shape.key_dim,
-                                    p.out + i * group * shape.value_dim,
-                                    p.max + i * group,
-                                    p.sum + i * group,
+                queries[count++] = {q + t * q_stride + first_head(item) * shape.key_dim,
+                                    p.out + i * parts.size * shape.value_dim,
+                                    p.max + i * parts.size,
+                                    p.sum + i * parts.size,
                                     std::max(first_key(t), s * kSpan) - s * kSpan,
                                     std::min(tokens[t].position + 1, (s + 1) * kSpan) - s * kSpan};
             }
@@ -91,11 +115,11 @@ struct Walk {
             AttentionSpanArgs a{};
             a.tokens = queries;
             a.count = count;
-            a.heads = group;
+            a.heads = heads(item);
             a.q_stride = shape.key_dim;
             a.out_stride = shape.value_dim;
             a.keys = page + kv.layout->keys_offset(layer, head);
-            a.values = page + kv.layout->values_offset(layer, head);
+            a.values = shape.values_in_keys ? nullptr : page + kv.layout->values_offset(layer, head);
             a.key_dim = shape.key_dim;
             a.value_dim = shape.value_dim;
             a.scale = spec.scale;
@@ -104,22 +128,24 @@ struct Walk {
             if (kv.layout->type == KvType::q8_0) {
                 const KvLayout::Layer& l = kv.layout->layers[layer];
                 a.key_scales = reinterpret_cast<const float*>(static_cast<const std::byte*>(a.keys) + l.key_scales);
-                a.value_scales = reinterpret_cast<const float*>(static_cast<const std::byte*>(a.values) + l.value_scales);
+                if (a.values != nullptr)
+                    a.value_scales =
+                        reinterpret_cast<const float*>(static_cast<const std::byte*>(a.values) + l.value_scales);
             }
             kernel(kv.layout->type)(a);
             count = 0;
         }
     }
 
-    void merge(std::size_t t, std::size_t head, const Partials& p) const {
-        for (std::size_t g = 0; g < group; ++g) {
-            const std::size_t h = head * group + g;
+    void merge(std::size_t t, std::size_t item, const Partials& p) const {
+        for (std::size_t g = 0; g < heads(item); ++g) {
+            const std::size_t h = first_head(item) + g;
             AttentionMergeArgs a{};
             a.out = p.out + g * shape.value_dim;
-            a.out_stride = group * shape.value_dim;
+            a.out_stride = parts.size * shape.value_dim;
             a.max = p.max + g;
             a.sum = p.sum + g;
-            a.stat_stride = group;
+            a.stat_stride = parts.size;
             a.spans = spans(t);
             a.dim = shape.value_dim;
             a.has_sink = spec.sinks != nullptr;
@@ -142,9 +168,11 @@ KvLayout KvLayout::make(KvType type, std::span<const KvShape> shapes) {
         Layer l{};
         l.shape = s;
         l.key_scales = kSpan * (coded ? 4 * key_units(s.key_dim) : s.key_dim) * element;
-        l.value_scales = kSpan * s.value_dim * element;
         l.key_bytes = l.key_scales + scales;
-        l.value_bytes = l.value_scales + scales;
+        if (s.value_dim != 0 && !s.values_in_keys) {
+            l.value_scales = kSpan * s.value_dim * element;
+            l.value_bytes = l.value_scales + scales;
+        }
         l.keys = at;
         l.values = at + round64(s.heads * l.key_bytes);
         at = l.values + round64(s.heads * l.value_bytes);
@@ -206,9 +234,12 @@ void kv_store_value(const KvView& kv, std::size_t layer, std::size_t head, std::
 
 std::size_t attention_partials(std::size_t workers, std::size_t tokens, std::size_t group, std::size_t value_dim,
                                std::size_t positions) {
-    // A tile of tokens for each worker; the other walk has at most kTokenTile items for each worker.
-    return ended_floats(tokens) + ended_floats(workers * kTokenTile) +
-           workers * kTokenTile * Partials::floats((positions + kSpan - 1) / kSpan, group, value_dim);
+    // A tile of tokens for each worker; the other walk has at most so many items.
+    const GroupParts parts(group);
+    const std::size_t items = items_of_worker(parts.size),
+                      tile = std::max(token_tile(false, parts.size), token_tile(true, parts.size));
+    return ended_floats(tokens) + ended_floats(workers * items) +
+           workers * std::max(items, tile) * Partials::floats((positions + kSpan - 1) / kSpan, parts.size, value_dim);
 }
 
 std::size_t attention_scratch(std::size_t key_dim) { return attention_span_scratch(key_dim) * sizeof(float); }
@@ -217,13 +248,14 @@ void attention(const RunContext& run, const AttentionSpec& spec, std::size_t lay
                const float* q, std::size_t q_stride, float* y, float* memory, ChunkBody then) {
     if (tokens.empty()) return;
     const KvShape shape = tokens[0].kv->layout->layers[layer].shape;
-    const std::size_t heads = shape.heads, group = spec.heads / heads;
-    const Walk walk{run, spec, layer, tokens, q, q_stride, y, shape, group};
+    const std::size_t group = spec.heads / shape.heads;
+    const Walk walk{run, spec, layer, tokens, q, q_stride, y, shape, group, GroupParts(group)};
+    const std::size_t heads = walk.items(), part = walk.parts.size;
     std::size_t most = 0;
     for (std::size_t t = 0; t < tokens.size(); ++t) most = std::max(most, walk.spans(t));
-    const std::size_t each = Partials::floats(most, group, shape.value_dim);
+    const std::size_t each = Partials::floats(most, part, shape.value_dim);
     const std::size_t workers = run.executor.workers();
-    const std::size_t tile = std::clamp<std::size_t>(kRowTile / group, 1, kTokenTile);
+    const std::size_t tile = token_tile(shape.values_in_keys, part);
     const std::size_t tiles = (tokens.size() + tile - 1) / tile;
     Ended* const heads_ended = make_ended(memory, tiles);
     float* const partials = memory + ended_floats(tokens.size());
@@ -246,7 +278,7 @@ void attention(const RunContext& run, const AttentionSpec& spec, std::size_t lay
         if (is_last(heads_ended[first / tile], heads)) then(first, end, worker);
     };
 
-    if (tokens.size() * heads <= workers * kTokenTile && most > 1) {
+    if (tokens.size() * heads <= workers * items_of_worker(part) && most > 1) {
         // Few heads, many keys: the spans of a tile run side by side, and who ends the last of them merges.
         const std::size_t items = tiles * heads;
         std::size_t spans = 0;
@@ -257,7 +289,7 @@ void attention(const RunContext& run, const AttentionSpec& spec, std::size_t lay
         parallel_for(run.executor, items * spans, [&](std::size_t i, std::size_t worker) {
             const std::size_t item = i % items, head = item % heads, first = item / heads * tile, end = end_of(first);
             const auto at = [&](std::size_t t) {
-                return Partials(base + (t * heads + head) * each, most, group, shape.value_dim);
+                return Partials(base + (t * heads + head) * each, most, part, shape.value_dim);
             };
             const std::size_t s = begin_span(first) + i / items;
             if (s < end_span(first)) walk.span(first, end, head, s, at, worker);
@@ -268,7 +300,7 @@ void attention(const RunContext& run, const AttentionSpec& spec, std::size_t lay
     parallel_for(run.executor, tiles * heads, [&](std::size_t i, std::size_t worker) {
         const std::size_t head = i / tiles, first = i % tiles * tile, end = end_of(first);
         const auto at = [&](std::size_t t) {
-            return Partials(partials + (worker * kTokenTile + t - first) * each, most, group, shape.value_dim);
+            return Partials(partials + (worker * tile + t - first) * each, most, part, shape.value_dim);
         };
         for (std::size_t s = begin_span(first); s < end_span(first); ++s) walk.span(first, end, head, s, at, worker);
         merge(first, head, at, worker);

@@ -13,6 +13,7 @@ namespace {
 struct Shape {
     std::size_t heads, key_dim, value_dim, first, last;
     float softcap;
+    bool shared = false;  // values are channels of keys
 };
 
 // The cache's types by their elements: float, binary16, and int8 codes with a scale for each row.
@@ -38,9 +39,9 @@ struct Span {
 
     Span(Source& source, const Shape& shape, Values kind, bool nan)
         : keys(kSpan * (kCoded<T> ? 4 * key_units(shape.key_dim) : shape.key_dim)),
-          values(kSpan * shape.value_dim),
+          values(shape.shared ? 0 : kSpan * shape.value_dim),
           key_scales(kCoded<T> ? kSpan : 0),
-          value_scales(key_scales.size()),
+          value_scales(shape.shared ? 0 : key_scales.size()),
           s(shape) {
         for (std::size_t j = 0; j < kSpan; ++j) {
             forget(j, nan);
@@ -56,22 +57,25 @@ struct Span {
             const KernelTable& t = kernel_table(Isa::scalar);
             const auto bytes = [](std::int8_t* p) { return reinterpret_cast<std::uint8_t*>(p); };
             key_scales[j] = t.quantize_q8_row(key.data(), s.key_dim, 128, 64, bytes(&keys[key_at(j, 0)]));
+            if (s.shared) return;
             value_scales[j] = t.quantize_q8_row(value.data(), s.value_dim, 0, 4, bytes(&values[j * s.value_dim]));
         } else {
             for (std::size_t c = 0; c < s.key_dim; ++c) keys[key_at(j, c)] = stored<T>(key[c]);
-            for (std::size_t c = 0; c < s.value_dim; ++c) values[j * s.value_dim + c] = stored<T>(value[c]);
+            for (std::size_t c = 0; c < s.value_dim && !s.shared; ++c)
+                values[j * s.value_dim + c] = stored<T>(value[c]);
         }
     }
     void forget(std::size_t j, bool nan) {
         T fill{};
         if constexpr (kCoded<T>) {
-            key_scales[j] = value_scales[j] = nan ? kNan : 0.0f;
+            key_scales[j] = nan ? kNan : 0.0f;
+            if (!s.shared) value_scales[j] = key_scales[j];
             fill = nan ? std::int8_t{-77} : std::int8_t{0};
         } else if (nan) {
             fill = stored<T>(kNan);
         }
         for (std::size_t c = 0; c < s.key_dim; ++c) keys[key_at(j, c)] = fill;
-        for (std::size_t c = 0; c < s.value_dim; ++c) values[j * s.value_dim + c] = fill;
+        for (std::size_t c = 0; c < s.value_dim && !s.shared; ++c) values[j * s.value_dim + c] = fill;
     }
     double key(std::size_t j, std::size_t c) const {
         const T x = keys[key_at(j, c)];
@@ -81,6 +85,7 @@ struct Span {
             return value_of(x);
     }
     double value(std::size_t j, std::size_t c) const {
+        if (s.shared) return key(j, c);
         const T x = values[j * s.value_dim + c];
         if constexpr (kCoded<T>)
             return value_of(value_scales[j]) * x;
@@ -140,8 +145,8 @@ Result run(const KernelTable& t, const Shape& s, Span<T>& span, const std::vecto
     Scratch scratch(s.key_dim);
     const AttentionQueries queries{q_in.data(), out.data(), max.data(), sum.data(), s.first, s.last};
     const std::vector<float> before = out.values();
-    span_of<T>(t)({&queries, 1, s.heads, q_stride, out_stride, keys.data(), values.data(), key_scales.data(),
-                   value_scales.data(), s.key_dim, s.value_dim, scale, s.softcap, scratch.data()});
+    span_of<T>(t)({&queries, 1, s.heads, q_stride, out_stride, keys.data(), s.shared ? nullptr : values.data(),
+                   key_scales.data(), value_scales.data(), s.key_dim, s.value_dim, scale, s.softcap, scratch.data()});
     CHECK((keys.intact() && values.intact() && key_scales.intact() && value_scales.intact()));
     CHECK((q_in.intact() && out.intact() && max.intact() && sum.intact()));
     bool guards = scratch.intact();
@@ -165,11 +170,32 @@ void check_same(const Result& got, const Result& want) {
 }
 
 constexpr Shape kShapes[] = {
-    {1, 1, 1, 0, 1, 0},       {1, 128, 128, 0, 256, 0},   {2, 64, 64, 0, 256, 0},   {3, 80, 80, 0, 200, 0},
-    {4, 128, 128, 0, 256, 0}, {4, 128, 128, 37, 101, 0},  {5, 96, 96, 255, 256, 0}, {6, 33, 17, 15, 17, 0},
-    {7, 64, 64, 16, 32, 0},   {8, 128, 128, 240, 255, 0}, {9, 7, 5, 1, 255, 0},     {4, 256, 256, 0, 256, 50},
-    {1, 192, 128, 3, 250, 0}, {16, 72, 48, 100, 164, 30}, {1, 64, 40, 0, 64, 1},    {2, 576, 512, 0, 33, 0},
-    {12, 64, 1, 17, 18, 0},   {1, 16, 16, 0, 255, 0},     {3, 1, 31, 0, 256, 5},    {5, 48, 144, 64, 192, 0},
+    {1, 1, 1, 0, 1, 0},
+    {1, 128, 128, 0, 256, 0},
+    {2, 64, 64, 0, 256, 0},
+    {3, 80, 80, 0, 200, 0},
+    {4, 128, 128, 0, 256, 0},
+    {4, 128, 128, 37, 101, 0},
+    {5, 96, 96, 255, 256, 0},
+    {6, 33, 17, 15, 17, 0},
+    {7, 64, 64, 16, 32, 0},
+    {8, 128, 128, 240, 255, 0},
+    {9, 7, 5, 1, 255, 0},
+    {4, 256, 256, 0, 256, 50},
+    {1, 192, 128, 3, 250, 0},
+    {16, 72, 48, 100, 164, 30},
+    {1, 64, 40, 0, 64, 1},
+    {2, 576, 512, 0, 33, 0},
+    {12, 64, 1, 17, 18, 0},
+    {1, 16, 16, 0, 255, 0},
+    {3, 1, 31, 0, 256, 5},
+    {5, 48, 144, 64, 192, 0},
+    {1, 1, 1, 0, 1, 0, true},
+    {16, 576, 512, 0, 256, 0, true},
+    {20, 40, 32, 3, 200, 0, true},
+    {4, 33, 17, 15, 17, 0, true},
+    {37, 20, 20, 100, 255, 9, true},
+    {7, 19, 6, 0, 256, 0, true},
 };
 
 template <class T>
@@ -252,7 +278,9 @@ void check_tokens() {
         CAPTURE(round);
         const std::size_t count = 1 + shapes.below(12), heads = 1 + shapes.below(17);
         const std::size_t begin = shapes.below(200), end = begin + 1 + shapes.below(kSpan - begin);
-        const Shape all{heads, 1 + shapes.below(130), 1 + shapes.below(130), begin, end, round % 5 == 0 ? 9.0f : 0.0f};
+        Shape all{heads, 1 + shapes.below(130), 1 + shapes.below(130), begin, end, round % 5 == 0 ? 9.0f : 0.0f};
+        all.shared = round % 2 == 1;
+        if (all.shared) all.value_dim = std::min(all.value_dim, all.key_dim);
         Source source(static_cast<std::uint32_t>(round));
         Span<T> span(source, all, kAllValues[round % 5], true);
         const std::vector<float> q = source.many(count * heads * all.key_dim);
@@ -294,8 +322,9 @@ void check_tokens() {
                 tokens.push_back({queries[t].data(), out[t].data(), max[t].data(), sum[t].data(), ranges[t].first,
                                   ranges[t].second});
             span_of<T>(table)({tokens.data(), count, heads, all.key_dim, all.value_dim, span.keys.data(),
-                               span.values.data(), span.key_scales.data(), span.value_scales.data(), all.key_dim,
-                               all.value_dim, 0.3f, all.softcap, scratch.data()});
+                               all.shared ? nullptr : span.values.data(), span.key_scales.data(),
+                               span.value_scales.data(), all.key_dim, all.value_dim, 0.3f, all.softcap,
+                               scratch.data()});
             CHECK(scratch.intact());
             for (std::size_t t = 0; t < count; ++t) {
                 CAPTURE(t);

@@ -16,6 +16,7 @@ void store_token(const KvView& view, std::size_t layer, std::size_t position, co
     const KvShape& shape = view.layout->layers[layer].shape;
     for (std::size_t h = 0; h < shape.heads; ++h) {
         kv_store_key(view, layer, h, position, key + h * shape.key_dim, kernel_table(best_isa()));
+        if (shape.values_in_keys) continue;
         kv_store_value(view, layer, h, position, value + h * shape.value_dim, kernel_table(best_isa()));
     }
 }
@@ -62,6 +63,9 @@ struct Cached {
             store_token(view, layer, i, keys.back().data(), values.back().data());
             round_rows(type, shape.key_dim, keys.back());
             round_rows(type, shape.value_dim, values.back());
+            if (!shape.values_in_keys) continue;
+            for (std::size_t h = 0; h < shape.heads; ++h)
+                std::copy_n(&keys.back()[h * shape.key_dim], shape.value_dim, &values.back()[h * shape.value_dim]);
         }
     }
 };
@@ -256,6 +260,38 @@ TEST_CASE("attention: sequences of a batch do not see each other") {
     const Cached a(draws, KvType::f16, s.shape, 700), b(draws, KvType::f16, s.shape, 3),
         c(draws, KvType::f16, s.shape, 257);
     check(s, {{&a, 699}, {&b, 0}, {&b, 1}, {&b, 2}, {&c, 256}, {&a, 10}, {&c, 255}}, draws);
+}
+
+TEST_CASE("attention: values may be channels of the keys, for one head of the cache and many of queries") {
+    struct Case {
+        KvShape shape;
+        std::uint32_t heads;
+        KvType type;
+    };
+    for (const Case& each : {Case{{1, 40, 32, 0, true}, 20, KvType::f32}, Case{{1, 36, 28, 0, true}, 128, KvType::f16},
+                             Case{{1, 34, 30, 0, true}, 33, KvType::q8_0}, Case{{2, 24, 24, 0, true}, 2, KvType::f16}}) {
+        CAPTURE(each.heads);
+        Draws draws(8);
+        Setup s;
+        s.shape = each.shape;
+        s.heads = each.heads;
+        const Cached c(draws, each.type, s.shape, 600);
+        std::vector<Query> queries;
+        for (const std::size_t p : {0, 255, 256, 257, 300, 301, 302, 599}) queries.push_back({&c, p});
+        check(s, queries, draws);
+        s.window = 70;
+        s.sinks = draws.many(s.heads, 3);
+        check(s, {{&c, 3}, {&c, 4}, {&c, 300}, {&c, 599}}, draws);
+    }
+}
+
+TEST_CASE("kv layout: a latent of 512 and 64 rotated channels takes 576 values of a token, no more") {
+    const KvShape latent{1, 576, 512, 0, true};
+    for (const auto& [type, bytes] :
+         {std::pair(KvType::f16, 1152U), std::pair(KvType::f32, 2304U), std::pair(KvType::q8_0, 580U)})
+        CHECK(KvLayout::make(type, std::span(&latent, 1)).page_bytes == kSpan * bytes);
+    const KvShape keys_alone{1, 128, 0};
+    CHECK(KvLayout::make(KvType::q8_0, std::span(&keys_alone, 1)).page_bytes == kSpan * 132);
 }
 
 TEST_CASE("attention: an empty batch asks for nothing") {

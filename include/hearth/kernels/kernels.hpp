@@ -81,14 +81,15 @@ struct AttentionQueries {
 // Q8_0 keys, values and queries are rows of codes under one scale each, s by the rule of quantize_q8_row:
 //   s_j = (sk_j * (scale * sq)) * float(sum over channels of qk[j, c] * qq[c]), that sum being exact, and for p_j in out
 //   stands p_j * sv_j
-// with j over [first, last). Nothing outside of [first, last) influences a result, whatever memory holds there.
+// Without values, value j is the first value_dim <= key_dim channels of key j, under the key's scale.
+// With j over [first, last). Nothing outside of [first, last) influences a result, whatever memory holds there.
 struct AttentionSpanArgs {
     const AttentionQueries* tokens;
     std::size_t count;         // of tokens
     std::size_t heads;         // query heads of a token that share this K/V head
     std::size_t q_stride, out_stride;
     const void* keys;          // [kSpan / 16][key_dim][16]: 16 keys in lanes. Q8_0: codes + 128, see key_units
-    const void* values;        // [kSpan][value_dim]
+    const void* values;        // [kSpan][value_dim], or null: values are channels of the keys
     const float* key_scales;   // [kSpan], Q8_0 alone
     const float* value_scales;
     std::size_t key_dim;
@@ -99,9 +100,10 @@ struct AttentionSpanArgs {
 };
 // Q8_0 keys lie as [kSpan / 16][key_units(key_dim)][16][4]: 4 channels of 16 keys. Channels beyond key_dim may hold anything.
 inline constexpr std::size_t key_units(std::size_t key_dim) { return (key_dim + 3) / 4; }
-inline constexpr std::size_t kAttentionRows = 12;  // queries that a kernel takes at a time, at most
+inline constexpr std::size_t kAttentionRows = 12;   // queries that a kernel takes at a time, at most
+inline constexpr std::size_t kAttentionLanes = 16;  // and where values are channels of keys
 inline constexpr std::size_t attention_span_scratch(std::size_t key_dim) {
-    return kAttentionRows * (kSpan + (key_dim + 15) / 16 * 16);
+    return kAttentionLanes * (2 * kSpan + 16) + kAttentionRows * ((key_dim + 15) / 16 * 16);
 }
 using AttentionSpanFn = void (*)(const AttentionSpanArgs&);
 

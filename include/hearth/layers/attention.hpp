@@ -16,10 +16,12 @@ enum class KvType : int { f16, f32, q8_0 };
 struct KvShape {  // of one layer
     std::uint32_t heads = 0, key_dim = 0, value_dim = 0;
     std::size_t state_floats = 0;  // of recurrent state, which does not grow with the tokens; 0: none
+    bool values_in_keys = false;   // a value is the first value_dim <= key_dim channels of its key and is not stored
 };
 
-// Where a page keeps what: for each layer and head, keys [kSpan / 16][key_dim][16] and values [kSpan][value_dim]; q8_0 keys
-// [kSpan / 16][key_units(key_dim)][16][4]. Behind them, in q8_0, stand the scales [kSpan] of each.
+// Where a page keeps what: for each layer and head, keys [kSpan / 16][key_dim][16] and values [kSpan][value_dim]; q8_0
+// keys [kSpan / 16][key_units(key_dim)][16][4]. Behind them, in q8_0, stand the scales [kSpan] of each. What has no
+// values takes no room for them.
 // Recurrent states are not paged: those of all layers stand in one block, each aligned to 64 bytes.
 struct KvLayout {
     struct Layer {
@@ -85,6 +87,7 @@ void attention(const RunContext& run, const AttentionSpec& spec, std::size_t lay
                const float* q, std::size_t q_stride, float* y, float* memory, ChunkBody then);
 
 // Floats that attention needs for so many tokens up to `positions` deep; group: query heads for each head of the cache.
+// Many heads of a group are taken in parts, so that what a part makes of a span stays in the cache until it is merged.
 std::size_t attention_partials(std::size_t workers, std::size_t tokens, std::size_t group, std::size_t value_dim,
                                std::size_t positions);
 // Scratch bytes per worker.

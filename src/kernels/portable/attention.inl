@@ -50,6 +50,33 @@ struct Rows {
     bool fetch;                            // the values are not in cache yet
 };
 
+// The next row of tokens x heads.
+struct Cursor {
+    const AttentionQueries* token;
+    std::size_t head = 0;
+};
+HEARTH_SIMD void fill(Rows& rows, const AttentionSpanArgs& a, Cursor& at, std::size_t size) {
+    rows.begin = rows.common_begin = at.token->first;
+    rows.end = rows.common_end = at.token->last;
+    for (std::size_t r = 0; r < size; ++r) {
+        const AttentionQueries& t = *at.token;
+        rows.q[r] = t.q + at.head * a.q_stride;
+        rows.out[r] = t.out + at.head * a.out_stride;
+        rows.max[r] = t.max + at.head;
+        rows.sum[r] = t.sum + at.head;
+        rows.first[r] = t.first;
+        rows.last[r] = t.last;
+        rows.begin = t.first < rows.begin ? t.first : rows.begin;
+        rows.end = t.last > rows.end ? t.last : rows.end;
+        rows.common_begin = t.first > rows.common_begin ? t.first : rows.common_begin;
+        rows.common_end = t.last < rows.common_end ? t.last : rows.common_end;
+        if (++at.head == a.heads) {
+            at.head = 0;
+            ++at.token;
+        }
+    }
+}
+
 // What is asked of memory while a dot tile runs: some bytes of two stretches with each channel, or unit of channels.
 // Tiles read several short streams side by side, which the processor's own prefetching does not foresee.
 struct Fetch {
@@ -63,11 +90,15 @@ struct Fetch {
         values += value_step;
     }
 };
-// For a tile of key_bytes and as many values, which takes so many steps.
-HEARTH_SIMD Fetch fetch_with(const void* keys, std::size_t key_bytes, const void* values, std::size_t value_bytes,
-                             std::size_t steps) {
-    return {static_cast<const char*>(keys) + key_bytes, static_cast<const char*>(values), key_bytes / steps,
-            (value_bytes + steps - 1) / steps};
+// For a tile of `count` keys from key j on, key_bytes in all, which takes so many steps.
+HEARTH_SIMD Fetch fetch_with(const AttentionSpanArgs& a, const void* keys, std::size_t key_bytes, std::size_t j,
+                             std::size_t count, std::size_t element, std::size_t steps) {
+    Fetch f{static_cast<const char*>(keys) + key_bytes, nullptr, key_bytes / steps, 0};
+    if (a.values != nullptr) {
+        f.values = static_cast<const char*>(a.values) + j * a.value_dim * element;
+        f.value_step = (count * a.value_dim * element + steps - 1) / steps;
+    }
+    return f;
 }
 
 // dots[r, 16 b + l] = factor * dot of R rows and B blocks of keys. q [key_dim / 16][R][16], keys [B, key_dim, 16],
@@ -107,12 +138,10 @@ HEARTH_SIMD void scores(const AttentionSpanArgs& a, const Rows& rows) {
     constexpr std::size_t keys = 16 * key_blocks(R);
     static_assert(kSpan % keys == 0);
     const auto* key = static_cast<const T*>(a.keys);
-    const auto* value = static_cast<const T*>(a.values);
     for (std::size_t j = rows.begin / keys * keys; j < rows.end; j += keys) {
         const T* const tile = key + j * a.key_dim;
-        const Fetch fetch = rows.fetch ? fetch_with(tile, keys * a.key_dim * sizeof(T), value + j * a.value_dim,
-                                                    keys * a.value_dim * sizeof(T), a.key_dim)
-                                       : Fetch{};
+        const Fetch fetch =
+            rows.fetch ? fetch_with(a, tile, keys * a.key_dim * sizeof(T), j, keys, sizeof(T), a.key_dim) : Fetch{};
         dot_tile<R, key_blocks(R)>(rows.packed, tile, a.key_dim, f32x16::splat(a.scale), fetch, rows.p + j);
     }
 }
@@ -190,10 +219,7 @@ HEARTH_SIMD void int_scores(const AttentionSpanArgs& a, const Rows& rows) {
     const std::size_t units = key_units(a.key_dim);
     for (std::size_t j = rows.begin / keys * keys; j < rows.end; j += keys) {
         const auto* const tile = static_cast<const std::uint8_t*>(a.keys) + j * units * 4;
-        const Fetch fetch =
-            rows.fetch ? fetch_with(tile, keys * units * 4, static_cast<const std::int8_t*>(a.values) + j * a.value_dim,
-                                    keys * a.value_dim, units)
-                       : Fetch{};
+        const Fetch fetch = rows.fetch ? fetch_with(a, tile, keys * units * 4, j, keys, 1, units) : Fetch{};
         int_dot_rows<R, 0, blocks>(query, tile, units, a.key_scales + j, fetch, rows.p + j);
     }
 }
@@ -285,9 +311,11 @@ HEARTH_SIMD void values(const AttentionSpanArgs& a, const Rows& rows) {
             add_values<1, T>(a, rows.p + r * kSpan, rows.out + r, rows.common_end, rows.last[r], true);
 }
 
+// What stands before the values in their sum, with max and sum of the rows.
 template <int R, class T>
-[[gnu::noinline]] void attend(const AttentionSpanArgs& a, const Rows& rows) {
+[[gnu::noinline]] void weigh(const AttentionSpanArgs& a, const Rows& rows) {
     constexpr bool coded = std::is_same_v<T, std::int8_t>;
+    const float* const scales = a.values != nullptr ? a.value_scales : a.key_scales;
     if constexpr (coded)
         int_scores<R>(a, rows);
     else
@@ -297,8 +325,13 @@ template <int R, class T>
         weights_of_scores(a.softcap, rows.first[r], rows.last[r], p, *rows.max[r], *rows.sum[r]);
         if constexpr (coded)
             for (std::size_t j = rows.first[r] / 16 * 16; j < rows.last[r]; j += 16)
-                store(p + j, mul(f32x16::load(p + j), f32x16::load(a.value_scales + j)));
+                store(p + j, mul(f32x16::load(p + j), f32x16::load(scales + j)));
     }
+}
+
+template <int R, class T>
+[[gnu::noinline]] void attend(const AttentionSpanArgs& a, const Rows& rows) {
+    weigh<R, T>(a, rows);
     values<R, T>(a, rows);
 }
 
@@ -315,34 +348,26 @@ HEARTH_SIMD void attend_any(const AttentionSpanArgs& a, const Rows& rows, std::s
     attend<R, T>(a, rows);
 }
 
+}  // namespace
+}  // namespace hearth::HEARTH_SIMD_ISA
+
+#include "kernels/portable/attention_shared.inl"
+
+namespace hearth::HEARTH_SIMD_ISA {
+namespace {
+
 template <class T>
 HEARTH_SIMD void attention_span(const AttentionSpanArgs& a) {
+    if (a.values == nullptr) return shared_span<T>(a);
     Rows rows;
     rows.p = a.scratch;
     rows.packed = a.scratch + HEARTH_ROWS * kSpan;
     rows.fetch = true;
-    const AttentionQueries* token = a.tokens;
-    std::size_t head = 0, size = 0;
+    Cursor at{a.tokens};
+    std::size_t size = 0;
     for (std::size_t left = a.count * a.heads; left > 0; left -= size) {
         size = tile_rows(left);
-        rows.begin = rows.common_begin = token->first;
-        rows.end = rows.common_end = token->last;
-        for (std::size_t r = 0; r < size; ++r) {
-            rows.q[r] = token->q + head * a.q_stride;
-            rows.out[r] = token->out + head * a.out_stride;
-            rows.max[r] = token->max + head;
-            rows.sum[r] = token->sum + head;
-            rows.first[r] = token->first;
-            rows.last[r] = token->last;
-            rows.begin = token->first < rows.begin ? token->first : rows.begin;
-            rows.end = token->last > rows.end ? token->last : rows.end;
-            rows.common_begin = token->first > rows.common_begin ? token->first : rows.common_begin;
-            rows.common_end = token->last < rows.common_end ? token->last : rows.common_end;
-            if (++head == a.heads) {
-                head = 0;
-                ++token;
-            }
-        }
+        fill(rows, a, at, size);
         attend_any<HEARTH_ROWS, T>(a, rows, size);
         rows.fetch = false;
     }

@@ -44,9 +44,22 @@ void scores<std::int8_t>(const AttentionSpanArgs& a, const AttentionQueries& t, 
     }
 }
 
+// Channel c of value j.
+template <class T>
+float value(const AttentionSpanArgs& a, std::size_t j, std::size_t c) {
+    if (a.values != nullptr) return to_float(static_cast<const T*>(a.values)[j * a.value_dim + c]);
+    const std::size_t block = j / kLanes, lane = j % kLanes;
+    if constexpr (std::is_same_v<T, std::int8_t>) {
+        const auto* keys = static_cast<const std::uint8_t*>(a.keys);
+        return static_cast<float>(keys[((block * key_units(a.key_dim) + c / 4) * kLanes + lane) * 4 + c % 4] - 128);
+    } else {
+        return to_float(static_cast<const T*>(a.keys)[(block * a.key_dim + c) * kLanes + lane]);
+    }
+}
+
 template <class T>
 void attend(const AttentionSpanArgs& a, const AttentionQueries& t, std::size_t h) {
-    const auto* values = static_cast<const T*>(a.values);
+    const float* const scales = a.values != nullptr ? a.value_scales : a.key_scales;
     float* p = a.scratch;
     float* out = t.out + h * a.out_stride;
     scores<T>(a, t, t.q + h * a.q_stride, p);
@@ -60,13 +73,11 @@ void attend(const AttentionSpanArgs& a, const AttentionQueries& t, std::size_t h
     for (std::size_t j = t.first; j < t.last; ++j) {
         p[j] = exp(p[j] - max);
         lanes[j % kLanes] += p[j];
-        if (std::is_same_v<T, std::int8_t>) p[j] *= a.value_scales[j];
+        if (std::is_same_v<T, std::int8_t>) p[j] *= scales[j];
     }
     for (std::size_t c = 0; c < a.value_dim; ++c) out[c] = 0.0f;
-    for (std::size_t j = t.first; j < t.last; ++j) {
-        const T* value = values + j * a.value_dim;
-        for (std::size_t c = 0; c < a.value_dim; ++c) out[c] = __builtin_fmaf(p[j], to_float(value[c]), out[c]);
-    }
+    for (std::size_t j = t.first; j < t.last; ++j)
+        for (std::size_t c = 0; c < a.value_dim; ++c) out[c] = __builtin_fmaf(p[j], value<T>(a, j, c), out[c]);
     t.max[h] = max;
     t.sum[h] = fold_add(lanes);
 }
