@@ -67,6 +67,8 @@ const VectorOp kVectorOps[] = {
      [](const KernelTable& t, Vectors& v) { t.silu_mul(v.x.data(), v.y.data(), kValues, v.out.data()); }},
     {"gelu_mul", 12,
      [](const KernelTable& t, Vectors& v) { t.gelu_mul(v.x.data(), v.y.data(), kValues, v.out.data()); }},
+    {"sigmoid_mul", 12,
+     [](const KernelTable& t, Vectors& v) { t.sigmoid_mul(v.x.data(), v.y.data(), kValues, v.out.data()); }},
     {"add_scaled", 12,
      [](const KernelTable& t, Vectors& v) { t.add_scaled(v.x.data(), 1e-6f, kValues, v.out.data()); }},
     {"scale", 8, [](const KernelTable& t, Vectors& v) { t.scale(v.x.data(), 1.0f, kValues); }},
@@ -77,6 +79,15 @@ const VectorOp kVectorOps[] = {
      [](const KernelTable& t, Vectors& v) { t.rope_halves(v.x.data(), v.cos.data(), v.sin.data(), kValues / 2); }},
     {"exp_sum", 8, [](const KernelTable& t, Vectors& v) { t.exp_sum(v.x.data(), kValues, v.out.data()); }},
     {"to_f16", 6, [](const KernelTable& t, Vectors& v) { t.to_f16(v.x.data(), kValues, v.halves.data()); }},
+    {"causal_conv", 8,
+     [](const KernelTable& t, Vectors& v) {  // 16 tokens of 256 channels
+         v.out = v.x;
+         t.causal_conv({v.out.data(), nullptr, nullptr, 256, 16, v.w.data(), v.y.data(), 256, 4, 256, true});
+     }},
+    {"delta_gates", 16,
+     [](const KernelTable& t, Vectors& v) {
+         t.delta_gates(v.x.data(), v.y.data(), -0.5f, 0.1f, kValues, v.out.data(), v.w.data());
+     }},
 };
 
 bool can_run(benchmark::State& state, Isa isa) {
@@ -93,6 +104,23 @@ void run_vector(benchmark::State& state, const VectorOp& op, Isa isa) {
         benchmark::ClobberMemory();
     }
     count_work(state, op.bytes_per_value * kValues);
+}
+
+// Arguments: tokens of a call, rows and columns of the state; GB/s counts it read and written once for each token.
+void run_delta(benchmark::State& state, Isa isa) {
+    if (!can_run(state, isa)) return;
+    const auto tokens = static_cast<std::size_t>(state.range(0)), dim = static_cast<std::size_t>(state.range(1));
+    std::vector<float> x = random_values(tokens * 3 * dim), s(dim * dim), y(tokens * dim);
+    for (float& v : x) v *= 0.1f;
+    const std::vector<float> decay(tokens, 0.9f), beta(tokens, 0.5f);
+    for (auto _ : state) {
+        for (std::size_t c = 0; c < dim; c += 64)
+            kernel_table(isa).gated_delta({x.data(), x.data() + dim, x.data() + 2 * dim + c, 3 * dim, decay.data(),
+                                           beta.data(), tokens, dim, 64, s.data() + c * dim, y.data() + c, dim});
+        benchmark::ClobberMemory();
+    }
+    const auto products = static_cast<double>(tokens * dim * dim);
+    count_work(state, 8 * products, 3 * products);
 }
 
 // Arguments: heads that share the keys, channels of a head, spans, tokens of a call.
@@ -162,6 +190,11 @@ void register_line(Isa isa, std::string_view isa_name, std::string_view op) {
     for (const VectorOp& v : kVectorOps)
         if (v.name == op)
             benchmark::RegisterBenchmark(name.c_str(), [&v, isa](benchmark::State& s) { run_vector(s, v, isa); });
+    if (op == "gated_delta")
+        benchmark::RegisterBenchmark(name.c_str(), [isa](benchmark::State& s) { run_delta(s, isa); })
+            ->ArgNames({"tokens", "dim"})
+            ->Args({1, 128})
+            ->Args({64, 128});
     if (op == "attention_merge")
         benchmark::RegisterBenchmark(name.c_str(), [isa](benchmark::State& s) { run_merge(s, isa); })
             ->ArgNames({"spans", "dim"})

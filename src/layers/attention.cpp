@@ -74,6 +74,7 @@ struct Walk {
     }
     std::size_t heads(std::size_t item) const { return std::min(parts.size, group - item % parts.count * parts.size); }
 
+    std::size_t head_stride() const { return spec.head_stride != 0 ? spec.head_stride : shape.key_dim; }
     // First and one past the last key position of token t.
     std::size_t first_key(std::size_t t) const {
         const std::size_t p = tokens[t].position;
@@ -101,7 +102,7 @@ struct Walk {
             if (s >= first_span(t) && s < end_span(t)) {
                 const Partials p = at(t);
                 const std::size_t i = s - first_span(t);
-                queries[count++] = {q + t * q_stride + first_head(item) * shape.key_dim,
+                queries[count++] = {q + t * q_stride + first_head(item) * head_stride(),
                                     p.out + i * parts.size * shape.value_dim,
                                     p.max + i * parts.size,
                                     p.sum + i * parts.size,
@@ -116,7 +117,7 @@ struct Walk {
             a.tokens = queries;
             a.count = count;
             a.heads = heads(item);
-            a.q_stride = shape.key_dim;
+            a.q_stride = head_stride();
             a.out_stride = shape.value_dim;
             a.keys = page + kv.layout->keys_offset(layer, head);
             a.values = shape.values_in_keys ? nullptr : page + kv.layout->values_offset(layer, head);

@@ -17,7 +17,7 @@ constexpr std::uint64_t kMaxLayers = 1024, kMaxWidth = 1 << 20, kMaxHeads = 4096
 constexpr double kLeastFactor = 1e-3;
 
 // Sizes of the layers: one for all, or one for each.
-Status read_layers(const Hparams& h, DecoderSpec& s) {
+Status read_layers(const Hparams& h, DecoderSpec& s, MixerKind headless) {
     HEARTH_ASSIGN(const std::uint32_t layers, h.count("block_count", kMaxLayers));
     LayerSpec layer;
     if (!h.has("attention.key_length") && s.embedding % s.heads != 0)
@@ -26,11 +26,13 @@ Status read_layers(const Hparams& h, DecoderSpec& s) {
     HEARTH_ASSIGN(layer.key_dim, h.count("attention.key_length", kMaxHeadDim, s.embedding / s.heads));
     HEARTH_ASSIGN(layer.value_dim, h.count("attention.value_length", kMaxHeadDim, s.embedding / s.heads));
     HEARTH_ASSIGN(const auto feed_forward, h.counts("feed_forward_length", kMaxWidth * 8, layers, 0));
-    HEARTH_ASSIGN(const auto kv_heads, h.counts("attention.head_count_kv", kMaxHeads, layers, s.heads));
+    const std::uint32_t least_heads = headless == MixerKind::attention ? 1 : 0;
+    HEARTH_ASSIGN(const auto kv_heads, h.counts("attention.head_count_kv", kMaxHeads, layers, s.heads, least_heads));
     for (std::uint32_t i = 0; i < layers; ++i) {
         layer.feed_forward = feed_forward[i];
         layer.kv_heads = kv_heads[i];
-        if (s.heads % layer.kv_heads != 0)
+        layer.mixer = layer.kv_heads == 0 ? headless : MixerKind::attention;
+        if (layer.kv_heads != 0 && s.heads % layer.kv_heads != 0)
             return {Code::malformed, cat("metadata key '", h.full("attention.head_count"), "' is ", s.heads,
                                          ", not a multiple of '", h.full("attention.head_count_kv"), "', which is ",
                                          layer.kv_heads)};
@@ -99,13 +101,14 @@ Status read_rope(const Hparams& h, TensorFinder& tensors, DecoderSpec& s) {
 
 }  // namespace
 
-Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, RopeKind kind) {
+Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, RopeKind kind,
+                                      MixerKind headless) {
     DecoderSpec s;
     HEARTH_ASSIGN(s.embedding, h.count("embedding_length", kMaxWidth));
     HEARTH_ASSIGN(s.heads, h.count("attention.head_count", kMaxHeads));
     HEARTH_ASSIGN(const std::uint32_t context, h.count("context_length", kMaxContext));
     s.context = context;
-    HEARTH_TRY(read_layers(h, s));
+    HEARTH_TRY(read_layers(h, s, headless));
 
     // The vocabulary's size is that of the embedding table; the tokenizer may know fewer entries.
     const TensorInfo* table = tensors.source().find("token_embd.weight");

@@ -47,7 +47,6 @@ Status DecoderModel::forward(std::span<const SequenceBatch> batch, Workspace& wo
 
     Pass pass{w,
               {kernels, executor, w.scratch},
-              batch,
               w.tokens.size(),
               w.hidden.as<float>(),
               w.normed.as<float>(),
@@ -137,7 +136,7 @@ void DecoderModel::run_layer(Pass& pass, std::size_t index) const {
     if (spec_.laurel != 0) laurel(pass, l, in);
     auto* const mixed = pass.w.mixed.as<float>();
     const LinearInput out = pass.inner_input(mixed, l.output.k());
-    l.mixer->run({run, pass.batch, pass.w.tokens, {pass.w.angles.as<float>(), spec_.rope.dims, spec_.local_rope.dims}, in,
+    l.mixer->run({run, pass.w.tokens, {pass.w.angles.as<float>(), spec_.rope.dims, spec_.local_rope.dims}, in,
                   out, l.output_needs, pass.w.columns.as<float>(), mixed, pass.w.partials.as<float>(),
                   pass.w.token_blocks, pass.w.mixer});
     add_to_stream(pass, l.output, out, l.post_attention_norm, [&](std::size_t t) {

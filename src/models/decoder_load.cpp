@@ -20,7 +20,7 @@ public:
             out.layers.push_back(std::move(found));
         }
         for (std::uint32_t i = 0; i < s_.extra_layers; ++i) t_.ignore_prefix(cat("blk.", s_.layers.size() + i, "."));
-        HEARTH_ASSIGN(out.output_norm, norm("output_norm"));
+        HEARTH_ASSIGN(out.output_norm, norm(s_.output_norm));
         HEARTH_ASSIGN(out.output.weight, t_.want("output.weight", {s_.embedding, s_.vocab}));
         HEARTH_TRY(t_.extras(out.output, "output", {s_.embedding, s_.vocab}));  // the bias may come with a tied output too
         if (s_.layer_embedding != 0) {

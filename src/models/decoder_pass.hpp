@@ -36,7 +36,6 @@ struct DecoderWorkspace final : Workspace {
 struct DecoderModel::Pass {
     DecoderWorkspace& w;
     RunContext run;
-    std::span<const SequenceBatch> batch;
     std::size_t tokens;
     float* hidden;               // [tokens, embedding]
     float* normed;               // [tokens, embedding]

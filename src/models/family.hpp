@@ -9,7 +9,9 @@ namespace hearth {
 
 // What every decoder family has in common: sizes, norm, scales, rope with its scalings, all under the usual keys.
 // Sets rope.kind to `kind` and attention_scale to 1/sqrt(key_dim) unless the file says otherwise.
-Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, RopeKind kind);
+// A layer without heads of keys has the mixer `headless` in place of attention; where that is attention too, it is refused.
+Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, RopeKind kind,
+                                      MixerKind headless = MixerKind::attention);
 
 // The same for a generation of Gemma: embeddings scaled by the root of their width, norms after attention and
 // feed-forward as well as before, GELU gates.
@@ -19,6 +21,16 @@ Result<DecoderSpec> base_gemma_spec(const Hparams& h, TensorFinder& tensors);
 void scale_scores_by_stream(const Hparams& h, DecoderSpec& spec, std::size_t layers);
 // Gemma 3n and 4: norms of queries, keys and values, scores that are not scaled, capped logits.
 Status norm_heads_unscaled(const Hparams& h, DecoderSpec& spec);
+
+// Gated delta rules with some layers of gated attention, as since Qwen 3 Next; tiled: the order of heads of values.
+Result<DecoderSpec> base_gated_delta_spec(const Hparams& h, TensorFinder& tensors, bool tiled);
+// Sections of an interleaved rotation, each for a coordinate of its own: of text all are the position. Refuses those that
+// leave pairs out.
+Status text_sections(const Hparams& h, const DecoderSpec& spec);
+// Experts with weights renormalised, and a shared one that has a gate of its own.
+Status shared_gated_experts(const Hparams& h, DecoderSpec& spec);
+// LFM2's layers, without experts.
+Result<DecoderSpec> base_lfm2_spec(const Hparams& h, TensorFinder& tensors);
 
 // Experts for every layer, as the file says. `defaults` holds what the family does where the file is silent; a
 // feed-forward width of 0 in it means that an expert is as wide as the dense feed-forward.

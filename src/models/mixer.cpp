@@ -36,4 +36,13 @@ MixerSizes mixer_sizes(const DecoderSpec& spec, const LayerSpec& layer, const Ru
     return entry(layer).sizes(spec, layer, limits);
 }
 
+Result<std::vector<float>> load_taps(LoadContext& context, const TensorInfo* info) {
+    HEARTH_ASSIGN(const std::vector<float> stored, load_vector(context, info));
+    const auto taps = static_cast<std::size_t>(info->shape[0]), channels = stored.size() / taps;
+    std::vector<float> out(stored.size());
+    for (std::size_t c = 0; c < channels; ++c)
+        for (std::size_t j = 0; j < taps; ++j) out[j * channels + c] = stored[c * taps + j];
+    return out;
+}
+
 }  // namespace hearth

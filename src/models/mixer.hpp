@@ -2,6 +2,7 @@
 // tokens, the rows that the layer's output product reads. A kind is a file of its own and a line of mixers.inc.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <span>
 #include <vector>
@@ -35,7 +36,6 @@ struct Angles {
 // What a mixer sees of a pass.
 struct MixerPass {
     const RunContext& run;
-    std::span<const SequenceBatch> batch;
     std::span<const BatchToken> tokens;  // of all its sequences in order
     Angles angles;
     LinearInput in;   // the normed stream, in all forms that add_needs has asked for
@@ -47,6 +47,24 @@ struct MixerPass {
     Tally& token_blocks;  // for products in blocks of tokens
     Tally& tally;         // [MixerSizes::tallies]
 
+    // f(first, end, state) for the tokens of each sequence, and its state of a layer.
+    template <class F>
+    void each_sequence(std::size_t layer, F&& f) const {
+        for (std::size_t first = 0, end = 0; first < tokens.size(); first = end) {
+            while (end < tokens.size() && tokens[end].kv == tokens[first].kv) ++end;
+            f(first, end, tokens[first].kv->states[layer]);
+        }
+    }
+    // Columns [first, end) of `mixed` stand for all tokens: quantises those blocks that they complete. blocks: the
+    // first of the tally's counts for them.
+    void quantize_columns(std::size_t first, std::size_t end, std::size_t blocks) const {
+        const std::size_t block = out_needs.block();
+        for (std::size_t b = first / block; b * block < end; ++b) {
+            const std::size_t from = b * block, to = std::min(from + block, out.k);
+            if (!tally.add(blocks + b, std::min(end, to) - std::max(first, from), to - from)) continue;
+            for (std::size_t t = 0; t < tokens.size(); ++t) quantize_values(run, out, out_needs, t, from, to);
+        }
+    }
     void quantize(std::size_t token) const { quantize_token(run, out, out_needs, token); }
 };
 
@@ -72,6 +90,8 @@ public:
 };
 
 Result<std::unique_ptr<MixerTensors>> find_mixer(TensorFinder& tensors, const DecoderSpec& spec, std::size_t layer);
+// Weights of a convolution {taps, channels} as [taps, channels]: channels beside each other.
+Result<std::vector<float>> load_taps(LoadContext& context, const TensorInfo* info);
 MixerSizes mixer_sizes(const DecoderSpec& spec, const LayerSpec& layer, const RunLimits& limits);
 
 #define HEARTH_MIXER(kind)                                                                            \

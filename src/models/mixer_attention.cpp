@@ -12,12 +12,14 @@ namespace {
 
 // Columns of a token's queries, keys and values: where keys and values begin, and how many there are.
 struct QkvRow {
+    std::size_t query;  // of one head, with its gate
     std::size_t keys, values, width;
 };
 QkvRow qkv_row(const DecoderSpec& spec, const LayerSpec& layer) {
-    const std::size_t kv_heads = layer.has_kv() ? layer.kv_heads : 0, keys = std::size_t{spec.heads} * layer.key_dim,
+    const std::size_t kv_heads = layer.has_kv() ? layer.kv_heads : 0,
+                      query = layer.key_dim + (spec.gated_queries ? layer.value_dim : 0), keys = spec.heads * query,
                       values = keys + kv_heads * layer.key_dim;
-    return {keys, values, values + kv_heads * layer.value_dim};
+    return {query, keys, values, values + kv_heads * layer.value_dim};
 }
 
 struct Tensors final : MixerTensors {
@@ -57,9 +59,13 @@ public:
                                  spec_.attention_softcap,
                                  layer_.window,
                                  sinks_.empty() ? nullptr : sinks_.data(),
-                                 layer_.chunk};
+                                 layer_.chunk,
+                                 row_.query};
         auto complete = [&](std::size_t first, std::size_t end, std::size_t) {
-            for (std::size_t t = first; t < end; ++t) pass.quantize(t);
+            for (std::size_t t = first; t < end; ++t) {
+                if (spec_.gated_queries) gate(pass, t);
+                pass.quantize(t);
+            }
         };
         attention(pass.run, attn, layer_.has_kv() ? index_ : layer_.kv_layer, pass.tokens, pass.columns, row_.width,
                   pass.mixed, pass.partials, complete);
@@ -67,6 +73,7 @@ public:
 
 private:
     void project(const MixerPass& pass) const;
+    void gate(const MixerPass& pass, std::size_t token) const;
     void finish_heads(const MixerPass& pass, std::size_t token, std::size_t first, std::size_t end) const;
     float query_temperature(std::size_t position) const;
 
@@ -88,7 +95,7 @@ Result<std::unique_ptr<Mixer>> Tensors::load(LoadContext& context, const Decoder
 void Attention::project(const MixerPass& pass) const {
     LinearRun qkv;
     if (qkv_.empty()) {
-        qkv.add(q_, pass.columns, row_.width, layer_.key_dim);
+        qkv.add(q_, pass.columns, row_.width, row_.query);
         qkv.add(k_, pass.columns + row_.keys, row_.width, layer_.key_dim);
         qkv.add(v_, pass.columns + row_.values, row_.width, layer_.value_dim);
     } else {
@@ -134,7 +141,7 @@ void Attention::finish_heads(const MixerPass& pass, std::size_t t, std::size_t f
         kv_store_value(*token.kv, index_, head, token.position, spec_.value_norm ? normed : x, k);
     };
     std::size_t at = first;
-    for (; at < std::min(end, row_.values); at += dim) {
+    while (at < std::min(end, row_.values)) {
         const bool query = at < row_.keys;
         float* const x = row + at;
         if (!query && keys_serve) store_value((at - row_.keys) / dim, x);
@@ -145,8 +152,18 @@ void Attention::finish_heads(const MixerPass& pass, std::size_t t, std::size_t f
             kv_store_key(*token.kv, index_, (at - row_.keys) / dim, token.position, x, k);
         else if (layer_.tempered && spec_.query_temperature.beta != 0)
             k.scale(x, query_temperature(token.position), dim);
+        at += query ? row_.query : dim;
     }
     for (; at < end; at += layer_.value_dim) store_value((at - row_.values) / layer_.value_dim, row + at);
+}
+
+// mixed *= sigmoid(gate) for each head.
+void Attention::gate(const MixerPass& pass, std::size_t t) const {
+    const std::size_t dim = layer_.value_dim;
+    const float* const row = pass.columns + t * row_.width + layer_.key_dim;
+    float* const y = pass.mixed + t * spec_.heads * dim;
+    for (std::size_t h = 0; h < spec_.heads; ++h)
+        pass.run.kernels.sigmoid_mul(row + h * row_.query, y + h * dim, dim, y + h * dim);
 }
 
 float Attention::query_temperature(std::size_t position) const {
@@ -164,7 +181,7 @@ Result<std::unique_ptr<MixerTensors>> find_attention(TensorFinder& tensors, cons
     const std::string b = cat("blk.", index, ".");
     const QkvRow row = qkv_row(spec, layer);
     const std::uint64_t d = spec.embedding, q = row.keys, k = row.values - row.keys, v = row.width - row.values;
-    if (tensors.exists(b + "attn_qkv.weight")) {
+    if (!spec.gated_queries && tensors.exists(b + "attn_qkv.weight")) {
         HEARTH_ASSIGN(out->qkv, tensors.matrix(b + "attn_qkv", {d, q + k + v}));
     } else {
         HEARTH_ASSIGN(out->q, tensors.matrix(b + "attn_q", {d, q}));

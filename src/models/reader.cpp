@@ -36,7 +36,7 @@ Result<std::uint32_t> Hparams::count(std::string_view key, std::uint64_t limit, 
 }
 
 Result<std::vector<std::uint32_t>> Hparams::counts(std::string_view key, std::uint64_t limit, std::size_t n,
-                                                   std::uint32_t fallback) const {
+                                                   std::uint32_t fallback, std::uint32_t least) const {
     HEARTH_ASSIGN(auto values, metadata_.get_uints(full(key)));
     if (!values && fallback == 0) return missing(full(key));
     if (!values) return std::vector<std::uint32_t>(n, fallback);
@@ -48,8 +48,9 @@ Result<std::vector<std::uint32_t>> Hparams::counts(std::string_view key, std::ui
     std::vector<std::uint32_t> out(n);
     for (std::size_t i = 0; i < n; ++i) {
         const std::uint64_t v = (*values)[values->size() == 1 ? 0 : i];
-        if (v == 0 || v > limit)
-            return Status(Code::malformed, cat("metadata key '", full(key), "' is ", v, ", expected 1 to ", limit));
+        if (v < least || v > limit)
+            return Status(Code::malformed,
+                          cat("metadata key '", full(key), "' is ", v, ", expected ", least, " to ", limit));
         out[i] = static_cast<std::uint32_t>(v);
     }
     return out;

@@ -28,9 +28,9 @@ public:
     // Within 1 … limit; an error names key, value and bounds.
     Result<std::uint32_t> count(std::string_view key, std::uint64_t limit) const;
     Result<std::uint32_t> count(std::string_view key, std::uint64_t limit, std::uint32_t fallback) const;
-    // One for each of n layers; a file may give one for all. Required when the fallback is 0.
+    // One for each of n layers, from `least` on; a file may give one for all. Required when the fallback is 0.
     Result<std::vector<std::uint32_t>> counts(std::string_view key, std::uint64_t limit, std::size_t n,
-                                              std::uint32_t fallback) const;
+                                              std::uint32_t fallback, std::uint32_t least = 1) const;
     Result<double> number(std::string_view key, double fallback) const;
     Result<double> number(std::string_view key) const;
     Result<bool> flag(std::string_view key, bool fallback) const;

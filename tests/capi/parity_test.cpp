@@ -17,6 +17,7 @@ const std::vector<std::string> kGoldens = {
     "llama-rope-freqs", "llama-tied-fused", "llama-yarn", "mistral3", "phi3",   "phi3-long",    "qwen2",      "qwen3",
     "qwen3moe",   "qwen3moe-q4_0",    "qwen3moe-q4_k_m", "qwen3moe-q6_k", "qwen3moe-q8_0", "smollm3",
     "qwen2moe",   "olmoe",            "granite-moe", "phimoe",    "gpt-oss",    "gpt-oss-mxfp4", "glm4moe",
+    "lfm2",       "lfm2moe",          "qwen3next",  "qwen35",     "qwen35moe",
     "gemma2",     "gemma3",           "gemma3n",    "gemma3n-kvshare",  "gemma4",     "gemma4-moe", "glm4",      "llama4",
     "olmo2",      "olmo3"};
 

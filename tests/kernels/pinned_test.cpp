@@ -60,6 +60,24 @@ void span_sums(const KernelTable& t, std::vector<Sum>& list) {
     list.push_back(span_sum("attention_span_q8_0", t.attention_span_q8_0, k8.data(), v8.data(), scales.data()));
 }
 
+void recurrent_sums(const KernelTable& t, std::vector<Sum>& list) {
+    const std::vector<float> w = plain(20, kCount), g = plain(21, kCount);
+    std::vector<float> y(kCount), state = plain(22, 600), gates(40);
+    t.sigmoid_mul(g.data(), w.data(), kCount, y.data());
+    list.push_back({"sigmoid_mul", checksum(y)});
+    t.causal_conv({y.data(), g.data(), w.data(), 40, 20, w.data(), state.data(), 40, 4, 37, true});
+    y.insert(y.end(), state.begin(), state.end());
+    list.push_back({"causal_conv", checksum(y)});
+    t.delta_gates(g.data(), w.data(), -0.3f, 0.2f, 20, gates.data(), gates.data() + 20);
+    list.push_back({"delta_gates", checksum(gates)});
+    std::vector<float> k = w;
+    for (float& x : k) x *= 0.1f;
+    t.gated_delta({k.data(), k.data() + 12, w.data() + 24, 45, gates.data(), gates.data() + 20, 20, 12, 21, state.data(),
+                   y.data(), 30});
+    y.insert(y.end(), state.begin(), state.end());
+    list.push_back({"gated_delta", checksum(y)});
+}
+
 std::vector<Sum> sums(const KernelTable& t) {
     const std::vector<float> x = plain(10, kCount), w = plain(11, kCount);
     const std::vector<float> cos = plain(12, kCount), sin = plain(13, kCount);
@@ -112,6 +130,7 @@ std::vector<Sum> sums(const KernelTable& t) {
     std::vector<float> merged(50);
     t.attention_merge({x.data(), 50, w.data(), weights.data(), 1, 20, 50, true, 0.5f, merged.data()});
     list.push_back({"attention_merge", checksum(merged)});
+    recurrent_sums(t, list);
     return list;
 }
 
@@ -133,6 +152,10 @@ const Sum kPinned[] = {
     {"attention_span_f16", 0x8a7165feafb53585u},
     {"attention_span_q8_0", 0x72a818e84bfaaccau},
     {"attention_merge", 0x0b9a6ae5f0806da4u},
+    {"sigmoid_mul", 0x452871eaa3894ff1u},
+    {"causal_conv", 0xca1f8dbb5988d42du},
+    {"delta_gates", 0x0cb88bda0ce3ecffu},
+    {"gated_delta", 0xcd3f931b3e77af8fu},
 };
 
 }  // namespace

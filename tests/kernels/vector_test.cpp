@@ -78,8 +78,8 @@ TEST_CASE("rms_norm: element k is summed in lane k mod 16, and lanes fold l+8, l
     }
 }
 
-TEST_CASE("silu_mul, gelu_mul: equal scalar, in place on either input") {
-    for (GluOp op : {&KernelTable::silu_mul, &KernelTable::gelu_mul})
+TEST_CASE("silu_mul, gelu_mul, sigmoid_mul: equal scalar, in place on either input") {
+    for (GluOp op : {&KernelTable::silu_mul, &KernelTable::gelu_mul, &KernelTable::sigmoid_mul})
         check_equal([op](const KernelTable& t, Source& source, std::size_t n, Values kind) {
             Guarded<float> gate(source.many(n, kind)), up(source.many(n, Values::wide)), y(n);
             Guarded<float> gate_copy(gate.values());

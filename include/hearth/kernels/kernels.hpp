@@ -135,6 +135,7 @@ using RmsNormFn = void (*)(const float* x, const float* weight, float eps, std::
 //   silu_mul   z = -x
 //   gelu_mul   z = x * fma(c3, x * x, c1), c1 = -2 sqrt(2 / pi) and c3 = 0.044715 c1 rounded to float. It is the
 //              tanh form, 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), without the cancellation of 1 + tanh.
+//   sigmoid_mul  y = (1 / (1 + exp(-gate))) * up
 using GluFn = void (*)(const float* gate, const float* up, std::size_t n, float* y);
 // y = fma(s, x, y).
 using AddScaledFn = void (*)(const float* x, float s, std::size_t n, float* y);
@@ -146,6 +147,46 @@ using RopeFn = void (*)(float* x, const float* cos, const float* sin, std::size_
 using ExpSumFn = float (*)(const float* x, std::size_t n, float* y);
 // Elementwise float -> binary16, round to nearest even.
 using ToF16Fn = void (*)(const float* x, std::size_t n, std::uint16_t* y);
+
+// A causal convolution of each channel for itself, in place, of inputs that may be gated before and after:
+//   u_t = in_gate_t * x_t (null: x_t);  s_t = w[0] * u_{t-taps+1}, then one fma for each later tap, w[taps - 1] * u_t last
+//   x_t = out_gate_t * f(s_t) (null: f(s_t)), f being silu or nothing
+struct CausalConvArgs {
+    float* x;                // [tokens, stride]
+    const float *in_gate, *out_gate;
+    std::size_t stride;      // of x and gates
+    std::size_t tokens;
+    const float* weights;    // [taps, row_stride]
+    float* state;            // [taps - 1, row_stride]: u of the tokens before, and in the end of the last ones
+    std::size_t row_stride;
+    std::size_t taps;        // 1 to kMaxConvTaps
+    std::size_t channels;
+    bool silu;
+};
+inline constexpr std::size_t kMaxConvTaps = 8;
+using CausalConvFn = void (*)(const CausalConvArgs&);
+
+// Gates of the delta rule: decay = exp(rate * softplus(a + bias)), beta = 1 / (1 + exp(-b));
+//   softplus(x) = max(x, 0) + log1p(exp(-|x|)).
+using DeltaGatesFn = void (*)(const float* a, const float* b, float rate, float bias, std::size_t n, float* decay, float* beta);
+
+// The gated delta rule (Yang et al., "Gated Delta Networks", 2024), token by token; for each column c of v and row i of k:
+//   p_c = one fma chain over ascending i of S_ic * k_i;   d_c = beta * fma(-decay, p_c, v_c)
+//   S_ic = fma(k_i, d_c, decay * S_ic);   y_c = one fma chain over ascending i of S_ic * q_i, both chains starting at 0
+// Columns do not meet: whole panels of them can be computed for themselves.
+struct GatedDeltaArgs {
+    const float *q, *k;      // [tokens, stride], rows
+    const float* v;          // [tokens, stride], columns
+    std::size_t stride;
+    const float *decay, *beta;  // [tokens]
+    std::size_t tokens;
+    std::size_t rows, columns;
+    float* state;            // S as [ceil(columns / kStatePanel)][rows][kStatePanel], 0 beyond the last column
+    float* y;                // [tokens, y_stride], columns
+    std::size_t y_stride;
+};
+inline constexpr std::size_t kStatePanel = 32;
+using GatedDeltaFn = void (*)(const GatedDeltaArgs&);
 
 struct KernelTable {
 #define HEARTH_OP(name, type) type name;

@@ -76,11 +76,12 @@ struct AttentionSpec {
     std::size_t window = 0;       // keys that a query sees, itself included; 0: all
     const float* sinks = nullptr;  // [heads] or null
     std::size_t chunk = 0;         // a query sees keys from the last multiple of it on; 0: from the first
+    std::size_t head_stride = 0;   // floats between the query heads of a token; 0: key_dim
 };
 
 // y[t] = attention of q[t] over the keys up to its own position, in absolute spans merged in ascending order: neither the
 // batch nor the split over workers can be seen in the result.
-// q: [tokens, q_stride] as heads x key_dim; y: [tokens, heads * value_dim].
+// q: [tokens, q_stride] as heads x key_dim, or head_stride; y: [tokens, heads * value_dim].
 // memory: room for attention_partials(...) floats.
 // Who completes all heads of tokens [first, end) calls then(first, end, worker): once for each token, in the same phase.
 void attention(const RunContext& run, const AttentionSpec& spec, std::size_t layer, std::span<const BatchToken> tokens,

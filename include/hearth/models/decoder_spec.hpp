@@ -21,7 +21,7 @@ enum class QkNorm : int {
 };
 
 // What carries values from token to token in a layer.
-enum class MixerKind : int { attention };
+enum class MixerKind : int { attention, gated_delta, short_conv };
 
 // Which of a model's rotations turns the queries and keys of a layer.
 enum class Rotation : int { none, main, local };
@@ -43,6 +43,14 @@ struct LayerSpec {
     std::uint32_t kv_layer = kOwn;   // whose keys and values it reads, when it has none
 
     bool has_kv() const { return kv_layer == kOwn; }
+};
+
+// Heads of a gated delta rule, and the convolution of what enters it.
+struct DeltaSpec {
+    std::uint32_t key_heads = 0, value_heads = 0;  // of values a multiple of those of keys
+    std::uint32_t head_dim = 0;                    // of all
+    std::uint32_t taps = 0;
+    bool tiled = false;  // head h of values meets that of keys h mod key_heads; else h / (value_heads / key_heads)
 };
 
 struct DecoderSpec {
@@ -78,9 +86,14 @@ struct DecoderSpec {
     bool norm_bias = false;        // the norms of the stream add a bias
     bool pre_norms = true;         // attention and feed-forward see the stream through a norm
     const char* ffn_norm = "ffn_norm";  // what the file calls the norm before the feed-forward
+    const char* output_norm = "output_norm";  // and that of the output
     bool post_norms = false;       // outputs of attention and feed-forward pass a norm before they enter the stream
+    bool gated_queries = false;    // rows of a head's query are followed by those of a gate of the head's output
     bool sinks = false;            // every query head has a score that takes part in its softmax without a value
     bool gate_in_up = false;       // ffn_up holds gate rows, then up rows; there is no ffn_gate
+
+    DeltaSpec delta;                    // of layers with MixerKind::gated_delta
+    std::uint32_t short_conv_taps = 0;  // of layers with MixerKind::short_conv
 
     Glu glu = Glu::silu;           // of the dense feed-forward
 

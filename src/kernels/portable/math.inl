@@ -1,4 +1,4 @@
-// exp, tanh, silu and gelu on 16 lanes, step by step as in math_scalar.inl. Include it after the simd.hpp of the
+// exp, tanh and what is made of them on 16 lanes, step by step as in math_scalar.inl. Include it after the simd.hpp of the
 // instruction set.
 namespace hearth::HEARTH_SIMD_ISA {
 namespace {
@@ -41,6 +41,16 @@ HEARTH_SIMD f32x16 gate_by_sigmoid(f32x16 x, f32x16 z) {
 HEARTH_SIMD f32x16 silu(f32x16 x) { return gate_by_sigmoid(x, neg(x)); }
 HEARTH_SIMD f32x16 gelu(f32x16 x) {
     return gate_by_sigmoid(x, mul(x, fma(f32x16::splat(kGeluCubic), mul(x, x), f32x16::splat(kGeluLinear))));
+}
+
+HEARTH_SIMD f32x16 sigmoid(f32x16 x) {
+    const f32x16 one = f32x16::splat(1.0f);
+    return div(one, add(one, exp(neg(x))));
+}
+HEARTH_SIMD f32x16 softplus(f32x16 x) {
+    const f32x16 u = exp(neg(abs(x)));
+    const f32x16 s = div(u, add(f32x16::splat(2.0f), u)), z = mul(s, s);
+    return add(max(x, f32x16::zero()), fma(mul(s, z), polynomial(kLog1p, z), add(s, s)));
 }
 
 }  // namespace

@@ -18,6 +18,10 @@ constexpr float kInfinity = __builtin_inff();
 constexpr float kTanhSmall = 0.55f;
 constexpr float kTanh[5] = {-0x1.55554cp-2f, 0x1.110d5ap-3f, -0x1.b92718p-5f, 0x1.58fa72p-6f, -0x1.98de76p-8f};
 
+// log1p(u) = 2 atanh(s) = 2s + s z p(z), s = u / (2 + u), z = s^2 <= 1/9 for u in 0 to 1: minimax for the error relative
+// to the result, 2^-30.7 as rounded.
+constexpr float kLog1p[5] = {0x1.555558p-1f, 0x1.9996b0p-2f, 0x1.2508b0p-2f, 0x1.b6e6cep-3f, 0x1.f1733cp-3f};
+
 // -2 sqrt(2 / pi) and that times 0.044715: gelu's argument of exp.
 constexpr float kGeluLinear = -0x1.988454p+0f, kGeluCubic = -0x1.2444f2p-4f;
 // silu and gelu take their numerator from here up, so that -infinity gives -0 and no NaN.

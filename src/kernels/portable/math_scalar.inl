@@ -36,3 +36,14 @@
 [[gnu::always_inline]] inline float gelu(float x) {
     return gate_by_sigmoid(x, x * __builtin_fmaf(kGeluCubic, x * x, kGeluLinear));
 }
+
+[[gnu::always_inline]] inline float sigmoid(float x) { return 1.0f / (1.0f + exp(-x)); }
+
+// log(1 + exp(x)) without overflow.
+[[gnu::always_inline]] inline float softplus(float x) {
+    const float u = exp(-__builtin_fabsf(x));
+    const float s = u / (2.0f + u), z = s * s;
+    float p = kLog1p[4];
+    for (int i = 3; i >= 0; --i) p = __builtin_fmaf(p, z, kLog1p[i]);
+    return (x > 0.0f ? x : 0.0f) + __builtin_fmaf(s * z, p, s + s);
+}

@@ -58,6 +58,10 @@ void gelu_mul(const float* gate, const float* up, std::size_t n, float* y) {
     map(gate, up, n, y, [](f32x16 g, f32x16 u) { return mul(gelu(g), u); });
 }
 
+void sigmoid_mul(const float* gate, const float* up, std::size_t n, float* y) {
+    map(gate, up, n, y, [](f32x16 g, f32x16 u) { return mul(sigmoid(g), u); });
+}
+
 void add_scaled(const float* x, float s, std::size_t n, float* y) {
     const f32x16 factor = f32x16::splat(s);
     map(x, y, n, y, [factor](f32x16 v, f32x16 sum) { return fma(factor, v, sum); });

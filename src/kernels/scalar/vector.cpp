@@ -31,6 +31,10 @@ void gelu_mul(const float* gate, const float* up, std::size_t n, float* y) {
     for (std::size_t i = 0; i < n; ++i) y[i] = gelu(gate[i]) * up[i];
 }
 
+void sigmoid_mul(const float* gate, const float* up, std::size_t n, float* y) {
+    for (std::size_t i = 0; i < n; ++i) y[i] = sigmoid(gate[i]) * up[i];
+}
+
 void add_scaled(const float* x, float s, std::size_t n, float* y) {
     for (std::size_t i = 0; i < n; ++i) y[i] = __builtin_fmaf(s, x[i], y[i]);
 }

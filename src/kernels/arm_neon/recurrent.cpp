@@ -1,0 +1,3 @@
+#include "kernels/arm_neon/simd.hpp"
+
+#include "kernels/portable/recurrent.inl"

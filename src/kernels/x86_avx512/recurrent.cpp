@@ -1,0 +1,3 @@
+#include "kernels/x86_avx512/simd.hpp"
+
+#include "kernels/portable/recurrent.inl"
