@@ -14,7 +14,7 @@
 namespace hearth::formats {
 
 enum class HfRotation : int { interleave, halves };
-enum class HfRole : int { plain, query, key, ignored, expert, alternate, plus_one, whole };
+enum class HfRole : int { plain, query, key, ignored, expert, alternate, plus_one, whole, transposed };
 
 struct HfFamily {
     std::string_view name;          // of the class in config.json
@@ -33,6 +33,7 @@ struct HfConfig {
     std::uint64_t layers = 0, heads = 0, kv_heads = 0;
     HfPacking packing;
     bool tied = false;  // the output is said to be the embedding
+    std::uint64_t most_tokens = 0;  // rows of the embedding beyond it are left alone; 0: all count
     std::vector<HfFactors> factors;
 };
 
@@ -45,7 +46,7 @@ struct HfPlace {
     HfRole role;
     std::uint64_t layer = 0, expert = 0;
 };
-// nullopt: the family has no such module.
-std::optional<HfPlace> place_of(const HfFamily& family, std::string_view module);
+// nullopt: the family has no such module. Modules of layers beyond `layers` (predictors of further tokens) are ignored.
+std::optional<HfPlace> place_of(const HfFamily& family, std::uint64_t layers, std::string_view module);
 
 }  // namespace hearth::formats

@@ -102,6 +102,57 @@ private:
     std::uint64_t first_;
 };
 
+class First final : public Rows {
+public:
+    First(RowsPtr rows, std::uint64_t count) : Rows(rows->type(), count, rows->width()), rows_(std::move(rows)) {}
+    Status read(std::uint64_t first, std::uint64_t count, std::byte* out) const override { return rows_->read(first, count, out); }
+    std::span<const std::byte> view() const override {
+        const auto all = rows_->view();
+        return all.empty() ? all : all.first(static_cast<std::size_t>(bytes()));
+    }
+    void release(std::uint64_t first, std::uint64_t count) const override { rows_->release(first, count); }
+
+private:
+    RowsPtr rows_;
+};
+
+class Transposed final : public Rows {
+public:
+    Transposed(RowsPtr rows, std::uint64_t height)
+        : Rows(rows->type(), rows->count() / height * rows->width(), height), rows_(std::move(rows)) {}
+    // A row of a matrix is read once for all the columns that are wanted of it.
+    Status read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
+        const std::uint64_t columns = rows_->width(), height = width();
+        const auto size = static_cast<std::size_t>(row_bytes() / height);
+        const auto stored = rows_->view();
+        std::vector<std::byte> line(stored.empty() ? rows_->row_bytes() : 0);
+        while (count != 0) {
+            const std::uint64_t matrix = first / columns, column = first % columns, taken = std::min(count, columns - column);
+            for (std::uint64_t r = 0; r < height; ++r) {
+                const std::byte* from = line.data();
+                if (stored.empty())
+                    HEARTH_TRY(rows_->read(matrix * height + r, 1, line.data()));
+                else
+                    from = stored.data() + (matrix * height + r) * rows_->row_bytes();
+                for (std::uint64_t c = 0; c < taken; ++c)
+                    std::memcpy(out + c * row_bytes() + r * size, from + (column + c) * size, size);
+            }
+            first += taken;
+            count -= taken;
+            out += taken * row_bytes();
+        }
+        return {};
+    }
+    // Every row of a matrix is read for every column of it: only whole matrices are done with.
+    void release(std::uint64_t first, std::uint64_t count) const override {
+        const std::uint64_t columns = rows_->width(), begin = (first + columns - 1) / columns, end = (first + count) / columns;
+        if (begin < end) rows_->release(begin * width(), (end - begin) * width());
+    }
+
+private:
+    RowsPtr rows_;
+};
+
 class Stacked final : public Rows {
 public:
     explicit Stacked(std::vector<RowsPtr> parts)
@@ -173,6 +224,12 @@ RowsPtr float_rows(RowsPtr rows, float added) { return std::make_unique<Floats>(
 
 RowsPtr alternate_rows(std::shared_ptr<const Rows> rows, std::uint64_t first) {
     return std::make_unique<Alternate>(std::move(rows), first);
+}
+
+RowsPtr first_rows(RowsPtr rows, std::uint64_t count) { return std::make_unique<First>(std::move(rows), count); }
+
+RowsPtr transposed_rows(RowsPtr rows, std::uint64_t height) {
+    return std::make_unique<Transposed>(std::move(rows), height);
 }
 
 RowsPtr stacked_rows(std::vector<RowsPtr> parts) { return std::make_unique<Stacked>(std::move(parts)); }

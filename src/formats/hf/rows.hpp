@@ -50,6 +50,10 @@ RowsPtr interleaved_rows(RowsPtr rows, std::uint64_t heads);
 RowsPtr float_rows(RowsPtr rows, float added);
 // Every second row, from `first` on.
 RowsPtr alternate_rows(std::shared_ptr<const Rows> rows, std::uint64_t first);
+// The first `count` of them.
+RowsPtr first_rows(RowsPtr rows, std::uint64_t count);
+// Each of the matrices of `height` rows on its side: its columns as rows. Of plain floats.
+RowsPtr transposed_rows(RowsPtr rows, std::uint64_t height);
 // One after the other; all of one type, width and count.
 RowsPtr stacked_rows(std::vector<RowsPtr> parts);
 

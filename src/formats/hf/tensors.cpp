@@ -63,10 +63,10 @@ private:
     };
 
     Status one(const HfModule& m) {
-        const auto place = place_of(config_.family, m.name);
+        const auto place = place_of(config_.family, config_.layers, m.name);
         if (place && (place->role == HfRole::ignored || place->layer >= config_.layers)) return {};
         const bool whole = m.find("") != nullptr;
-        if (!place || whole != (place->role == HfRole::whole)) {
+        if (!place || whole != (place->role == HfRole::whole || place->role == HfRole::transposed)) {
             const StoredTensor& t = *m.parameters.begin()->second;
             return {Code::unsupported, cat("tensor ", quote(t.name), " ", shape_text(t), " has no place in a ", config_.family.name)};
         }
@@ -99,7 +99,13 @@ private:
         if (t.shape.empty() || t.shape.size() > 4 || t.bytes == 0)
             return {Code::malformed, cat("tensor ", quote(t.name), " has the shape ", shape_text(t), ", expected 1 to 4 dimensions with entries")};
         if (role == HfRole::expert) return {Code::unsupported, cat("tensor ", quote(t.name), " is a bias of one expert, which is not supported")};
-        const std::string full = role == HfRole::whole ? name : name + ".bias";
+        const std::string full = role == HfRole::whole || role == HfRole::transposed ? name : name + ".bias";
+        if (role == HfRole::transposed) {
+            if (t.shape.size() != 3) return {Code::malformed, cat("tensor ", quote(t.name), " has the shape ", shape_text(t), ", expected three dimensions")};
+            HEARTH_ASSIGN(RowsPtr rows, plain_rows(files_, t, t.shape[2]));
+            add(full, {t.shape[0], t.shape[2], t.shape[1]}, transposed_rows(std::move(rows), t.shape[1]));
+            return {};
+        }
         if (role == HfRole::alternate) {
             HEARTH_ASSIGN(RowsPtr rows, plain_rows(files_, t, 1));
             return two(full, t.shape, t.shape.size() - 1, std::move(rows));
@@ -115,6 +121,10 @@ private:
 
     Status matrix(const HfModule& m, const HfPlace& place, HfMatrix w) {
         const std::string full = place.name + ".weight";
+        if (config_.most_tokens != 0 && place.name == "token_embd" && w.shape.size() == 2 && w.shape[0] > config_.most_tokens) {
+            w.shape[0] = config_.most_tokens;
+            w.rows = first_rows(std::move(w.rows), config_.most_tokens);
+        }
         switch (place.role) {
             case HfRole::expert:
                 stacks_[full].push_back({place.expert, m.name, std::move(w)});

@@ -1,0 +1,120 @@
+// What of an architecture's config.json is more than a key for a key.
+#include <algorithm>
+#include <limits>
+
+#include "formats/hf/config_reading.hpp"
+#include "formats/quote.hpp"
+
+namespace hearth::formats {
+
+namespace {
+
+constexpr std::uint64_t kMostLayers = 1 << 16;  // beyond any model: what is more is refused where the count is read
+
+std::uint64_t whole(JsonValue v, std::uint64_t fallback) {
+    return v.integer().value_or(-1) < 0 ? fallback : static_cast<std::uint64_t>(*v.integer());
+}
+Result<std::uint64_t> layers_of(const HfReading& r) {
+    const std::uint64_t layers = whole(r.config["num_hidden_layers"], 0);
+    if (layers == 0 || layers > kMostLayers) return hf_wrong("'num_hidden_layers' is no count of layers");
+    return layers;
+}
+Status expect_count(std::string_view key, std::size_t count, std::size_t expected) {
+    if (count == expected) return {};
+    return hf_wrong("'", key, "' has ", count, " entries, expected one for each of ", expected, " layers");
+}
+
+// Gates count from so many deviations on, below which a share of a normal distribution is; 0: from -infinity.
+Status gemma3n(const HfReading& r) {
+    if (r.config["altup_correct_scale"].boolean() == false) return hf_unsupported("'altup_correct_scale' is false, supported is true");
+    // Where the second embedding has fewer tokens, the rest of the first is for what is no text.
+    r.out.most_tokens = whole(r.config["vocab_size_per_layer_input"], 0);
+    const JsonValue pattern = r.config["activation_sparsity_pattern"];
+    if (!pattern.given()) return {};
+    HEARTH_ASSIGN(const std::uint64_t layers, layers_of(r));
+    std::vector<double> deviations;
+    const auto add = [&](JsonValue share) -> Status {
+        const double p = share.number().value_or(-1);
+        if (p != 0 && p != 0.95) return hf_unsupported("'activation_sparsity_pattern' has ", share.number() ? cat(p) : std::string(share.kind_name()), ", supported are 0 and 0.95");
+        deviations.push_back(p == 0 ? -std::numeric_limits<double>::infinity() : 1.6448535919189453);
+        return {};
+    };
+    if (pattern.is_array()) {
+        for (const JsonValue share : pattern) HEARTH_TRY(add(share));
+    } else {
+        for (std::uint64_t i = 0; i < layers; ++i) HEARTH_TRY(add(pattern));
+    }
+    HEARTH_TRY(expect_count("activation_sparsity_pattern", deviations.size(), layers));
+    r.set("activation_sparsity_scale", std::move(deviations));
+    return {};
+}
+
+// Local and global layers have heads of different widths and counts; the last layers, which share keys and values, may be
+// twice as wide.
+Status gemma4(const HfReading& r) {
+    HEARTH_ASSIGN(const std::uint64_t layers, layers_of(r));
+    if (r.config["use_bidirectional_attention"].is("all")) return hf_unsupported("'use_bidirectional_attention' is 'all', supported are none and 'vision'");
+    std::vector<bool> local;
+    for (const JsonValue type : r.config["layer_types"]) {
+        local.push_back(type.is("sliding_attention"));
+        if (!local.back() && !type.is("full_attention"))
+            return hf_unsupported("'layer_types' has ", quote(type.text()), ", supported are sliding_attention and full_attention");
+    }
+    if (!r.config["layer_types"].given())
+        for (std::uint64_t i = 0; i < layers; ++i) local.push_back(i % 6 != 5);
+    HEARTH_TRY(expect_count("layer_types", local.size(), layers));
+    local.back() = false;
+
+    const std::uint64_t narrow = whole(r.config["head_dim"], 256), wide = whole(r.config["global_head_dim"], 512);
+    for (const char* key : {"attention.key_length", "attention.value_length"}) {
+        r.set(key, wide);
+        r.set(cat(key, "_swa"), narrow);
+    }
+    const JsonValue heads = r.config["num_key_value_heads"], global = r.config["num_global_key_value_heads"];
+    if (r.config["attention_k_eq_v"].boolean() == true && global.given() && heads.given()) {
+        std::vector<std::uint64_t> counts;
+        for (const bool l : local) counts.push_back(whole(l ? heads : global, 0));
+        r.set("attention.head_count_kv", std::move(counts));
+    }
+    const std::uint64_t width = whole(r.config["intermediate_size"], 0), shared = whole(r.config["num_kv_shared_layers"], 0);
+    if (r.config["use_double_wide_mlp"].boolean() == true && width != 0 && width < kMostLayers * kMostLayers) {
+        std::vector<std::uint64_t> widths;
+        for (std::uint64_t i = 0; i < layers; ++i) widths.push_back(shared <= layers && i >= layers - shared && shared != 0 ? 2 * width : width);
+        r.set("feed_forward_length", std::move(widths));
+    }
+    if (r.config["enable_moe_block"].boolean() != true) r.set("expert_count", std::uint64_t{0});
+    r.set("attention.sliding_window_pattern", std::move(local));
+    // Without a cap there is none, where a file of hearth's would mean the usual one.
+    if (!r.config["final_logit_softcapping"].given()) r.set("final_logit_softcapping", 0.0);
+    return {};
+}
+
+Status llama4(const HfReading& r) {
+    if (r.config["attention_chunk_size"].is_null()) return hf_unsupported("'attention_chunk_size' is null, supported is 8192");
+    const bool normed = r.config["use_qk_norm"].boolean().value_or(true);
+    if (normed == (whole(r.config["num_local_experts"], 16) == 128))
+        return hf_unsupported("'use_qk_norm' is ", normed ? "true" : "false", ", supported is false with 128 experts and true with others");
+    if (r.config["attn_temperature_tuning"].boolean() == false || r.config["attn_temperature_tuning"].number() == 0.0)
+        return hf_unsupported("'attn_temperature_tuning' is off, supported is on");
+    const std::uint64_t step = std::max<std::uint64_t>(1, whole(r.config["interleave_moe_layer_step"], 1));
+    for (const JsonValue layer : r.config["moe_layers"])
+        if ((whole(layer, 0) + 1) % step != 0)
+            return hf_unsupported("'moe_layers' has ", whole(layer, 0), ", supported is every ", step, "th layer, as 'interleave_moe_layer_step' says");
+    return {};
+}
+
+struct Special {
+    std::string_view architecture;
+    Status (*read)(const HfReading&);
+};
+constexpr Special kSpecials[] = {{"gemma3n", gemma3n}, {"gemma4", gemma4}, {"llama4", llama4}};
+
+}  // namespace
+
+Status read_special(const HfReading& r) {
+    for (const Special& s : kSpecials)
+        if (s.architecture == r.family.architecture) return s.read(r);
+    return {};
+}
+
+}  // namespace hearth::formats

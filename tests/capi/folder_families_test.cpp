@@ -1,0 +1,196 @@
+// Folders made of the goldens in GGUF: the same weights under the names, shapes and keys of Hugging Face's classes (as
+// transformers' modeling files define them) give the logits of the golden.
+#include <cmath>
+#include <fstream>
+#include <map>
+
+#include "capi/folder_families.hpp"
+#include "hearth/codecs/codec.hpp"
+#include "hearth/formats/gguf.hpp"
+#include "support/figures.hpp"
+#include "support/temporary.hpp"
+
+using namespace hearth::test;
+
+namespace {
+
+struct Array {
+    std::vector<std::size_t> shape;  // row-major
+    std::vector<float> values;
+};
+using Arrays = std::map<std::string, Array>;
+
+Arrays arrays_of(const std::filesystem::path& path) {
+    auto source = hearth::open_path(path);
+    REQUIRE(source.ok());
+    const auto file = hearth::Gguf::open(*std::move(source));
+    REQUIRE(file.ok());
+    Arrays out;
+    for (const hearth::TensorInfo& t : (*file)->tensors()) {
+        Array a;
+        for (std::uint32_t d = t.dims; d-- != 0;) a.shape.push_back(t.shape[d]);
+        std::vector<std::byte> stored(t.bytes);
+        REQUIRE((*file)->read(t, 0, stored).ok());
+        a.values.resize(t.elements());
+        const hearth::Codec& codec = *hearth::find_codec(t.type);
+        codec.decode(stored.data(), a.values.size() / codec.block_values, a.values.data());
+        out[t.name] = std::move(a);
+    }
+    return out;
+}
+
+// Reorders rows [count, width] by heads: row of halves h * n + i was 2 i + h.
+void to_halves(Array& a, std::size_t heads) {
+    const std::size_t rows = a.shape[0], width = a.values.size() / rows, half = rows / heads / 2;
+    Array out = a;
+    for (std::size_t r = 0; r < rows; ++r) {
+        const std::size_t head = r / (2 * half), within = r % (2 * half);
+        const std::size_t from = head * 2 * half + within % half * 2 + within / half;
+        std::copy_n(a.values.begin() + static_cast<std::ptrdiff_t>(from * width), width, out.values.begin() + static_cast<std::ptrdiff_t>(r * width));
+    }
+    a = std::move(out);
+}
+
+void transpose_last(Array& a) {
+    const std::size_t n = a.shape.size(), rows = a.shape[n - 2], columns = a.shape[n - 1];
+    const std::vector<float> from = a.values;
+    for (std::size_t m = 0; m < from.size() / (rows * columns); ++m)
+        for (std::size_t r = 0; r < rows; ++r)
+            for (std::size_t c = 0; c < columns; ++c) a.values[(m * columns + c) * rows + r] = from[(m * rows + r) * columns + c];
+    std::swap(a.shape[n - 2], a.shape[n - 1]);
+}
+
+// Rows of b behind those of a, matrix for matrix.
+Array joined(const Array& a, const Array& b) {
+    Array out{{a.shape[0], a.shape[1] + b.shape[1], a.shape[2]}, {}};
+    const auto size_a = static_cast<std::ptrdiff_t>(a.shape[1] * a.shape[2]), size_b = static_cast<std::ptrdiff_t>(b.shape[1] * b.shape[2]);
+    for (std::ptrdiff_t e = 0; e < static_cast<std::ptrdiff_t>(a.shape[0]); ++e) {
+        out.values.insert(out.values.end(), a.values.begin() + e * size_a, a.values.begin() + (e + 1) * size_a);
+        out.values.insert(out.values.end(), b.values.begin() + e * size_b, b.values.begin() + (e + 1) * size_b);
+    }
+    return out;
+}
+
+void put_number(std::string& text, const std::string& hole, const std::string& number) {
+    if (const auto at = text.find(hole); at != std::string::npos) text.replace(at, hole.size(), number);
+}
+
+// The folder's tensors.
+Arrays renamed(const Case& c, Arrays from) {
+    Arrays out;
+    const nlohmann::json& config = c.config.contains("text_config") ? c.config["text_config"] : c.config;
+    const std::size_t heads = config["num_attention_heads"], kv_heads = config["num_key_value_heads"];
+    for (auto& [full, a] : from) {
+        std::string name = full, layer;
+        if (name.starts_with("blk.")) {
+            layer = name.substr(4, name.find('.', 4) - 4);
+            name.replace(4, layer.size(), "{L}");
+        }
+        // A line for the whole name goes before one for its module.
+        const auto find = [&](const std::string& wanted) -> const Rename* {
+            for (const auto* list : {&c.renames, &kUsual})
+                for (const Rename& r : *list)
+                    if (r.from == wanted) return &r;
+            return nullptr;
+        };
+        std::string parameter;
+        const Rename* r = find(name);
+        if (r == nullptr) {
+            parameter = name.substr(name.rfind('.'));
+            r = find(name.substr(0, name.rfind('.')));
+        }
+        REQUIRE_MESSAGE(r != nullptr, full);
+        if (r->how == How::gone) continue;
+        const std::string prefix = r->to != "lm_head" ? c.prefix : c.prefix == "language_model.model." ? "language_model." : "";
+        std::string to = prefix + r->to + parameter;
+        put_number(to, "{L}", layer);
+        if (r->how == How::halves) to_halves(a, full.find("attn_q") != std::string::npos ? heads : kv_heads);
+        if (r->how == How::transposed) transpose_last(a);
+        if (r->how == How::minus_one)
+            for (float& v : a.values) v -= 1;
+        if (r->how != How::experts) {
+            out[to] = std::move(a);
+            continue;
+        }
+        const std::size_t size = a.values.size() / a.shape[0];
+        for (std::size_t e = 0; e < a.shape[0]; ++e) {
+            std::string one = to;
+            put_number(one, "{E}", std::to_string(e));
+            const auto begin = a.values.begin() + static_cast<std::ptrdiff_t>(e * size);
+            out[one] = {{a.shape.begin() + 1, a.shape.end()}, {begin, begin + static_cast<std::ptrdiff_t>(size)}};
+        }
+    }
+    return out;
+}
+
+void write_folder(const std::filesystem::path& folder, const nlohmann::json& config, const Arrays& arrays) {
+    std::filesystem::create_directories(folder);
+    std::ofstream(folder / "config.json") << config.dump();
+    // Of any vocabulary: this is about the model.
+    std::filesystem::copy_file(golden("hf/qwen3/tokenizer.json"), folder / "tokenizer.json", std::filesystem::copy_options::overwrite_existing);
+    nlohmann::json header;
+    std::size_t at = 0;
+    for (const auto& [name, a] : arrays) {
+        header[name] = {{"dtype", "F32"}, {"shape", a.shape}, {"data_offsets", {at, at + 4 * a.values.size()}}};
+        at += 4 * a.values.size();
+    }
+    const std::string text = header.dump();
+    std::ofstream out(folder / "model.safetensors", std::ios::binary);
+    const std::uint64_t size = text.size();
+    out.write(reinterpret_cast<const char*>(&size), sizeof size);
+    out << text;
+    for (const auto& [name, a] : arrays)
+        out.write(reinterpret_cast<const char*>(a.values.data()), static_cast<std::streamsize>(4 * a.values.size()));
+}
+
+}  // namespace
+
+TEST_CASE("folders: the goldens' weights under the names of their classes give the goldens' logits" * doctest::test_suite("figures")) {
+    const auto runtime = make_runtime();
+    const TemporaryDirectory directory;
+    std::size_t missing = 0;
+    for (const Case& c : family_cases()) {
+        const std::string name = c.golden, of = c.config["architectures"][0];
+        CAPTURE(name);
+        CAPTURE(of);
+        if (!std::filesystem::exists(shared_or_golden("families/" + name + ".json"))) {
+            ++missing;
+            continue;
+        }
+        const auto j = read_json(shared_or_golden("families/" + name + ".json"));
+        const auto file = shared_or_golden("families/" + name + ".gguf");
+        Arrays from = arrays_of(file);
+        // The class holds both in one.
+        if (name == "llama4")
+            for (std::size_t l = 0; l < 4; ++l) {
+                const std::string b = "blk." + std::to_string(l) + ".ffn_";
+                if (!from.contains(b + "gate_exps.weight")) continue;
+                from[b + "gate_up_exps.weight"] = joined(from[b + "gate_exps.weight"], from[b + "up_exps.weight"]);
+                from.erase(b + "gate_exps.weight");
+                from.erase(b + "up_exps.weight");
+            }
+        const auto folder = directory.path() / of;
+        write_folder(folder, c.config, renamed(c, std::move(from)));
+        const auto model = open_model(runtime.get(), folder);
+        const auto logits = [&](hearth_model* m) {
+            const auto session = make_session(m, j["ctx"]);
+            append(session.get(), j["tokens"].get<std::vector<std::int32_t>>());
+            return evaluate(session.get(), true);
+        };
+        const auto got = logits(model.get()), same = logits(open_model(runtime.get(), file).get());
+        const auto reference = read_floats(shared_or_golden("families/" + name + ".f32"));
+        REQUIRE(got.size() == reference.size());
+        double worst = 0, apart = 0;
+        for (std::size_t i = 0; i < got.size(); ++i) {
+            const double e = std::fabs(static_cast<double>(got[i]) - reference[i]);
+            worst = e <= worst ? worst : e;  // NaN counts as worse
+            apart = std::max(apart, std::fabs(static_cast<double>(got[i]) - same[i]));
+        }
+        const double scale = j["max_abs"], bound = 2e-5;
+        MESSAGE(name << " as " << of << ": error " << worst / scale << " of the largest logit, from the GGUF " << apart / scale);
+        CHECK(worst / scale <= bound);
+        CHECK(apart / scale <= 1e-5);
+        record({j["arch"], "folder", name, of, "max", worst / scale, bound});
+    }
+    if (missing != 0) skipped("family goldens", missing);
+}
