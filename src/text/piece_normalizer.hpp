@@ -14,6 +14,8 @@ struct PieceNormalizer {
     Charsmap rules;
     bool add_prefix = false;    // one U+2581 before the text
     bool remove_extra = false;  // no space at either end, one between words
+    bool missing_only = false;  // add_prefix: where the text does not begin with one
+    bool any_space = false;     // whatever Unicode calls white space is a space
 
     // Requires valid UTF-8 and gives valid UTF-8.
     std::string apply(std::string_view text) const;

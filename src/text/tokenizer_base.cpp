@@ -10,8 +10,25 @@ namespace {
 // Keeps offsets within 32 bits, with room for what the models insert.
 constexpr std::size_t longest_text = std::size_t(1) << 30;
 
-// The white space that tokens with strip flags absorb: that of the C locale.
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+// The white space that tokens with strip flags absorb: that of the C locale, or of Unicode.
+bool is_space(char32_t c, bool any) { return c == ' ' || (c >= '\t' && c <= '\r') || (any && unicode::is_whitespace(c)); }
+
+// Where white space ends that begins at `at`, and where that begins which ends there, down to `least`.
+std::size_t space_end(std::string_view text, std::size_t at, bool any) {
+    for (std::size_t next = at; next < text.size(); at = next)
+        if (!is_space(static_cast<char32_t>(utf8_next(text, next)), any)) break;
+    return at;
+}
+std::size_t space_begin(std::string_view text, std::size_t at, std::size_t least, bool any) {
+    while (at > least) {
+        std::size_t begin = at - 1;
+        while (begin > least && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80) --begin;
+        std::size_t next = begin;
+        if (!is_space(static_cast<char32_t>(utf8_next(text, next)), any)) break;
+        at = begin;
+    }
+    return at;
+}
 
 }  // namespace
 
@@ -42,15 +59,11 @@ Result<std::vector<Token>> TokenizerBase::encode(std::string_view text, EncodeOp
         return {};
     };
     for (const auto& match : (options.parse_special ? all_special_ : user_defined_).find(text)) {
-        std::size_t end = match.begin;
-        if (vocab_.strips_left(match.id))
-            while (end > begin && is_space(text[end - 1])) --end;
-        HEARTH_TRY(encode_until(end));
+        const bool left = vocab_.strips_left(match.id);
+        HEARTH_TRY(encode_until(left ? space_begin(text, match.begin, begin, vocab_.strips_any_space) : match.begin));
         out.push_back(match.id);
         at_start = true;
-        begin = match.end;
-        if (vocab_.strips_right(match.id))
-            while (begin < text.size() && is_space(text[begin])) ++begin;
+        begin = vocab_.strips_right(match.id) ? space_end(text, match.end, vocab_.strips_any_space) : match.end;
     }
     HEARTH_TRY(encode_until(text.size()));
     if (options.add_special) out.insert(out.end(), vocab_.suffix.begin(), vocab_.suffix.end());

@@ -123,6 +123,9 @@ Result<std::unique_ptr<Tokenizer>> make_ugm(const Metadata& metadata) {
     if (!rules.ok()) return std::move(rules).status().in(cat("metadata key '", charsmap_key, "'"));
     normalizer.rules = *std::move(rules);
     normalizer.add_prefix = vocab.add_space_prefix;
+    normalizer.missing_only = vocab.missing_space_only;
+    HEARTH_ASSIGN(const auto any_space, metadata.get_bool("tokenizer.hearth.any_space"));
+    normalizer.any_space = any_space.value_or(false);
     normalizer.remove_extra = vocab.remove_extra_whitespaces;
     return std::unique_ptr<Tokenizer>(std::make_unique<Ugm>(std::move(vocab), std::move(normalizer), *unknown));
 }

@@ -282,7 +282,8 @@ Status Vocab::set_strips(const Metadata& metadata) {
         for (const Token id : ids) strips_[static_cast<std::size_t>(id)] |= static_cast<std::uint8_t>(bit);
     }
     // A tokenizer.json has said it all.
-    if (metadata.find("tokenizer.hearth.prefix_ids") != nullptr) return {};
+    strips_any_space = metadata.find("tokenizer.hearth.prefix_ids") != nullptr;
+    if (strips_any_space) return {};
     HEARTH_ASSIGN(auto pre, metadata.get_string("tokenizer.ggml.pre"));
     HEARTH_ASSIGN(auto architecture, metadata.get_string("general.architecture"));
     HEARTH_ASSIGN(auto name, metadata.get_string("general.name"));

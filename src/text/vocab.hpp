@@ -63,6 +63,7 @@ public:
     bool add_space_prefix = false;
     bool remove_extra_whitespaces = false;
     bool missing_space_only = false;  // add_space_prefix: where the text has none itself
+    bool strips_any_space = false;    // strips_left and strips_right take whatever Unicode calls white space
     bool first_space_only = false;    // add_space_prefix: before the whole text, not after special tokens
     std::optional<unicode::Form> normal_form;  // of text before anything else
     // What add_special puts around a text; from add_bos and add_eos unless the tokenizer model sets its own.

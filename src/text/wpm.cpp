@@ -18,6 +18,7 @@ constexpr const char* cls_key = "tokenizer.ggml.cls_token_id";
 struct Normalisation {
     bool lowercase = true;
     bool strip_accents = true;
+    std::size_t longest_word = SIZE_MAX;  // characters; longer ones are unknown
 };
 
 class Wpm final : public TokenizerBase {
@@ -76,28 +77,33 @@ private:
 
     Status encode_text(std::string_view raw, bool /*at_start*/, std::vector<Token>& out) const override {
         std::string word;
+        std::size_t characters = 0;
         const auto finish = [&] {
-            if (!word.empty()) encode_word(word, out);
+            if (characters > normalisation_.longest_word)
+                out.push_back(unknown_);
+            else if (!word.empty())
+                encode_word(word, out);
             word.clear();
+            characters = 0;
         };
         for (const char32_t c : normalise(raw)) {
             if (c == ' ') {
                 finish();
-            } else if (stands_alone(c)) {
-                finish();
-                utf8_append(word, c);
-                finish();
-            } else {
-                utf8_append(word, c);
+                continue;
             }
+            const bool alone = stands_alone(c);
+            if (alone) finish();
+            utf8_append(word, c);
+            ++characters;
+            if (alone) finish();
         }
         finish();
         return {};
     }
 
-    // Words have no limit of length: Hugging Face's implementation makes those over 100 characters unknown and the
-    // original over 200, but GGUF has no key for it and a piece says more than an unknown token. The time is bounded by
-    // the longest token instead.
+    // Words have no limit of length unless a key of folders says so: Hugging Face's implementation makes those over 100
+    // characters unknown and the original over 200, but GGUF has no key for it and a piece says more than an unknown
+    // token. The time is bounded by the longest token instead.
     void encode_word(std::string_view word, std::vector<Token>& out) const {
         const std::size_t first = out.size();
         const TokenTrie* trie = &begins_;
@@ -167,18 +173,23 @@ Result<std::unique_ptr<Tokenizer>> make_wpm(const Metadata& metadata) {
     const auto begin = vocab.special(SpecialToken::bos);
     const auto separator = vocab.special(SpecialToken::separator);
     const auto unknown = vocab.special(SpecialToken::unknown);
-    if (!begin) return missing(cls_key, "CLS", vocab.size());
-    if (!separator) return missing("tokenizer.ggml.seperator_token_id", "SEP", vocab.size());
+    const bool told = metadata.find("tokenizer.hearth.prefix_ids") != nullptr;  // what stands around a text
+    if (!begin && !told) return missing(cls_key, "CLS", vocab.size());
+    if (!separator && !told) return missing("tokenizer.ggml.seperator_token_id", "SEP", vocab.size());
     if (!unknown) return missing("tokenizer.ggml.unknown_token_id", "unknown", vocab.size());
     // Every text stands between CLS and SEP, whatever the add_*_token keys say.
-    vocab.add_bos = true;
-    vocab.prefix = {*begin};
-    vocab.suffix = {*separator};
+    if (!told) {
+        vocab.add_bos = true;
+        vocab.prefix = {*begin};
+        vocab.suffix = {*separator};
+    }
     vocab.add_space_prefix = true;  // decoding drops the space of the first word
 
     Normalisation normalisation;
     HEARTH_ASSIGN(const auto lowercase, metadata.get_bool("tokenizer.ggml.normalizer.lowercase"));
     HEARTH_ASSIGN(const auto strip, metadata.get_bool("tokenizer.ggml.normalizer.strip_accents"));
+    HEARTH_ASSIGN(const auto longest, metadata.get_uint("tokenizer.hearth.longest_word"));
+    if (longest) normalisation.longest_word = static_cast<std::size_t>(*longest);
     normalisation.lowercase = lowercase.value_or(true);
     normalisation.strip_accents =
         strip.value_or(normalisation.lowercase);  // BERT: unless said, uncased means unaccented

@@ -39,8 +39,12 @@ public:
         // Files of old have no type where it is BPE.
         if (model["type"].is("BPE") || (!model["type"].given() && model["merges"].is_array())) {
             HEARTH_TRY(bpe(model));
+        } else if (model["type"].is("WordPiece")) {
+            HEARTH_TRY(word_piece(model));
+        } else if (model["type"].is("Unigram")) {
+            HEARTH_TRY(unigram(model));
         } else {
-            return unsupported("'model.type' is ", quote(model["type"].text()), ", supported is BPE");
+            return unsupported("'model.type' is ", quote(model["type"].text()), ", supported are BPE, WordPiece and Unigram");
         }
         HEARTH_TRY(special_ids());
         HEARTH_TRY(around());
@@ -50,7 +54,9 @@ public:
 
 private:
     // ---- vocabulary ----
-    Status put_token(std::int64_t id, std::string_view text, std::int64_t kind) {
+    // `spelling`: the token as the text floor has it.
+    Status put_token(std::int64_t id, std::string_view text, std::int64_t kind) { return put_token(id, text, kind, std::string(text)); }
+    Status put_token(std::int64_t id, std::string_view text, std::int64_t kind, std::string spelling) {
         if (id < 0 || static_cast<std::uint64_t>(id) >= kMostTokens)
             return wrong("token ", quote(text), " has the id ", id, ", expected 0 to ", kMostTokens - 1);
         const auto at = static_cast<std::size_t>(id);
@@ -58,13 +64,15 @@ private:
             tokens_.resize(at + 1);
             kinds_.resize(at + 1, 0);
         }
-        tokens_[at] = text;
+        tokens_[at] = std::move(spelling);
         kinds_[at] = kind;
         ids_.insert_or_assign(std::string(text), id);
         return {};
     }
 
-    Status vocabulary(JsonValue vocab, bool bytes) {
+    // put(id, text) takes each token.
+    template <class Put>
+    Status vocabulary(JsonValue vocab, Put put) {
         if (!vocab.is_object()) return wrong("'model.vocab' is ", vocab.kind_name(), ", expected an object of ids");
         // Ids far beyond the number of tokens would only be holes.
         const std::uint64_t most = 2 * (vocab.size() + root_["added_tokens"].size()) + 65536;
@@ -72,8 +80,12 @@ private:
             const auto id = token.integer();
             if (!id) return wrong("the id of token ", quote(token.key()), " is ", token.kind_name(), ", expected a number");
             if (*id > static_cast<std::int64_t>(most)) return wrong("token ", quote(token.key()), " has the id ", *id, " in a vocabulary of ", vocab.size());
-            HEARTH_TRY(put_token(*id, token.key(), bytes && spells_byte(token.key()) ? byte : normal));
+            HEARTH_TRY(put(*id, token.key()));
         }
+        return added_tokens(most);
+    }
+
+    Status added_tokens(std::uint64_t most) {
         std::vector<std::uint64_t> left, right;
         for (const JsonValue token : root_["added_tokens"]) {
             const auto id = token["id"].integer();
@@ -111,18 +123,77 @@ private:
         if (splits.bytes && splits.marks) return unsupported("spaces are replaced and bytes are spelled, which is not supported together");
         out_.insert("tokenizer.ggml.model", std::string(splits.bytes ? "gpt2" : "gemma4"));
         out_.insert("tokenizer.ggml.pre", std::string("tokenizer.json"));
-        HEARTH_TRY(vocabulary(model["vocab"], fallback));
+        HEARTH_TRY(vocabulary(model["vocab"], [&](std::int64_t id, std::string_view text) {
+            return put_token(id, text, fallback && spells_byte(text) ? byte : normal);
+        }));
         HEARTH_TRY(merges(model["merges"]));
-        if (model["unk_token"].is_string()) {
-            const auto at = ids_.find(model["unk_token"].text());
-            if (at == ids_.end()) return wrong("'model.unk_token' is ", quote(model["unk_token"].text()), ", which is no token");
-            out_.insert("tokenizer.ggml.unknown_token_id", static_cast<std::uint64_t>(at->second));
-        }
+        if (model["unk_token"].is_string()) HEARTH_TRY(unknown_token(model["unk_token"].text()));
         out_.insert("tokenizer.hearth.patterns", std::move(splits.patterns));
         if (model["ignore_merges"].boolean().value_or(false)) out_.insert("tokenizer.hearth.ignore_merges", true);
         if (!splits.normal_form.empty()) out_.insert("tokenizer.hearth.normal_form", std::move(splits.normal_form));
         out_.insert("tokenizer.ggml.add_space_prefix", !splits.prefix.empty());
         if (!splits.prefix.empty() && splits.prefix != "always") out_.insert("tokenizer.hearth.space_prefix", std::move(splits.prefix));
+        return {};
+    }
+
+    Status unknown_token(std::string_view text) {
+        const auto at = ids_.find(text);
+        if (at == ids_.end()) return wrong("'model.unk_token' is ", quote(text), ", which is no token");
+        out_.insert("tokenizer.ggml.unknown_token_id", static_cast<std::uint64_t>(at->second));
+        return {};
+    }
+
+    // ---- pieces of words, which GGUF spells the other way round: those that begin a word have a mark ----
+    Status word_piece(JsonValue model) {
+        constexpr std::string_view mark = "##", space_mark = "\xe2\x96\x81";
+        if (model["continuing_subword_prefix"].given() && !model["continuing_subword_prefix"].is(mark))
+            return unsupported("'model.continuing_subword_prefix' is ", quote(model["continuing_subword_prefix"].text()), ", supported is '##'");
+        BertSteps steps;
+        HEARTH_TRY(read_bert_steps(root_["normalizer"], root_["pre_tokenizer"], steps));
+        out_.insert("tokenizer.ggml.model", std::string("bert"));
+        out_.insert("tokenizer.ggml.normalizer.lowercase", steps.lowercase);
+        out_.insert("tokenizer.ggml.normalizer.strip_accents", steps.strip_accents);
+        const auto longest = model["max_input_chars_per_word"].integer().value_or(100);
+        if (longest < 1) return wrong("'model.max_input_chars_per_word' is ", longest, ", expected at least 1");
+        out_.insert("tokenizer.hearth.longest_word", static_cast<std::uint64_t>(longest));
+        HEARTH_TRY(vocabulary(model["vocab"], [&](std::int64_t id, std::string_view text) {
+            const bool inner = text.starts_with(mark) && text.size() > mark.size();
+            return put_token(id, text, normal, inner ? std::string(text.substr(mark.size())) : cat(space_mark, text));
+        }));
+        return unknown_token(model["unk_token"].is_string() ? model["unk_token"].text() : "[UNK]");
+    }
+
+    // ---- unigram language models ----
+    Status unigram(JsonValue model) {
+        const JsonValue vocab = model["vocab"];
+        if (!vocab.is_array()) return wrong("'model.vocab' is ", vocab.kind_name(), ", expected an array of tokens with scores");
+        UnigramSteps steps;
+        HEARTH_TRY(read_unigram_steps(root_["normalizer"], root_["pre_tokenizer"], steps));
+        const bool fallback = model["byte_fallback"].boolean().value_or(false);
+        std::vector<double> scores;
+        for (const JsonValue entry : vocab) {
+            if (!entry.is_array() || entry.size() != 2 || !(*entry.begin()).is_string()) return wrong("'model.vocab' entry ", scores.size(), " is no pair of a text and a score");
+            const JsonValue text = *entry.begin(), score = *++entry.begin();
+            if (!score.number()) return wrong("'model.vocab' entry ", scores.size(), " has a score that is ", score.kind_name());
+            // Where words are parted before, no token reaches into the next.
+            const bool reaches = steps.words && text.text().find("\xe2\x96\x81", 1) != std::string_view::npos;
+            HEARTH_TRY(put_token(static_cast<std::int64_t>(scores.size()), text.text(), fallback && spells_byte(text.text()) ? byte : reaches ? unused : normal));
+            scores.push_back(*score.number());
+        }
+        HEARTH_TRY(added_tokens(2 * (vocab.size() + root_["added_tokens"].size()) + 65536));
+        scores.resize(tokens_.size());
+        const auto unknown_id = model["unk_id"].integer();
+        if (!unknown_id || *unknown_id < 0 || static_cast<std::size_t>(*unknown_id) >= tokens_.size())
+            return unsupported("'model.unk_id' is no token's id, which is not supported");
+        out_.insert("tokenizer.ggml.unknown_token_id", static_cast<std::uint64_t>(*unknown_id));
+        out_.insert("tokenizer.ggml.model", std::string("t5"));
+        out_.insert("tokenizer.ggml.scores", std::move(scores));
+        out_.insert("tokenizer.ggml.add_space_prefix", steps.prefix);
+        out_.insert("tokenizer.ggml.remove_extra_whitespaces", steps.remove_extra);
+        if (steps.any_space) out_.insert("tokenizer.hearth.any_space", true);
+        if (steps.missing_only) out_.insert("tokenizer.hearth.space_prefix", std::string("missing"));
+        if (!steps.charsmap.empty()) out_.insert("tokenizer.ggml.precompiled_charsmap", std::move(steps.charsmap));
+        if (!steps.normal_form.empty()) out_.insert("tokenizer.hearth.normal_form", std::move(steps.normal_form));
         return {};
     }
 
@@ -174,6 +245,15 @@ private:
         struct Special {
             const char *token, *id, *key;
         };
+        // What BERT's vocabularies call them, where the config is silent.
+        const auto known = [&](const char* config_key, const char* text, const char* key) {
+            auto id = id_of(at(texts_.config, none, config_key));
+            if (const auto spelled = ids_.find(std::string_view(text)); !id && spelled != ids_.end()) id = static_cast<std::uint64_t>(spelled->second);
+            if (id) out_.insert(key, *id);
+        };
+        known("cls_token", "[CLS]", "tokenizer.ggml.cls_token_id");
+        known("sep_token", "[SEP]", "tokenizer.ggml.seperator_token_id");
+        known("mask_token", "[MASK]", "tokenizer.ggml.mask_token_id");
         for (const Special& s : {Special{"bos_token", "bos_token_id", "tokenizer.ggml.bos_token_id"},
                                  {"eos_token", "eos_token_id", "tokenizer.ggml.eos_token_id"},
                                  {"pad_token", "pad_token_id", "tokenizer.ggml.padding_token_id"},
