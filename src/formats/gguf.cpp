@@ -76,6 +76,7 @@ Result<std::unique_ptr<Gguf>> Gguf::open(std::unique_ptr<ByteSource> first, Open
     out->metadata_ = std::move(head.metadata);
     out->types_ = std::move(head.types);
     out->tensors_ = std::move(head.tensors);
+    out->troubles_.tensor = std::move(head.unknown);
     out->parts_.push_back(std::move(first));
     for (std::uint64_t p = 1; p < split.count; ++p) {
         HEARTH_ASSIGN(std::unique_ptr<ByteSource> source,
@@ -86,11 +87,12 @@ Result<std::unique_ptr<Gguf>> Gguf::open(std::unique_ptr<ByteSource> first, Open
         }
         HEARTH_ASSIGN(GgufPart part, formats::parse_gguf(*source, static_cast<std::uint32_t>(p), packed));
         HEARTH_TRY(check_part(*source, part, p, split.count));
+        if (out->troubles_.tensor.ok()) out->troubles_.tensor = std::move(part.unknown);
         out->tensors_.insert(out->tensors_.end(), std::make_move_iterator(part.tensors.begin()),
                              std::make_move_iterator(part.tensors.end()));
         out->parts_.push_back(std::move(source));
     }
-    if (split.tensors && *split.tensors != out->tensors_.size()) {
+    if (split.tensors && out->troubles_.tensor.ok() && *split.tensors != out->tensors_.size()) {
         return Status(Code::malformed, cat(out->name(), ": split.tensors.count is ", *split.tensors, ", the ",
                                            split.count, " parts have ", out->tensors_.size(), " tensors"));
     }

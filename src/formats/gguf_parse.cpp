@@ -208,7 +208,10 @@ Status parse_tensor(Cursor& in, std::uint64_t index, const PackedTypes* packed, 
         out.type -= gguf_packed_types;
         out.packed = true;
     }
-    HEARTH_ASSIGN(out.bytes, tensor_bytes(out, packed));
+    auto bytes = tensor_bytes(out, packed);
+    const bool unknown = !out.packed && find_codec(out.type) == nullptr;
+    if (!bytes.ok() && !(unknown && bytes.status().code() == Code::unsupported)) return std::move(bytes).status();
+    out.bytes = unknown ? 0 : *bytes;
     return {};
 }
 
@@ -290,6 +293,12 @@ Status parse(const ByteSource& source, std::uint32_t part, const PackedTypes* pa
         out.tensors[i].part = part;
         HEARTH_TRY(parse_tensor(in, i, packed, out.tensors[i]));
     }
+    // The rest can be told of all the same.
+    std::erase_if(out.tensors, [&](const TensorInfo& t) {
+        if (t.packed || find_codec(t.type) != nullptr) return false;
+        if (out.unknown.ok()) out.unknown = tensor_bytes(t).status();
+        return true;
+    });
     HEARTH_TRY(place_tensors(source, in.position(), alignment, out.tensors));
     source.release(0, in.position());  // vocabularies make headers of many megabytes
     return check_overlaps(out.tensors);

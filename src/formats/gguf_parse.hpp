@@ -27,6 +27,7 @@ struct GgufPart {
     Metadata metadata;
     std::map<std::string, GgufType, std::less<>> types;  // of each key in the file, of the elements for an array
     std::vector<TensorInfo> tensors;                     // in the order of the file, offsets absolute
+    Status unknown;                                      // of the first tensor of an unknown type; such are left out
 };
 
 // Messages begin with the source's name. `part` is the number put into the tensors.
