@@ -66,8 +66,6 @@ constexpr DefaultLine defaults[] = {
 #include "formats/hf/families.inc"
 };
 
-bool applies(std::string_view line, const HfFamily& family) { return line.empty() || line == family.architecture; }
-
 Result<HfFamily> family_of(JsonValue config) {
     const JsonValue names = config["architectures"];
     if (!names.is_array() || names.size() == 0) return hf_wrong("'architectures' names no class of model");

@@ -22,6 +22,9 @@ struct HfFamily {
     HfRotation rotation;
 };
 
+// Whether a line of a table, which names an architecture or all by "", is for this family.
+inline bool applies(std::string_view line, const HfFamily& family) { return line.empty() || line == family.architecture; }
+
 // A tensor that a folder has as numbers of its config.
 struct HfFactors {
     std::string name;

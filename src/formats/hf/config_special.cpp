@@ -79,6 +79,7 @@ Status gemma4(const HfReading& r) {
     const std::uint64_t width = whole(r.config["intermediate_size"], 0), shared = whole(r.config["num_kv_shared_layers"], 0);
     if (r.config["use_double_wide_mlp"].boolean() == true && width != 0 && width < kMostLayers * kMostLayers) {
         std::vector<std::uint64_t> widths;
+        widths.reserve(static_cast<std::size_t>(layers));
         for (std::uint64_t i = 0; i < layers; ++i) widths.push_back(shared <= layers && i >= layers - shared && shared != 0 ? 2 * width : width);
         r.set("feed_forward_length", std::move(widths));
     }
@@ -113,7 +114,7 @@ constexpr Special kSpecials[] = {{"gemma3n", gemma3n}, {"gemma4", gemma4}, {"lla
 
 Status read_special(const HfReading& r) {
     for (const Special& s : kSpecials)
-        if (s.architecture == r.family.architecture) return s.read(r);
+        if (applies(s.architecture, r.family)) return s.read(r);
     return {};
 }
 

@@ -65,7 +65,7 @@ std::optional<HfPlace> place_of(const HfFamily& family, std::uint64_t layers, st
     const std::string_view module = deeper.empty() ? name : std::string_view(deeper);
     for (const ModuleLine& line : modules) {
         HfPlace place{"", line.role};
-        if ((!line.architecture.empty() && line.architecture != family.architecture) || !matches(line.from, module, place)) continue;
+        if (!applies(line.architecture, family) || !matches(line.from, module, place)) continue;
         for (std::string_view to = line.to; !to.empty();) {
             const std::size_t literal = std::min(to.find("{L}"), to.size());
             place.name += to.substr(0, literal);
