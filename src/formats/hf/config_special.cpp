@@ -73,6 +73,7 @@ Status gemma4(const HfReading& r) {
     const JsonValue heads = r.config["num_key_value_heads"], global = r.config["num_global_key_value_heads"];
     if (r.config["attention_k_eq_v"].boolean() == true && global.given() && heads.given()) {
         std::vector<std::uint64_t> counts;
+        counts.reserve(local.size());
         for (const bool l : local) counts.push_back(whole(l ? heads : global, 0));
         r.set("attention.head_count_kv", std::move(counts));
     }
