@@ -203,7 +203,10 @@ HEARTH_API hearth_status hearth_model_pack(hearth_runtime *runtime, const char *
  *   "experts" and "experts_used" (of a layer, and of them by a token; 0 without experts),
  *   "vocabulary": {"model", "size", "bos", "eos", …},
  *   "quantization": [{"type", "tensors", "bytes", "parameters"}…] by bytes, descending; "bits_per_weight",
- *   "memory": {"weights", "kv_bytes_per_token", "kv_page_tokens", "scratch", "kv_at_context": […]} in bytes.
+ *   "memory": {"weights", "kv_bytes_per_token", "kv_page_tokens", "scratch", "kv_at_context": […]} in bytes;
+ *     "kv_groups": [{"window", "chunk", "bytes_per_token"}…] are the layers that see the same keys (0: no bound), "state"
+ *     is what does not grow; of each context "kv" is the most that a session with passes of 512 tokens takes, "checkpoints"
+ *     the most that it keeps beside them of memory that is left, and "total" that without checkpoints.
  * Fails only when the file cannot be read as a model at all. [any] @since 0.1 */
 HEARTH_API hearth_status hearth_inspect_path(hearth_text **out, hearth_runtime *runtime, const char *path);
 HEARTH_API hearth_status hearth_inspect_fd(hearth_text **out, hearth_runtime *runtime, int fd);
@@ -308,11 +311,17 @@ HEARTH_API hearth_status hearth_session_tokens(hearth_token *tokens, size_t capa
 #define HEARTH_EVAL_ALL 1u
 HEARTH_API hearth_status hearth_session_eval(float *logits, size_t capacity, size_t *needed, hearth_session *session,
                                              uint32_t flags);
-/* Keeps the first `length` tokens. @since 0.1 */
+/* Keeps the first `length` tokens. Free where all layers see all tokens, and up to 64 tokens back where some see a window;
+ * further back, and at all where layers keep a recurrent state, the next evaluation also takes again what lies between
+ * the nearest checkpoint and `length`, to the same bits. Checkpoints are kept at the ends of evaluated prompts (tokens
+ * appended together), where a session was truncated, and every 1024 tokens, the older the fewer, 16 at most, of a quarter
+ * of the cache at most, and of no memory that the session itself may need. @since 0.1 */
 HEARTH_API hearth_status hearth_session_truncate(hearth_session *session, size_t length);
-/* A second conversation with the same past; memory is shared until the two differ. @since 0.1 */
+/* A second conversation with the same past; memory is shared until the two differ: who goes on copies a page of up to 256
+ * tokens, and recurrent states. @since 0.1 */
 HEARTH_API hearth_status hearth_session_fork(hearth_session **out, const hearth_session *session);
-/* Bytes of its cache (pages shared with forks count for each). @since 0.1 */
+/* Bytes of its cache and its checkpoints (what is shared with forks counts for each). Layers that see a window keep the
+ * keys of that window and of a pass, however long the session is. @since 0.1 */
 HEARTH_API uint64_t hearth_session_memory(const hearth_session *session);
 
 /* ---- sampling ------------------------------------------------------------------------------------------------------------ */

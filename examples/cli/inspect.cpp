@@ -77,6 +77,11 @@ std::string table(const Json& info) {
         row(out, "memory: weights", bytes_text(number_of(memory, "weights")));
         row(out, "memory: cache",
             bytes_text(number_of(memory, "kv_bytes_per_token")) + " per token (" + text_of(memory, "kv_type") + ")");
+        for (const Json& group : memory.value("kv_groups", Json::array()))
+            for (const auto& [bound, words] : {std::pair("window", " of them in a window of "), std::pair("chunk", " of them in chunks of ")})
+                if (number_of(group, bound) != 0)
+                    row(out, "", bytes_text(number_of(group, "bytes_per_token")) + words + text_of(group, bound) + " tokens");
+        if (number_of(memory, "state") != 0) row(out, "memory: state", bytes_text(number_of(memory, "state")));
         row(out, "memory: scratch", bytes_text(number_of(memory, "scratch")));
         for (const Json& depth : memory.value("kv_at_context", Json::array())) {
             row(out, "memory: total",

@@ -63,20 +63,31 @@ void write_packed(JsonText& j, const ModelFile& file) {
     j.end_array().end_object();
 }
 
+constexpr std::size_t kPassTokens = 512;  // a session's chunk, unless it asks for another
+
 void write_memory_plan(JsonText& j, const Blueprint& blueprint, std::size_t workers) {
     const ModelInfo& info = blueprint.info();
     const KvLayout layout = KvLayout::make(KvType::f16, info.kv);
     j.key("memory").begin_object().member("weights", info.weight_bytes).member("decode_reads", info.decode_bytes);
     j.member("kv_type", "f16").member("kv_bytes_per_token", layout.page_bytes / kSpan).member("kv_page_tokens", kSpan);
-    j.member("scratch", blueprint.workspace_bytes({512, std::min<std::uint64_t>(info.context, 4096), workers}));
+    j.key("kv_groups").begin_array();
+    for (const KvLayout::Group& g : layout.groups) {
+        j.begin_object().member("window", std::uint64_t{g.reach.window}).member("chunk", std::uint64_t{g.reach.chunk});
+        j.member("bytes_per_token", g.page_bytes / kSpan).end_object();
+    }
+    j.end_array().member("state", layout.state_bytes);
+    j.member("scratch", blueprint.workspace_bytes({kPassTokens, std::min<std::uint64_t>(info.context, 4096), workers}));
     j.key("kv_at_context").begin_array();
     std::uint64_t last = 0;
     for (std::uint64_t tokens : {std::uint64_t{2048}, std::uint64_t{8192}, std::uint64_t{32768}, std::uint64_t{131072}, info.context}) {
         if (tokens > info.context || tokens == last) continue;
         last = tokens;
-        const std::uint64_t kv = KvCache::bytes_for(layout, tokens);
+        const std::uint64_t kv = KvCache::bytes_for(layout, tokens, kPassTokens);
         j.begin_object().member("tokens", tokens).member("kv", kv);
-        j.member("total", info.weight_bytes + kv + blueprint.workspace_bytes({512, tokens, workers})).end_object();
+        const bool bounded = std::ranges::any_of(layout.groups, [](const auto& g) { return !g.reach.all(); });
+        const bool checkpoints = bounded || layout.state_bytes != 0;
+        j.member("checkpoints", checkpoints ? KvCache::allowance_for(layout, tokens, kPassTokens) : 0);
+        j.member("total", info.weight_bytes + kv + blueprint.workspace_bytes({kPassTokens, tokens, workers})).end_object();
     }
     j.end_array().end_object();
 }

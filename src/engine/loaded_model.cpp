@@ -69,7 +69,7 @@ Status LoadedModel::forward(std::span<const SequenceBatch> batch, float* logits)
 std::uint64_t LoadedModel::session_bytes(const KvLayout& layout, std::size_t context, std::size_t chunk) const {
     const RunLimits limits{std::min(chunk, context), context, runtime_->executor().workers()};
     const std::uint64_t passes = model_->workspace_bytes(limits) + info_.vocab * sizeof(float);
-    return KvCache::bytes_for(layout, context) + passes - std::min(passes, held_.load());
+    return KvCache::bytes_for(layout, context, limits.tokens) + passes - std::min(passes, held_.load());
 }
 
 Result<float*> LoadedModel::logits_room(std::size_t rows) {

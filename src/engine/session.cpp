@@ -35,7 +35,9 @@ Result<std::shared_ptr<Session>> Session::make(std::shared_ptr<LoadedModel> mode
                           cat(fits.message(), "; ", good == 0 ? std::string("no context") : cat("a context of ", good, " tokens"),
                               " would fit"));
     }
-    return std::make_shared<Session>(model, Sequence(KvCache(layout, memory), info.vocab, context), chunk);
+    const std::uint64_t left = memory->left(), all = needed(context);
+    const std::uint64_t checkpoints = std::min(KvCache::allowance_for(*layout, context, chunk), left - std::min(left, all));
+    return std::make_shared<Session>(model, Sequence(KvCache(layout, memory, checkpoints), info.vocab, context), chunk);
 }
 
 Result<std::shared_ptr<Session>> Session::fork() const { return std::make_shared<Session>(model_, sequence_, chunk_); }

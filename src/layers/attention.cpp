@@ -77,9 +77,7 @@ struct Walk {
     std::size_t head_stride() const { return spec.head_stride != 0 ? spec.head_stride : shape.key_dim; }
     // First and one past the last key position of token t.
     std::size_t first_key(std::size_t t) const {
-        const std::size_t p = tokens[t].position;
-        const std::size_t in_window = spec.window != 0 && p + 1 > spec.window ? p + 1 - spec.window : 0;
-        return std::max({in_window, spec.chunk != 0 ? p / spec.chunk * spec.chunk : 0, tokens[t].kv->first});
+        return std::max(Reach{spec.window, spec.chunk}.first(tokens[t].position), tokens[t].kv->first);
     }
     std::size_t first_span(std::size_t t) const { return first_key(t) / kSpan; }
     std::size_t end_span(std::size_t t) const { return tokens[t].position / kSpan + 1; }
@@ -112,7 +110,7 @@ struct Walk {
             const bool same_cache = t + 1 < end && tokens[t + 1].kv->pages == tokens[t].kv->pages;
             if (count == 0 || same_cache) continue;
             const KvView& kv = *tokens[t].kv;
-            const std::byte* page = kv.pages[s];
+            const std::byte* page = kv.page(layer, s);
             AttentionSpanArgs a{};
             a.tokens = queries;
             a.count = count;
@@ -164,24 +162,30 @@ KvLayout KvLayout::make(KvType type, std::span<const KvShape> shapes) {
     layout.type = type;
     const bool coded = type == KvType::q8_0;
     const std::size_t element = coded ? 1 : type == KvType::f16 ? 2 : 4, scales = coded ? kSpan * sizeof(float) : 0;
-    std::size_t at = 0;
     for (const KvShape& s : shapes) {
         Layer l{};
         l.shape = s;
+        if (s.heads != 0) {
+            while (l.group < layout.groups.size() && !(layout.groups[l.group].reach == s.reach)) ++l.group;
+            if (l.group == layout.groups.size()) layout.groups.push_back({s.reach, 0});
+        }
         l.key_scales = kSpan * (coded ? 4 * key_units(s.key_dim) : s.key_dim) * element;
         l.key_bytes = l.key_scales + scales;
         if (s.value_dim != 0 && !s.values_in_keys) {
             l.value_scales = kSpan * s.value_dim * element;
             l.value_bytes = l.value_scales + scales;
         }
-        l.keys = at;
-        l.values = at + round64(s.heads * l.key_bytes);
-        at = l.values + round64(s.heads * l.value_bytes);
+        if (s.heads != 0) {
+            std::size_t& page = layout.groups[l.group].page_bytes;
+            l.keys = page;
+            l.values = l.keys + round64(s.heads * l.key_bytes);
+            page = l.values + round64(s.heads * l.value_bytes);
+        }
         l.state = layout.state_bytes;
         layout.state_bytes += round64(s.state_floats * sizeof(float));
         layout.layers.push_back(l);
     }
-    layout.page_bytes = at;
+    for (const Group& g : layout.groups) layout.page_bytes += g.page_bytes;
     return layout;
 }
 
@@ -189,7 +193,7 @@ void kv_store_key(const KvView& kv, std::size_t layer, std::size_t head, std::si
                   const KernelTable& kernels) {
     const KvLayout::Layer& l = kv.layout->layers[layer];
     const std::size_t dim = l.shape.key_dim, slot = position % kSpan, block = slot / kLanes, lane = slot % kLanes;
-    std::byte* const keys = kv.pages[position / kSpan] + kv.layout->keys_offset(layer, head);
+    std::byte* const keys = kv.page(layer, position / kSpan) + kv.layout->keys_offset(layer, head);
     switch (kv.layout->type) {
         case KvType::f16: {
             auto* const to = reinterpret_cast<f16*>(keys) + block * dim * kLanes + lane;
@@ -218,7 +222,7 @@ void kv_store_value(const KvView& kv, std::size_t layer, std::size_t head, std::
                     const KernelTable& kernels) {
     const KvLayout::Layer& l = kv.layout->layers[layer];
     const std::size_t dim = l.shape.value_dim, slot = position % kSpan;
-    std::byte* const values = kv.pages[position / kSpan] + kv.layout->values_offset(layer, head);
+    std::byte* const values = kv.page(layer, position / kSpan) + kv.layout->values_offset(layer, head);
     switch (kv.layout->type) {
         case KvType::f16:
             kernels.to_f16(value, dim, reinterpret_cast<f16*>(values) + slot * dim);

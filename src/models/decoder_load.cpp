@@ -120,10 +120,15 @@ public:
         info_.experts = spec_.moe.experts;
         info_.experts_used = spec_.moe.used;
         for (const LayerSpec& l : spec_.layers) {
+            const Reach reach{l.window, l.chunk};
             info_.kv_heads = std::max(info_.kv_heads, l.kv_heads);
             info_.feed_forward = std::max(info_.feed_forward, l.feed_forward);
             const MixerSizes sizes = mixer_sizes(spec_, l, {});
             info_.kv.push_back(sizes.kv);
+            if (l.has_kv())
+                info_.kv.back().reach = reach;
+            else
+                info_.kv[l.kv_layer].reach = info_.kv[l.kv_layer].reach | reach;
             scratch_bytes_ = std::max(scratch_bytes_, sizes.scratch);
         }
         for (const TensorInfo& t : source.tensors()) info_.parameters += t.elements();

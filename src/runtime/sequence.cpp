@@ -15,11 +15,14 @@ Status Sequence::append(std::span<const std::int32_t> tokens) {
         const std::string past = tokens_.empty() ? "" : cat(", of which ", tokens_.size(), " are taken");
         return {Code::out_of_range, cat("the prompt of ", tokens.size(), " tokens is longer than the context of ", context_, " tokens", past)};
     }
+    if (tokens.empty()) return {};
     // In large steps: a decoded token is not to wait for memory.
     if (const std::size_t wanted = tokens_.size() + tokens.size(); wanted > tokens_.capacity())
         tokens_.reserve(std::max(wanted, std::min(context_, std::max<std::size_t>(2 * wanted, 4096))));
+    if (cached_ == tokens_.size() && cached_ == mark_) cache_.checkpoint(cached_, logits_);
     tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
-    if (!tokens.empty()) logits_.clear();
+    logits_.clear();
+    if (tokens.size() > 1) mark_ = tokens_.size();
     return {};
 }
 
@@ -28,9 +31,12 @@ Status Sequence::truncate(std::size_t length) {
         return {Code::out_of_range, cat("cannot keep ", length, " tokens of ", tokens_.size())};
     if (length == tokens_.size()) return {};
     cached_ = cache_.rewind(std::min(cached_, length));
+    logits_.reserve(vocab_);
     tokens_.resize(length);
     evaluated_ = std::min(evaluated_, length);
-    logits_.clear();
+    mark_ = length;
+    const auto known = cached_ == length ? cache_.logits_at(length) : std::span<const float>();
+    logits_.assign(known.begin(), known.end());
     return {};
 }
 
@@ -43,6 +49,7 @@ std::size_t Sequence::start() const {
 
 Result<SequenceBatch> Sequence::next_batch(std::size_t count, std::size_t logits) {
     cached_ = cache_.rewind(start());
+    if (cached_ >= cache_.last_checkpoint() + kCheckpointDistance) cache_.checkpoint(cached_, {});
     HEARTH_TRY(cache_.prepare(cached_, cached_ + count));
     SequenceBatch batch;
     batch.kv = cache_.view();

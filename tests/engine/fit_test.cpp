@@ -70,7 +70,7 @@ TEST_CASE("fit: a session counts cache, workspace and logits, and says what woul
             const auto model = loaded_by(runtime_of(0), bytes);
             const KvLayout layout = KvLayout::make(KvType::f16, model->info().kv);
             const std::uint64_t need = model->session_bytes(layout, 1000, chunk != 0 ? chunk : 512);
-            CHECK(need > KvCache::bytes_for(layout, 1000));
+            CHECK(need > KvCache::bytes_for(layout, 1000, 512));
             const std::uint64_t weights = model->weight_bytes();
             for (const std::uint64_t left : {need, need - 1}) {
                 machine = UINT64_MAX;
@@ -143,7 +143,7 @@ TEST_CASE("fit: a session that was let in by the budget runs to the end of its c
         REQUIRE_MESSAGE(s.ok(), s.message());
     }
     // What passes hold already is not counted again for the next conversation.
-    CHECK(model->session_bytes(layout, context, chunk) <= KvCache::bytes_for(layout, context));
+    CHECK(model->session_bytes(layout, context, chunk) <= KvCache::bytes_for(layout, context, chunk));
 }
 
 }  // namespace hearth::test

@@ -327,6 +327,33 @@ TEST_CASE("kv layout: heads and layers lie apart, aligned, within the page") {
     }
 }
 
+TEST_CASE("kv layout: layers whose queries see the same keys share pages, apart from others'") {
+    const Reach all, window{8, 0}, chunk{0, 8};
+    const std::vector<KvShape> shapes{{1, 4, 4, 0, false, window}, {2, 4, 4, 0, false, all},   {0, 0, 0, 9, false, chunk},
+                                      {1, 4, 4, 0, false, window}, {1, 4, 4, 0, false, chunk}, {1, 4, 4, 0, false, {9, 0}}};
+    const KvLayout layout = KvLayout::make(KvType::f32, shapes);
+    REQUIRE(layout.groups.size() == 4);
+    const std::size_t of_group[] = {0, 1, 0, 0, 2, 3}, heads_of_group[] = {2, 2, 1, 1};
+    for (std::size_t l = 0; l < shapes.size(); ++l) {
+        if (shapes[l].heads == 0) continue;
+        CHECK(layout.layers[l].group == of_group[l]);
+        CHECK(layout.groups[of_group[l]].reach == shapes[l].reach);
+    }
+    CHECK(layout.keys_offset(0, 0) != layout.keys_offset(3, 0));
+    for (std::size_t g = 0; g < 4; ++g) CHECK(layout.groups[g].page_bytes == heads_of_group[g] * kSpan * 8 * sizeof(float));
+    CHECK(layout.page_bytes == 6 * kSpan * 8 * sizeof(float));
+    std::byte pages[4][2];
+    std::byte* pointers[] = {pages[0], pages[0] + 1, pages[1], pages[1] + 1, pages[2], pages[2] + 1, pages[3], pages[3] + 1};
+    const KvView view{&layout, pointers, nullptr, 0, 2};
+    CHECK(view.page(3, 1) == pages[0] + 1);
+    CHECK(view.page(4, 0) == pages[2]);
+    // Two readers of the same keys.
+    CHECK((window | all) == all);
+    CHECK((window | Reach{5, 0}) == window);
+    CHECK((chunk | chunk) == chunk);
+    CHECK((chunk | window) == all);
+}
+
 TEST_CASE("kv store: keys go 16 to a lane group, values in rows; neighbours stay as they are") {
     Draws draws(6);
     const KvShape shape{2, 5, 7};

@@ -7,6 +7,7 @@
 #include "layers/support.hpp"
 #include "support/figures.hpp"
 #include "support/golden.hpp"
+#include "support/pages.hpp"
 
 namespace hearth::test {
 
@@ -36,21 +37,12 @@ TEST_CASE("far: logits and greedy tokens of Llama 4 from position 8180 on" * doc
     // A prompt at once and one in pieces of 5, of which one crosses the border.
     for (const std::size_t chunk : {tokens.size(), std::size_t{5}}) {
         CAPTURE(chunk);
-        std::vector<Buffer> buffers;
-        std::vector<std::byte*> pages((end + kSpan - 1) / kSpan);
-        for (std::size_t p = first / kSpan; p < pages.size(); ++p) {
-            auto b = Buffer::make(memory, layout.page_bytes, "page");
-            REQUIRE(b.ok());
-            buffers.push_back(*std::move(b));
-            pages[p] = buffers.back().data();
-        }
+        const Pages pages(layout, end, memory, first);
         const auto workspace = (*model)->make_workspace({chunk, end, executor->workers()}, memory);
         REQUIRE(workspace.ok());
         const auto pass = [&](std::span<const std::int32_t> ids, std::size_t position, float* logits) {
             SequenceBatch batch;
-            batch.kv.layout = &layout;
-            batch.kv.pages = pages.data();
-            batch.kv.first = first;
+            batch.kv = pages.view();
             batch.tokens = ids;
             batch.position = position;
             batch.context = end;

@@ -42,7 +42,7 @@ TEST_CASE("kv cache: pages come as positions are prepared and go as they are cut
         c.rewind(length);
         CHECK(f.pages() == pages);
     }
-    CHECK(KvCache::bytes_for(*f.layout, 257) == 2 * f.layout->page_bytes);
+    CHECK(KvCache::bytes_for(*f.layout, 257, 512) == 2 * f.layout->page_bytes);
 }
 
 TEST_CASE("kv cache: forks share pages until one writes, and keep what they had") {
@@ -109,7 +109,7 @@ TEST_CASE("kv cache: states begin with zero, stand in one block, are shared by f
     KvCache a(layout, memory);
     REQUIRE(a.prepare(0, 3).ok());
     CHECK(a.bytes() == layout->page_bytes + layout->state_bytes);
-    CHECK(a.bytes() == KvCache::bytes_for(*layout, 3));
+    CHECK(a.bytes() == KvCache::bytes_for(*layout, 3, 3));
     CHECK(memory->budget.used() == a.bytes());
     float* const* states = a.view().states;
     CHECK(states[1] == nullptr);

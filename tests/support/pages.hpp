@@ -1,4 +1,5 @@
-// A cache of one sequence for tests below the runtime floor: every page that `tokens` need, and states.
+// A cache of one sequence for tests below the runtime floor: the pages of positions [first, tokens), and
+// states.
 #pragma once
 
 #include <vector>
@@ -11,13 +12,15 @@ namespace hearth::test {
 
 class Pages {
 public:
-    Pages(const KvLayout& layout, std::size_t tokens, const std::shared_ptr<Memory>& memory) : layout_(layout) {
-        for (std::size_t p = 0; p < (tokens + kSpan - 1) / kSpan; ++p) pointers_.push_back(add(memory, layout.page_bytes));
+    Pages(const KvLayout& layout, std::size_t tokens, const std::shared_ptr<Memory>& memory, std::size_t first = 0)
+        : layout_(layout), stride_((tokens + kSpan - 1) / kSpan), first_(first) {
+        for (const KvLayout::Group& g : layout.groups)
+            for (std::size_t p = 0; p < stride_; ++p) pointers_.push_back(p < first / kSpan ? nullptr : add(memory, g.page_bytes));
         std::byte* const block = add(memory, layout.state_bytes);
         for (const KvLayout::Layer& l : layout.layers)
             states_.push_back(l.shape.state_floats == 0 ? nullptr : reinterpret_cast<float*>(block + l.state));
     }
-    KvView view() const { return {&layout_, pointers_.data(), states_.data()}; }
+    KvView view() const { return {&layout_, pointers_.data(), states_.data(), first_, stride_}; }
 
 private:
     std::byte* add(const std::shared_ptr<Memory>& memory, std::size_t bytes) {
@@ -27,6 +30,7 @@ private:
         return buffers_.back().data();
     }
     const KvLayout& layout_;
+    std::size_t stride_, first_;
     std::vector<Buffer> buffers_;
     std::vector<std::byte*> pointers_;
     std::vector<float*> states_;

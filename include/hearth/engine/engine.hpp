@@ -76,7 +76,8 @@ public:
     // One pass; the runtime's lock must be held. Grows the workspace where needed. logits: rows of all sequences.
     Status forward(std::span<const SequenceBatch> batch, float* logits);
     // Bytes that a conversation of `context` tokens takes beside the weights and what earlier passes hold already: the
-    // cache, the workspace of passes of up to `chunk` tokens, the logits of one token.
+    // cache (but not its checkpoints, which take what is left), the workspace of passes of up to `chunk` tokens, the logits
+    // of one token.
     std::uint64_t session_bytes(const KvLayout& layout, std::size_t context, std::size_t chunk) const;
     // Room for `rows` rows of logits, reused from pass to pass; the runtime's lock must be held.
     Result<float*> logits_room(std::size_t rows);

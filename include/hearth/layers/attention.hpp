@@ -1,6 +1,7 @@
 // Attention over a paged key-value cache. A page holds kSpan tokens and is one attention span.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -13,19 +14,44 @@ namespace hearth {
 // q8_0: int8 codes, each row (a head's key or value of one token) under one float scale by the rule of quantize_q8_row.
 enum class KvType : int { f16, f32, q8_0 };
 
+// Which keys a query sees, up to its own: the last `window` of them, and from the last multiple of `chunk` on; 0: no such
+// bound.
+struct Reach {
+    std::size_t window = 0, chunk = 0;
+
+    bool all() const { return window == 0 && chunk == 0; }
+    // The first key that a query at `position` sees; no lower for later positions.
+    std::size_t first(std::size_t position) const {
+        const std::size_t in_window = window != 0 && position + 1 > window ? position + 1 - window : 0;
+        return std::max(in_window, chunk != 0 ? position / chunk * chunk : 0);
+    }
+    // What two readers of the same keys see together, at most.
+    Reach operator|(const Reach& o) const {
+        return {window != 0 && o.window != 0 ? std::max(window, o.window) : 0, chunk == o.chunk ? chunk : 0};
+    }
+    friend bool operator==(const Reach&, const Reach&) = default;
+};
+
 struct KvShape {  // of one layer
     std::uint32_t heads = 0, key_dim = 0, value_dim = 0;
     std::size_t state_floats = 0;  // of recurrent state, which does not grow with the tokens; 0: none
     bool values_in_keys = false;   // a value is the first value_dim <= key_dim channels of its key and is not stored
+    Reach reach = {};              // of the queries that read its keys
 };
 
 // Where a page keeps what: for each layer and head, keys [kSpan / 16][key_dim][16] and values [kSpan][value_dim]; q8_0
 // keys [kSpan / 16][key_units(key_dim)][16][4]. Behind them, in q8_0, stand the scales [kSpan] of each. What has no
 // values takes no room for them.
+// Layers with the same reach form a group with pages of its own, so that those which no query sees any more can go.
 // Recurrent states are not paged: those of all layers stand in one block, each aligned to 64 bytes.
 struct KvLayout {
+    struct Group {
+        Reach reach;
+        std::size_t page_bytes = 0;
+    };
     struct Layer {
         KvShape shape;
+        std::size_t group;                     // whose pages have its keys and values
         std::size_t keys, values;              // byte offsets in a page
         std::size_t key_bytes, value_bytes;    // of a head
         std::size_t key_scales, value_scales;  // byte offsets in them
@@ -33,7 +59,8 @@ struct KvLayout {
     };
     KvType type = KvType::f16;
     std::vector<Layer> layers;
-    std::size_t page_bytes = 0;
+    std::vector<Group> groups;
+    std::size_t page_bytes = 0;   // of all groups together
     std::size_t state_bytes = 0;  // of the block of states; 0: no layer has any
 
     static KvLayout make(KvType type, std::span<const KvShape> shapes);
@@ -47,14 +74,20 @@ struct KvLayout {
     }
 };
 
-// One sequence's cache as layers see it. Pages of positions that are written are not shared with others.
+// One sequence's cache as layers see it. Pages of positions that are written are not shared with others; those before
+// what the queries of a group's layers see may be gone: null.
 struct KvView {
     const KvLayout* layout = nullptr;
-    std::byte* const* pages = nullptr;  // [ceil(tokens / kSpan)]
+    std::byte* const* pages = nullptr;  // [groups, stride], of which each group has ceil(tokens / kSpan)
     // [layers], null where a layer has none: its state after the tokens before the batch's, zero before the first. The pass
     // updates it in place, token after token; it is not shared with others. Null where no layer has any.
     float* const* states = nullptr;
-    std::size_t first = 0;  // position of the first token that there is
+    std::size_t first = 0;   // position of the first token that there is
+    std::size_t stride = 0;  // of pages
+
+    std::byte* page(std::size_t layer, std::size_t index) const {
+        return pages[layout->layers[layer].group * stride + index];
+    }
 };
 
 // A token of a batch: which sequence's cache, and where in it.

@@ -1,4 +1,6 @@
 // A conversation's state: its tokens, how many of them are in the cache, and the logits after the last.
+// Where the cache cannot go back by itself it is given checkpoints: where a prompt ended (tokens that were appended
+// together and evaluated) or the sequence was cut, once it goes on from there, and every kCheckpointDistance tokens.
 // Thread class: one thread at a time.
 #pragma once
 
@@ -13,6 +15,8 @@ namespace hearth {
 
 class Sequence {
 public:
+    static constexpr std::size_t kCheckpointDistance = 1024;
+
     Sequence(KvCache cache, std::uint32_t vocab, std::size_t context)
         : cache_(std::move(cache)), vocab_(vocab), context_(context) {}
 
@@ -32,6 +36,7 @@ public:
     // the cache has lost. 0 when they are known.
     std::size_t missing() const { return tokens_.size() - start(); }
     std::uint64_t cache_bytes() const { return cache_.bytes(); }
+    const KvCache& cache() const { return cache_; }
 
     // The next `count` missing tokens as part of a batch; their pages are made writable. The last `logits` of them get
     // rows of logits.
@@ -50,6 +55,7 @@ private:
     std::vector<std::int32_t> tokens_;
     std::size_t evaluated_ = 0;
     std::size_t cached_ = 0;  // tokens in the cache
+    std::size_t mark_ = 0;    // where the last prompt or cut ends
     std::vector<float> logits_;
 };
 

@@ -1,0 +1,374 @@
+// Sequences that go back, fork and fail, over caches of every kind: what a pass sees of the cache is what it would have
+// seen had it never been otherwise, in the memory that was planned.
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "hearth/runtime/sequence.hpp"
+#include "layers/support.hpp"
+
+namespace hearth::test {
+namespace {
+
+// The host's allocator, which can refuse.
+struct Host {
+    std::size_t calls = 0, bytes = 0, most = 0, refuse_from = SIZE_MAX;
+
+    static void* allocate(std::size_t n, std::size_t alignment, void* user) {
+        auto& h = *static_cast<Host*>(user);
+        if (h.calls++ >= h.refuse_from) return nullptr;
+        h.bytes += n;
+        h.most = std::max(h.most, h.bytes);
+        void* const block = std::aligned_alloc(alignment, n);
+        std::memset(block, 0xff, n);  // what was never stored must not be looked at
+        return block;
+    }
+    static void release(void* block, std::size_t n, void* user) {
+        static_cast<Host*>(user)->bytes -= n;
+        std::free(block);
+    }
+};
+
+constexpr Reach kAll{}, kWindow{100, 0}, kFar{700, 0}, kOne{1, 0}, kChunk{0, 300}, kSpans{0, 2 * kSpan};
+
+struct Fixture {
+    Host host;
+    std::shared_ptr<const KvLayout> layout;
+    std::shared_ptr<Memory> memory;
+
+    Fixture(std::initializer_list<Reach> reaches, std::size_t states) {
+        std::vector<KvShape> shapes;
+        for (const Reach& reach : reaches) shapes.push_back({1, 1, 1, 0, false, reach});
+        for (std::size_t i = 0; i < states; ++i) shapes.push_back({0, 0, 0, 3 + i});
+        layout = std::make_shared<const KvLayout>(KvLayout::make(KvType::f32, shapes));
+        memory = std::make_shared<Memory>(Allocator{Host::allocate, Host::release, &host}, 0);
+    }
+    Sequence sequence(std::size_t context, std::uint64_t allowance) const {
+        return {KvCache(layout, memory, allowance), 1000, context};
+    }
+};
+
+std::uint32_t mixed(std::uint32_t h, std::uint32_t x) { return (h ^ x) * 0x9e3779b1U + (h >> 15); }
+std::uint32_t key_of(std::int32_t token, std::size_t position) {
+    return mixed(static_cast<std::uint32_t>(token), static_cast<std::uint32_t>(position));
+}
+
+// A model whose keys are numbers of token and position, whose states are digests of all tokens, and whose logits are a
+// digest of all that a query sees.
+class Toy {
+public:
+    static void store(const SequenceBatch& b) {
+        for (std::size_t l = 0; l < b.kv.layout->layers.size(); ++l)
+            for (std::size_t i = 0; i < b.tokens.size(); ++i) {
+                const std::size_t at = b.position + i;
+                if (float* const state = b.kv.layout->layers[l].shape.heads == 0 ? b.kv.states[l] : nullptr) {
+                    for (std::size_t c = 0; c < b.kv.layout->layers[l].shape.state_floats; ++c) {
+                        auto& s = reinterpret_cast<std::uint32_t*>(state)[c];
+                        s = mixed(s + static_cast<std::uint32_t>(c), static_cast<std::uint32_t>(b.tokens[i]));
+                    }
+                } else {
+                    slot(b.kv, l, at) = key_of(b.tokens[i], at);
+                }
+            }
+    }
+    // After the last token of a batch that was stored.
+    static std::vector<float> logits(const SequenceBatch& b) {
+        const std::size_t at = b.position + b.tokens.size() - 1;
+        std::vector<float> out;
+        for (std::size_t l = 0; l < b.kv.layout->layers.size(); ++l) {
+            const KvShape& shape = b.kv.layout->layers[l].shape;
+            std::uint32_t h = 0;
+            if (shape.heads == 0)
+                for (std::size_t c = 0; c < shape.state_floats; ++c)
+                    h = mixed(h, reinterpret_cast<const std::uint32_t*>(b.kv.states[l])[c]);
+            else
+                for (std::size_t p = shape.reach.first(at); p <= at; ++p) h = mixed(h, slot(b.kv, l, p));
+            out.push_back(static_cast<float>(h >> 8));
+        }
+        return out;
+    }
+    // The same from the tokens alone.
+    static std::vector<float> expected(const KvLayout& layout, std::span<const std::int32_t> tokens) {
+        std::vector<float> out;
+        for (const KvLayout::Layer& l : layout.layers) {
+            std::uint32_t h = 0;
+            for (std::uint32_t c = 0; c < l.shape.state_floats; ++c) {
+                std::uint32_t s = 0;
+                for (const std::int32_t t : tokens) s = mixed(s + c, static_cast<std::uint32_t>(t));
+                h = mixed(h, s);
+            }
+            for (std::size_t p = l.shape.reach.first(tokens.size() - 1); l.shape.heads != 0 && p < tokens.size(); ++p)
+                h = mixed(h, key_of(tokens[p], p));
+            out.push_back(static_cast<float>(h >> 8));
+        }
+        return out;
+    }
+
+private:
+    static std::uint32_t& slot(const KvView& kv, std::size_t layer, std::size_t position) {
+        std::byte* const page = kv.page(layer, position / kSpan);
+        if (page == nullptr) FAIL("a page that is gone was looked at");
+        return reinterpret_cast<std::uint32_t*>(page + kv.layout->keys_offset(layer, 0))[position % kSpan];
+    }
+};
+
+// Evaluates what is missing; false where memory was refused, or where the draws let a pass fail.
+bool evaluate(Sequence& s, std::size_t chunk, Draws* failures = nullptr) {
+    for (std::size_t left = s.missing(); left > 0; left = s.missing()) {
+        const std::size_t count = std::min(left, chunk);
+        auto batch = s.next_batch(count, count == left ? 1 : 0);
+        if (!batch.ok()) {
+            CHECK(batch.status().code() == Code::out_of_memory);
+            return false;
+        }
+        Toy::store(*batch);
+        if (failures != nullptr && failures->below(4) == 0) return false;
+        s.done(count, count == left ? Toy::logits(*batch) : std::vector<float>());
+    }
+    return true;
+}
+
+void check_logits(const Fixture& f, const Sequence& s) {
+    REQUIRE(s.missing() == 0);
+    const auto want = Toy::expected(*f.layout, s.tokens());
+    CHECK(std::ranges::equal(s.logits(), want));
+}
+
+std::vector<std::int32_t> some(Draws& draws, std::size_t n) {
+    std::vector<std::int32_t> v(n);
+    for (auto& t : v) t = static_cast<std::int32_t>(draws.below(1000));
+    return v;
+}
+
+struct Kind {
+    std::initializer_list<Reach> reaches;
+    std::size_t states;
+};
+const Kind kKinds[] = {{{kWindow}, 0},
+                       {{kAll, kWindow, kFar}, 0},
+                       {{kOne, kChunk}, 0},
+                       {{kSpans, kAll}, 0},
+                       {{{100, 300}, kAll}, 0},
+                       {{kAll}, 2},
+                       {{}, 1},
+                       {{kFar, kChunk}, 1}};
+
+}  // namespace
+
+TEST_CASE("rewind: any cuts, forks, failed passes and refusals leave what a sequence sees as it would have been") {
+    Draws draws(1);
+    for (const Kind& kind : kKinds) {
+        Fixture f(kind.reaches, kind.states);
+        constexpr std::size_t kContext = 3000;
+        const std::uint64_t allowance = draws.below(3) * KvCache::allowance_for(*f.layout, kContext, 512) / 2;
+        std::vector<Sequence> all{f.sequence(kContext, allowance)};
+        for (std::size_t round = 0; round < 300; ++round) {
+            const std::size_t which = draws.below(all.size());
+            Sequence& s = all[which];
+            switch (draws.below(8)) {
+                case 0:
+                    if (all.size() < 4) all.push_back(Sequence(s));
+                    break;
+                case 1:
+                    if (all.size() > 1) all.erase(all.begin() + static_cast<std::ptrdiff_t>(which));
+                    break;
+                case 2:
+                    REQUIRE(s.truncate(draws.below(s.length() + 1)).ok());
+                    break;
+                case 3:
+                    REQUIRE(s.truncate(s.length() - std::min(s.length(), draws.below(KvCache::kRollback))).ok());
+                    break;
+                case 4:
+                    f.host.refuse_from = f.host.calls + draws.below(5);
+                    evaluate(s, 1 + draws.below(400));
+                    f.host.refuse_from = SIZE_MAX;
+                    break;
+                case 5:
+                    evaluate(s, 1 + draws.below(400), &draws);
+                    break;
+                default: {
+                    const std::size_t n = draws.below(2) == 0 ? 1 : draws.below(700);
+                    if (s.length() + n <= kContext) REQUIRE(s.append(some(draws, n)).ok());
+                    if (s.length() == 0) break;
+                    REQUIRE(evaluate(s, 1 + draws.below(512)));
+                    check_logits(f, s);
+                }
+            }
+        }
+        for (Sequence& s : all) {
+            if (s.length() == 0) continue;
+            REQUIRE(evaluate(s, 512));
+            check_logits(f, s);
+            CHECK(s.cache().checkpoint_bytes() <= allowance);
+            CHECK(s.cache_bytes() - s.cache().checkpoint_bytes() <= KvCache::bytes_for(*f.layout, kContext, 512));
+        }
+        all.resize(1, f.sequence(1, 0));
+        CHECK(f.host.bytes == all[0].cache_bytes());
+        REQUIRE(all[0].truncate(0).ok());
+        CHECK(f.host.bytes == 0);
+    }
+}
+
+TEST_CASE("rewind: a refusal at any allocation of a pass leaves a sequence that goes on") {
+    Draws draws(7);
+    for (const Kind& kind : kKinds) {
+        Fixture f(kind.reaches, kind.states);
+        Sequence s = f.sequence(3000, std::uint64_t{1} << 20);
+        REQUIRE(s.append(some(draws, 900)).ok());
+        REQUIRE(evaluate(s, 300));
+        REQUIRE(s.append(some(draws, 400)).ok());
+        const std::vector<std::int32_t> tokens(s.tokens().begin(), s.tokens().end());
+        bool whole = false;
+        for (std::size_t n = 0; !whole; ++n) {
+            Sequence fork = s;
+            f.host.refuse_from = f.host.calls + n;
+            whole = evaluate(fork, 300);
+            f.host.refuse_from = SIZE_MAX;
+            CHECK(std::ranges::equal(fork.tokens(), tokens));
+            REQUIRE(evaluate(fork, 300));
+            check_logits(f, fork);
+            CHECK((n != 0 || !whole));
+        }
+        REQUIRE(evaluate(s, 300));
+        check_logits(f, s);
+    }
+}
+
+TEST_CASE("rewind: the plan is what a sequence takes at most") {
+    Draws draws(2);
+    for (const Kind& kind : kKinds)
+        for (const std::size_t context : {90, 1000, 2100})
+            for (const std::size_t chunk : {1, 50, 257, 512}) {
+                const Fixture f(kind.reaches, kind.states);
+                const std::uint64_t plan = KvCache::bytes_for(*f.layout, context, chunk);
+                std::uint64_t most = 0;
+                // Passes may lie anywhere between the pages.
+                for (std::size_t round = 0; round < 40 && most != plan; ++round) {
+                    KvCache c(f.layout, f.memory);
+                    for (std::size_t at = 0; at < context;) {
+                        const std::size_t n = at == 0 ? 1 + draws.below(chunk) : chunk, end = std::min(at + n, context);
+                        REQUIRE(c.prepare(at, end).ok());
+                        c.done(end);
+                        if (c.bytes() != f.host.bytes) FAIL_CHECK(c.bytes() << " bytes, held are " << f.host.bytes);
+                        most = std::max(most, c.bytes());
+                        at = end;
+                    }
+                    REQUIRE(most <= plan);
+                }
+                CHECK_MESSAGE(most == plan, "context " << context << ", chunk " << chunk);
+            }
+}
+
+TEST_CASE("rewind: decoding over windows takes no more memory once they are full") {
+    Draws draws(3);
+    Fixture f({kWindow, kFar}, 0);
+    Sequence s = f.sequence(8000, 0);
+    REQUIRE(s.append(some(draws, 1000)).ok());
+    REQUIRE(evaluate(s, 512));
+    const std::size_t calls = f.host.calls;
+    const std::uint64_t bytes = s.cache_bytes();
+    for (std::size_t i = 0; i < 3000; ++i) {
+        REQUIRE(s.append(some(draws, 1)).ok());
+        REQUIRE(evaluate(s, 512));
+    }
+    check_logits(f, s);
+    CHECK(f.host.calls == calls);
+    CHECK(s.cache_bytes() == bytes);
+    // Nothing has to be evaluated again but the last token.
+    for (std::size_t i = 0; i < KvCache::kRollback; ++i) REQUIRE(s.truncate(s.length() - 1).ok());
+    CHECK(s.missing() == 1);
+    REQUIRE(s.truncate(2000).ok());
+    CHECK(s.missing() == 2000);
+}
+
+TEST_CASE("rewind: going back to the end of a prompt costs no pass, and near it no more than from there") {
+    Draws draws(4);
+    for (const auto& [window, states] : {std::pair<Reach, std::size_t>{kWindow, 0}, {kAll, 1}, {kFar, 2}}) {
+        Fixture f({window, kAll}, states);
+        Sequence s = f.sequence(8000, std::uint64_t{1} << 30);
+        std::size_t ends[3];
+        for (std::size_t& end : ends) {
+            REQUIRE(s.append(some(draws, 700)).ok());
+            REQUIRE(evaluate(s, 300));
+            end = s.length();
+            for (std::size_t i = 0; i < 600; ++i) {
+                REQUIRE(s.append(some(draws, 1)).ok());
+                REQUIRE(evaluate(s, 300));
+            }
+        }
+        CHECK(s.cache().checkpoints() >= 3);
+        for (std::size_t i = 3; i-- > 0;) {
+            Sequence fork = s;
+            REQUIRE(s.truncate(ends[i] + 7).ok());
+            CHECK(s.missing() == 7);
+            REQUIRE(s.truncate(ends[i]).ok());
+            CHECK(s.missing() == 0);
+            check_logits(f, s);
+            REQUIRE(s.append(some(draws, 40)).ok());
+            REQUIRE(evaluate(s, 300));
+            check_logits(f, s);
+            REQUIRE(fork.truncate(ends[i] + 1).ok());
+            CHECK(fork.missing() == 1);
+            REQUIRE(evaluate(fork, 300));
+            check_logits(f, fork);
+        }
+    }
+}
+
+TEST_CASE("rewind: checkpoints share pages with their sequence, and never take more than their allowance beside it") {
+    Draws draws(6);
+    Fixture f({kWindow, kFar}, 0);
+    Sequence shared = f.sequence(5000, std::uint64_t{1} << 30);
+    REQUIRE(shared.append(some(draws, 1000)).ok());
+    REQUIRE(evaluate(shared, 512));
+    const std::size_t calls = f.host.calls;
+    for (std::size_t i = 0; i < 20; ++i) {
+        REQUIRE(shared.append(some(draws, 1)).ok());
+        REQUIRE(evaluate(shared, 512));
+    }
+    CHECK(shared.cache().checkpoints() == 1);
+    CHECK(f.host.calls == calls + 1);  // the logits
+    for (const Kind& kind : kKinds) {
+        Fixture g(kind.reaches, kind.states);
+        const std::uint64_t plan = KvCache::bytes_for(*g.layout, 5000, 200);
+        const std::uint64_t allowance = KvCache::allowance_for(*g.layout, 5000, 200);
+        Sequence s = g.sequence(5000, allowance);
+        std::size_t kept = 0;
+        while (s.length() < 5000) {
+            REQUIRE(
+                s.append(some(draws, std::min<std::size_t>(draws.below(3) == 0 ? 300 : 1, 5000 - s.length()))).ok());
+            REQUIRE(evaluate(s, 200));
+            kept = std::max(kept, s.cache().checkpoints());
+        }
+        CHECK(g.host.most <= plan + allowance + 64 * KvCache::kMostCheckpoints);  // blocks are rounded to 64 bytes
+        CHECK((kept != 0) == s.cache().wants_checkpoints());
+    }
+}
+
+TEST_CASE("rewind: checkpoints are few, old ones far apart, and give way to what a pass needs") {
+    Draws draws(5);
+    Fixture f({kWindow, kAll}, 1);
+    Sequence s = f.sequence(60000, std::uint64_t{1} << 30);
+    REQUIRE(s.append(some(draws, 60000)).ok());
+    REQUIRE(evaluate(s, 512));
+    CHECK(s.cache().checkpoints() == KvCache::kMostCheckpoints);
+    // From anywhere no further back than a part of the way to the end, and a distance.
+    for (std::size_t at = 1000; at < 60000; at += 777) {
+        const std::size_t again = at - s.cache().reachable(at);
+        CHECK_MESSAGE(again <= (60000 - at) / 2 + 2 * Sequence::kCheckpointDistance, at << ": " << again);
+    }
+    // Another takes them with it; when memory ends they go, and the pass is had.
+    Sequence fork = s;
+    REQUIRE(fork.append(some(draws, 0)).ok());
+    REQUIRE(fork.truncate(59000).ok());
+    REQUIRE(fork.append(some(draws, 500)).ok());
+    f.host.refuse_from = f.host.calls;
+    CHECK(!fork.next_batch(500, 1).ok());
+    CHECK(fork.cache().checkpoints() == 0);
+    f.host.refuse_from = SIZE_MAX;
+    REQUIRE(evaluate(fork, 512));
+    check_logits(f, fork);
+    check_logits(f, s);
+}
+
+}  // namespace hearth::test
