@@ -1,7 +1,10 @@
 // Which goldens are models of which class of Hugging Face's transformers: their configs, and where names differ.
 #pragma once
 
-#include "capi/support.hpp"
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
 
 namespace hearth::test {
 
@@ -199,9 +202,94 @@ inline std::vector<Case> gemma4_cases() {
             {"gemma4-moe", "model.", alone("Gemma4ForCausalLM", experts), renames}};
 }
 
+inline std::vector<Case> gated_delta_cases() {
+    const auto config = [](std::size_t layers, std::size_t interval, double base) {
+        nlohmann::json types;
+        for (std::size_t i = 0; i < layers; ++i) types.push_back((i + 1) % interval == 0 ? "full_attention" : "linear_attention");
+        return nlohmann::json{
+            {"hidden_size", 64}, {"num_hidden_layers", layers}, {"intermediate_size", 80}, {"num_attention_heads", 4},
+            {"num_key_value_heads", 2}, {"head_dim", 32}, {"max_position_embeddings", 512}, {"rms_norm_eps", 1e-6},
+            {"rope_theta", base}, {"linear_conv_kernel_dim", 4}, {"linear_key_head_dim", 16}, {"linear_value_head_dim", 16},
+            {"linear_num_key_heads", 2}, {"linear_num_value_heads", 4}, {"layer_types", types}};
+    };
+    const nlohmann::json experts = {{"num_experts", 8}, {"num_experts_per_tok", 2}, {"moe_intermediate_size", 16},
+                                    {"shared_expert_intermediate_size", 24}, {"norm_topk_prob", true}};
+    nlohmann::json next = config(4, 4, 5e6), dense = config(4, 2, 1e7), mixture = config(2, 2, 1e7);
+    next.update(experts);
+    next.update({{"partial_rotary_factor", 0.25}, {"decoder_sparse_step", 1}, {"full_attention_interval", 4}});
+    next.erase("layer_types");
+    mixture.update(experts);
+    mixture.erase("intermediate_size");
+    for (nlohmann::json* j : {&dense, &mixture})
+        j->update({{"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 1e7}, {"partial_rotary_factor", 0.25},
+                                        {"mrope_interleaved", true}, {"mrope_section", {2, 1, 1}}}}});
+    const auto renames = [](std::vector<Rename> own) {
+        own.insert(own.end(), {{"output_norm", "norm", How::minus_one},
+                               {"blk.{L}.attn_norm", "layers.{L}.input_layernorm", How::minus_one},
+                               {"blk.{L}.post_attention_norm", "layers.{L}.post_attention_layernorm", How::minus_one},
+                               {"blk.{L}.attn_q_norm", "layers.{L}.self_attn.q_norm", How::minus_one},
+                               {"blk.{L}.attn_k_norm", "layers.{L}.self_attn.k_norm", How::minus_one},
+                               {"blk.{L}.qkvz", "layers.{L}.linear_attn.in_proj_qkvz"},
+                               {"blk.{L}.ssm_ba", "layers.{L}.linear_attn.in_proj_ba"},
+                               {"blk.{L}.attn_qkv", "layers.{L}.linear_attn.in_proj_qkv"},
+                               {"blk.{L}.attn_gate", "layers.{L}.linear_attn.in_proj_z"},
+                               {"blk.{L}.ssm_beta", "layers.{L}.linear_attn.in_proj_b"},
+                               {"blk.{L}.ssm_alpha", "layers.{L}.linear_attn.in_proj_a"},
+                               {"blk.{L}.ssm_conv1d", "layers.{L}.linear_attn.conv1d"},
+                               {"blk.{L}.ssm_dt.bias", "layers.{L}.linear_attn.dt_bias"},
+                               {"blk.{L}.ssm_a", "layers.{L}.linear_attn.A_log"},
+                               {"blk.{L}.ssm_norm", "layers.{L}.linear_attn.norm"},
+                               {"blk.{L}.ssm_out", "layers.{L}.linear_attn.out_proj"},
+                               {"blk.{L}.ffn_gate_inp_shexp", "layers.{L}.mlp.shared_expert_gate"},
+                               {"blk.{L}.ffn_gate_shexp", "layers.{L}.mlp.shared_expert.gate_proj"},
+                               {"blk.{L}.ffn_up_shexp", "layers.{L}.mlp.shared_expert.up_proj"},
+                               {"blk.{L}.ffn_down_shexp", "layers.{L}.mlp.shared_expert.down_proj"}});
+        return own;
+    };
+    const auto joint = renames({{"blk.{L}.ffn_gate_up_exps.weight", "layers.{L}.mlp.experts.gate_up_proj"},
+                                {"blk.{L}.ffn_down_exps.weight", "layers.{L}.mlp.experts.down_proj"}});
+    return {{"qwen3next", "model.", alone("Qwen3NextForCausalLM", next), renames({})},
+            {"qwen35", "model.language_model.", within("Qwen3_5ForConditionalGeneration", dense), renames({})},
+            {"qwen35", "model.", alone("Qwen3_5ForCausalLM", dense), renames({})},
+            {"qwen35moe", "model.language_model.", within("Qwen3_5MoeForConditionalGeneration", mixture), joint},
+            {"qwen35moe", "model.", alone("Qwen3_5MoeForCausalLM", mixture), joint}};
+}
+
+inline std::vector<Case> lfm2_cases() {
+    nlohmann::json dense = {{"hidden_size", 64}, {"num_hidden_layers", 5}, {"block_ff_dim", 90}, {"num_attention_heads", 4},
+                            {"num_key_value_heads", 2}, {"max_position_embeddings", 512}, {"norm_eps", 1e-5}, {"conv_L_cache", 3},
+                            {"conv_bias", false}, {"rope_theta", 1000000.0}};
+    nlohmann::json experts = dense;
+    // 64 = 60, two thirds of 90, in whole units of 16.
+    dense.update({{"block_auto_adjust_ff_dim", true}, {"block_ffn_dim_multiplier", 1.0}, {"block_multiple_of", 16}, {"full_attn_idxs", {2, 4}}});
+    experts.erase("block_ff_dim");
+    experts.update({{"intermediate_size", 64}, {"layer_types", {"conv", "conv", "full_attention", "conv", "full_attention"}}, {"num_experts", 8},
+                    {"num_experts_per_tok", 2}, {"moe_intermediate_size", 16}, {"num_dense_layers", 2}, {"norm_topk_prob", true},
+                    {"use_expert_bias", true}, {"routed_scaling_factor", 1.0}});
+    const std::vector<Rename> renames = {
+        {"token_embd_norm", "embedding_norm"},
+        {"blk.{L}.attn_norm", "layers.{L}.operator_norm"},
+        {"blk.{L}.attn_output", "layers.{L}.self_attn.out_proj"},
+        {"blk.{L}.attn_q_norm", "layers.{L}.self_attn.q_layernorm"},
+        {"blk.{L}.attn_k_norm", "layers.{L}.self_attn.k_layernorm"},
+        {"blk.{L}.ffn_norm", "layers.{L}.ffn_norm"},
+        {"blk.{L}.shortconv.in_proj", "layers.{L}.conv.in_proj"},
+        {"blk.{L}.shortconv.conv", "layers.{L}.conv.conv"},
+        {"blk.{L}.shortconv.out_proj", "layers.{L}.conv.out_proj"},
+        {"blk.{L}.ffn_gate", "layers.{L}.feed_forward.w1"},
+        {"blk.{L}.ffn_up", "layers.{L}.feed_forward.w3"},
+        {"blk.{L}.ffn_down", "layers.{L}.feed_forward.w2"},
+        {"blk.{L}.ffn_gate_inp", "layers.{L}.feed_forward.gate"},
+        {"blk.{L}.exp_probs_b.bias", "layers.{L}.feed_forward.expert_bias"},
+        {"blk.{L}.ffn_gate_exps", "layers.{L}.feed_forward.experts.{E}.w1", How::experts},
+        {"blk.{L}.ffn_up_exps", "layers.{L}.feed_forward.experts.{E}.w3", How::experts},
+        {"blk.{L}.ffn_down_exps", "layers.{L}.feed_forward.experts.{E}.w2", How::experts}};
+    return {{"lfm2", "model.", alone("Lfm2ForCausalLM", dense), renames}, {"lfm2moe", "model.", alone("Lfm2MoeForCausalLM", experts), renames}};
+}
+
 inline std::vector<Case> family_cases() {
     std::vector<Case> out;
-    for (auto* cases : {mistral3_cases, glm4moe_cases, llama4_cases, gemma3_cases, gemma3n_cases, gemma4_cases})
+    for (auto* cases : {mistral3_cases, glm4moe_cases, llama4_cases, gemma3_cases, gemma3n_cases, gemma4_cases, gated_delta_cases, lfm2_cases})
         for (Case& c : cases()) out.push_back(std::move(c));
     return out;
 }

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "capi/folder_families.hpp"
+#include "capi/support.hpp"
 #include "hearth/codecs/codec.hpp"
 #include "hearth/formats/gguf.hpp"
 #include "support/figures.hpp"
@@ -71,6 +72,71 @@ Array joined(const Array& a, const Array& b) {
     return out;
 }
 
+// Rows from `fixed` on, `unit` for each of four heads of values: from hearth's order (head v with head v mod 2 of keys) to
+// neighbours that share a head of keys. With `columns`, the same within every row.
+void group_heads(Array& a, std::size_t fixed, std::size_t unit, bool columns = false) {
+    const std::size_t width = columns ? 1 : a.values.size() / a.shape[0], row = columns ? a.shape[1] : a.values.size();
+    const std::vector<float> from = a.values;
+    for (std::size_t base = 0; base < from.size(); base += row)
+        for (std::size_t g = 0; g < 4; ++g)
+            for (std::size_t i = 0; i < unit * width; ++i)
+                a.values[base + (fixed + g * unit) * width + i] = from[base + (fixed + (g % 2 * 2 + g / 2) * unit) * width + i];
+}
+
+// Rows first, first + 1, …, of it.
+Array rows_of(const Array& a, std::size_t first, std::size_t count) {
+    const std::size_t width = a.values.size() / a.shape[0];
+    const auto begin = a.values.begin() + static_cast<std::ptrdiff_t>(first * width);
+    return {{count, width}, {begin, begin + static_cast<std::ptrdiff_t>(count * width)}};
+}
+
+// What the class stores in one tensor, in another order or otherwise.
+void adapt(const std::string& golden, Arrays& from) {
+    const auto join_experts = [&](const std::string& ffn) {
+        if (!from.contains(ffn + "gate_exps.weight")) return;
+        from[ffn + "gate_up_exps.weight"] = joined(from[ffn + "gate_exps.weight"], from[ffn + "up_exps.weight"]);
+        from.erase(ffn + "gate_exps.weight");
+        from.erase(ffn + "up_exps.weight");
+    };
+    for (std::size_t l = 0; l < 5; ++l) {
+        const std::string b = "blk." + std::to_string(l) + ".";
+        if (golden == "llama4" || golden == "qwen35moe") join_experts(b + "ffn_");
+        if (from.contains(b + "ffn_gate_inp_shexp.weight")) from[b + "ffn_gate_inp_shexp.weight"].shape = {1, 64};
+        for (const char* conv : {"ssm_conv1d.weight", "shortconv.conv.weight"})
+            if (auto& shape = from[b + conv].shape; shape.empty())
+                from.erase(b + conv);
+            else
+                shape.insert(shape.begin() + 1, 1);
+        if (!from.contains(b + "ssm_a")) continue;
+        for (float& v : from[b + "ssm_a"].values) v = std::log(-v);
+        if (golden == "qwen3next") {
+            const Array qkv = std::move(from[b + "attn_qkv.weight"]), z = std::move(from[b + "attn_gate.weight"]);
+            Array& all = from[b + "qkvz.weight"];
+            all.shape = {192, 64};
+            for (std::size_t h = 0; h < 2; ++h)
+                for (const Array& part : {rows_of(qkv, h * 16, 16), rows_of(qkv, 32 + h * 16, 16), rows_of(qkv, 64 + h * 32, 32), rows_of(z, h * 32, 32)})
+                    all.values.insert(all.values.end(), part.values.begin(), part.values.end());
+            from.erase(b + "attn_qkv.weight");
+            from.erase(b + "attn_gate.weight");
+            continue;
+        }
+        group_heads(from[b + "attn_qkv.weight"], 64, 16);
+        group_heads(from[b + "ssm_conv1d.weight"], 64, 16);
+        group_heads(from[b + "attn_gate.weight"], 0, 16);
+        group_heads(from[b + "ssm_out.weight"], 0, 16, true);
+        for (const char* name : {"ssm_beta.weight", "ssm_alpha.weight", "ssm_dt.bias", "ssm_a"}) group_heads(from[b + name], 0, 1);
+    }
+    if (golden != "qwen35moe") return;
+    for (auto at = from.begin(); at != from.end();) {  // the layer that predicts further tokens stands elsewhere
+        if (!at->first.starts_with("blk.2.")) {
+            ++at;
+            continue;
+        }
+        from["mtp." + at->first.substr(6)] = std::move(at->second);
+        at = from.erase(at);
+    }
+}
+
 void put_number(std::string& text, const std::string& hole, const std::string& number) {
     if (const auto at = text.find(hole); at != std::string::npos) text.replace(at, hole.size(), number);
 }
@@ -81,6 +147,10 @@ Arrays renamed(const Case& c, Arrays from) {
     const nlohmann::json& config = c.config.contains("text_config") ? c.config["text_config"] : c.config;
     const std::size_t heads = config["num_attention_heads"], kv_heads = config["num_key_value_heads"];
     for (auto& [full, a] : from) {
+        if (full.starts_with("mtp.")) {
+            out[full] = std::move(a);
+            continue;
+        }
         std::string name = full, layer;
         if (name.starts_with("blk.")) {
             layer = name.substr(4, name.find('.', 4) - 4);
@@ -160,15 +230,7 @@ TEST_CASE("folders: the goldens' weights under the names of their classes give t
         const auto j = read_json(shared_or_golden("families/" + name + ".json"));
         const auto file = shared_or_golden("families/" + name + ".gguf");
         Arrays from = arrays_of(file);
-        // The class holds both in one.
-        if (name == "llama4")
-            for (std::size_t l = 0; l < 4; ++l) {
-                const std::string b = "blk." + std::to_string(l) + ".ffn_";
-                if (!from.contains(b + "gate_exps.weight")) continue;
-                from[b + "gate_up_exps.weight"] = joined(from[b + "gate_exps.weight"], from[b + "up_exps.weight"]);
-                from.erase(b + "gate_exps.weight");
-                from.erase(b + "up_exps.weight");
-            }
+        adapt(name, from);
         const auto folder = directory.path() / of;
         write_folder(folder, c.config, renamed(c, std::move(from)));
         const auto model = open_model(runtime.get(), folder);

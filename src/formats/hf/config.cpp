@@ -88,6 +88,7 @@ public:
             const JsonValue v = r_.at(line.from);
             const bool optional = line.kind != count && line.kind != number;
             if (!v.given()) {
+                if (!v.exists() && r_.has(line.to)) continue;  // an earlier line or the architecture's own says it
                 const auto fallback = hf_default(r_.family, line.from);
                 if (fallback) {
                     HEARTH_TRY(put(line, *fallback));

@@ -14,7 +14,7 @@
 namespace hearth::formats {
 
 enum class HfRotation : int { interleave, halves };
-enum class HfRole : int { plain, query, key, ignored, expert, alternate, plus_one, whole, transposed };
+enum class HfRole : int { plain, query, key, ignored, expert, alternate, plus_one, whole, transposed, squeezed, delta_inputs, value_rows, value_columns, decay };
 
 struct HfFamily {
     std::string_view name;          // of the class in config.json
@@ -31,10 +31,21 @@ struct HfFactors {
     std::vector<float> values;
 };
 
+// Heads of layers with a gated delta rule.
+struct HfDelta {
+    std::uint64_t key_heads = 0, value_heads = 0;  // of keys as of queries
+    std::uint64_t key_dim = 0, value_dim = 0;
+    bool tiled = false;  // head v of values goes with head v mod key_heads of keys, instead of with one of as many before it
+
+    // Where the head stands in a folder that is v-th here.
+    std::uint64_t head(std::uint64_t v) const { return tiled ? v % key_heads * (value_heads / key_heads) + v / key_heads : v; }
+};
+
 struct HfConfig {
     HfFamily family;
     std::uint64_t layers = 0, heads = 0, kv_heads = 0;
     HfPacking packing;
+    HfDelta delta;
     bool tied = false;  // the output is said to be the embedding
     std::uint64_t most_tokens = 0;  // rows of the embedding beyond it are left alone; 0: all count
     std::vector<HfFactors> factors;

@@ -30,8 +30,9 @@ struct HfReading {
     }
     bool has(std::string_view key) const { return metadata.find(cat(family.architecture, ".", key)) != nullptr; }
     Result<std::uint64_t> count_of(std::string_view key, std::uint64_t fallback) const {
-        HEARTH_ASSIGN(const auto v, metadata.get_uint(cat(family.architecture, ".", key)));
-        return v.value_or(fallback);
+        auto v = metadata.get_uint(cat(family.architecture, ".", key));
+        if (!v.ok()) return std::move(v).status().in("config.json");
+        return v->value_or(fallback);
     }
 };
 

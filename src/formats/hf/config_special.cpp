@@ -105,11 +105,79 @@ Status llama4(const HfReading& r) {
     return {};
 }
 
+// Qwen 3 Next and 3.5: layers with a gated delta rule.
+Status gated_delta(const HfReading& r) {
+    HEARTH_ASSIGN(const std::uint64_t layers, layers_of(r));
+    HfDelta& d = r.out.delta;
+    for (const auto& [key, to] : {std::pair("linear_num_key_heads", &d.key_heads), std::pair("linear_num_value_heads", &d.value_heads),
+                                  std::pair("linear_key_head_dim", &d.key_dim), std::pair("linear_value_head_dim", &d.value_dim)}) {
+        *to = whole(r.config[key], 0);
+        if (*to == 0 || *to > kMostLayers) return hf_wrong("'", key, "' is no count from 1 to ", kMostLayers);
+    }
+    if (d.value_heads % d.key_heads != 0)
+        return hf_wrong("'linear_num_value_heads' is ", d.value_heads, ", expected a multiple of 'linear_num_key_heads', which is ", d.key_heads);
+    if (d.key_dim != d.value_dim)
+        return hf_unsupported("'linear_value_head_dim' is ", d.value_dim, ", supported is 'linear_key_head_dim', which is ", d.key_dim);
+    r.set("ssm.state_size", d.key_dim);
+    r.set("ssm.group_count", d.key_heads);
+    r.set("ssm.time_step_rank", d.value_heads);
+    r.set("ssm.inner_size", d.value_heads * d.value_dim);
+    if (!r.config["layer_types"].given()) return {};
+    std::vector<bool> recurrent;
+    for (const JsonValue type : r.config["layer_types"]) {
+        recurrent.push_back(type.is("linear_attention"));
+        if (!recurrent.back() && !type.is("full_attention"))
+            return hf_unsupported("'layer_types' has ", quote(type.text()), ", supported are linear_attention and full_attention");
+    }
+    HEARTH_TRY(expect_count("layer_types", recurrent.size(), layers));
+    r.set("attention.recurrent_layers", std::move(recurrent));
+    return {};
+}
+// Qwen 3.5's files in GGUF have the heads of values in another order.
+Status tiled_gated_delta(const HfReading& r) {
+    r.out.delta.tiled = true;
+    return gated_delta(r);
+}
+
+// Layers without heads of keys are convolutions; the width of the feed-forward may be said before its rounding.
+Status lfm2(const HfReading& r) {
+    HEARTH_ASSIGN(const std::uint64_t layers, layers_of(r));
+    if (r.config["conv_bias"].boolean() == true) return hf_unsupported("'conv_bias' is true, supported is false");
+    const std::uint64_t kv = whole(r.config["num_key_value_heads"], whole(r.config["num_attention_heads"], 0));
+    std::vector<std::uint64_t> heads;
+    for (const JsonValue type : r.config["layer_types"]) {
+        if (!type.is("conv") && !type.is("full_attention"))
+            return hf_unsupported("'layer_types' has ", quote(type.text()), ", supported are conv and full_attention");
+        heads.push_back(type.is("conv") ? 0 : kv);
+    }
+    if (!r.config["layer_types"].given()) {
+        const JsonValue full = r.config["full_attn_idxs"];
+        heads.assign(static_cast<std::size_t>(layers), full.given() ? 0 : kv);
+        for (const JsonValue layer : full)
+            if (whole(layer, layers) < layers) heads[static_cast<std::size_t>(whole(layer, 0))] = kv;
+    }
+    HEARTH_TRY(expect_count("layer_types", heads.size(), layers));
+    r.set("attention.head_count_kv", std::move(heads));
+    std::uint64_t width = whole(r.config["block_ff_dim"], whole(r.config["intermediate_size"], 0));
+    if (width == 0 || width > kMostLayers * 256) return hf_wrong("'intermediate_size' is no width from 1 to ", kMostLayers * 256);
+    if (r.config["block_auto_adjust_ff_dim"].boolean().value_or(hf_default(r.family, "block_auto_adjust_ff_dim").value_or(0) != 0)) {
+        const std::uint64_t multiple = std::max<std::uint64_t>(1, whole(r.config["block_multiple_of"], 256));
+        width = 2 * width / 3;
+        const double factor = r.config["block_ffn_dim_multiplier"].number().value_or(1);
+        if (!(factor > 0 && factor < 1000) || multiple > kMostLayers) return hf_wrong("'block_ffn_dim_multiplier' or 'block_multiple_of' is out of bounds");
+        width = static_cast<std::uint64_t>(factor * static_cast<double>(width));
+        width = (width + multiple - 1) / multiple * multiple;
+    }
+    r.set("feed_forward_length", width);
+    return {};
+}
+
 struct Special {
     std::string_view architecture;
     Status (*read)(const HfReading&);
 };
-constexpr Special kSpecials[] = {{"gemma3n", gemma3n}, {"gemma4", gemma4}, {"llama4", llama4}};
+constexpr Special kSpecials[] = {{"gemma3n", gemma3n}, {"gemma4", gemma4}, {"llama4", llama4}, {"qwen3next", gated_delta},
+                                 {"qwen35", tiled_gated_delta}, {"qwen35moe", tiled_gated_delta}, {"lfm2", lfm2}, {"lfm2moe", lfm2}};
 
 }  // namespace
 

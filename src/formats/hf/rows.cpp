@@ -153,6 +153,50 @@ private:
     RowsPtr rows_;
 };
 
+class OrderedRows final : public Rows {
+public:
+    OrderedRows(std::shared_ptr<const Rows> rows, std::vector<std::uint64_t> order)
+        : Rows(rows->type(), order.size(), rows->width()), rows_(std::move(rows)), order_(std::move(order)) {}
+    Status read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
+        for (std::uint64_t r = first; r < first + count; ++r, out += row_bytes())
+            HEARTH_TRY(rows_->read(order_[static_cast<std::size_t>(r)], 1, out));
+        return {};
+    }
+    void release(std::uint64_t first, std::uint64_t count) const override {
+        for (std::uint64_t r = first; r < first + count; ++r) rows_->release(order_[static_cast<std::size_t>(r)], 1);
+    }
+
+private:
+    std::shared_ptr<const Rows> rows_;
+    std::vector<std::uint64_t> order_;
+};
+
+class OrderedColumns final : public Rows {
+public:
+    OrderedColumns(RowsPtr rows, std::uint64_t run, std::vector<std::uint64_t> order)
+        : Rows(rows->type(), rows->count(), rows->width()),
+          rows_(std::move(rows)),
+          run_bytes_(static_cast<std::size_t>(row_bytes() / (width() / run))),
+          order_(std::move(order)) {}
+    Status read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
+        std::vector<std::byte> stored(row_bytes());
+        for (std::uint64_t r = first; r < first + count; ++r) {
+            HEARTH_TRY(rows_->read(r, 1, stored.data()));
+            for (const std::uint64_t from : order_) {
+                std::memcpy(out, stored.data() + from * run_bytes_, run_bytes_);
+                out += run_bytes_;
+            }
+        }
+        return {};
+    }
+    void release(std::uint64_t first, std::uint64_t count) const override { rows_->release(first, count); }
+
+private:
+    RowsPtr rows_;
+    std::size_t run_bytes_;
+    std::vector<std::uint64_t> order_;
+};
+
 class Stacked final : public Rows {
 public:
     explicit Stacked(std::vector<RowsPtr> parts)
@@ -230,6 +274,14 @@ RowsPtr first_rows(RowsPtr rows, std::uint64_t count) { return std::make_unique<
 
 RowsPtr transposed_rows(RowsPtr rows, std::uint64_t height) {
     return std::make_unique<Transposed>(std::move(rows), height);
+}
+
+RowsPtr ordered_rows(std::shared_ptr<const Rows> rows, std::vector<std::uint64_t> order) {
+    return std::make_unique<OrderedRows>(std::move(rows), std::move(order));
+}
+
+RowsPtr ordered_columns(RowsPtr rows, std::uint64_t run, std::vector<std::uint64_t> order) {
+    return std::make_unique<OrderedColumns>(std::move(rows), run, std::move(order));
 }
 
 RowsPtr stacked_rows(std::vector<RowsPtr> parts) { return std::make_unique<Stacked>(std::move(parts)); }

@@ -54,6 +54,10 @@ RowsPtr alternate_rows(std::shared_ptr<const Rows> rows, std::uint64_t first);
 RowsPtr first_rows(RowsPtr rows, std::uint64_t count);
 // Each of the matrices of `height` rows on its side: its columns as rows. Of plain floats.
 RowsPtr transposed_rows(RowsPtr rows, std::uint64_t height);
+// Row i is row order[i]; each within the rows.
+RowsPtr ordered_rows(std::shared_ptr<const Rows> rows, std::vector<std::uint64_t> order);
+// Within each row, run i of `run` values is run order[i]; `run` is a multiple of the codec's block.
+RowsPtr ordered_columns(RowsPtr rows, std::uint64_t run, std::vector<std::uint64_t> order);
 // One after the other; all of one type, width and count.
 RowsPtr stacked_rows(std::vector<RowsPtr> parts);
 

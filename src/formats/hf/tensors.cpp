@@ -6,6 +6,7 @@
 
 #include "formats/hf/module.hpp"
 #include "formats/quote.hpp"
+#include "hearth/base/math.hpp"
 #include "hearth/base/cat.hpp"
 #include "hearth/codecs/codec.hpp"
 #include "hearth/codecs/codec_id.hpp"
@@ -66,7 +67,7 @@ private:
         const auto place = place_of(config_.family, config_.layers, m.name);
         if (place && (place->role == HfRole::ignored || place->layer >= config_.layers)) return {};
         const bool whole = m.find("") != nullptr;
-        if (!place || whole != (place->role == HfRole::whole || place->role == HfRole::transposed)) {
+        if (!place || whole != names_parameter(place->role)) {
             const StoredTensor& t = *m.parameters.begin()->second;
             return {Code::unsupported, cat("tensor ", quote(t.name), " ", shape_text(t), " has no place in a ", config_.family.name)};
         }
@@ -84,6 +85,10 @@ private:
         return {Code::malformed, cat("tensor ", quote(name), " has ", w.shape.size(), " dimensions, expected 1 to 4")};
     }
 
+    static bool names_parameter(HfRole role) {
+        return role == HfRole::whole || role == HfRole::transposed || role == HfRole::decay;
+    }
+
     bool permuted(HfRole role) const {
         return config_.family.rotation == HfRotation::interleave && (role == HfRole::query || role == HfRole::key);
     }
@@ -99,7 +104,14 @@ private:
         if (t.shape.empty() || t.shape.size() > 4 || t.bytes == 0)
             return {Code::malformed, cat("tensor ", quote(t.name), " has the shape ", shape_text(t), ", expected 1 to 4 dimensions with entries")};
         if (role == HfRole::expert) return {Code::unsupported, cat("tensor ", quote(t.name), " is a bias of one expert, which is not supported")};
-        const std::string full = role == HfRole::whole || role == HfRole::transposed ? name : name + ".bias";
+        const std::string full = names_parameter(role) ? name : name + ".bias";
+        if (role == HfRole::decay) return decay(t, name);
+        if (role == HfRole::value_rows) {
+            HEARTH_ASSIGN(RowsPtr rows, plain_rows(files_, t, 1));
+            HEARTH_ASSIGN(rows, value_rows(m.name, std::move(rows)));
+            add(full, t.shape, std::move(rows));
+            return {};
+        }
         if (role == HfRole::transposed) {
             if (t.shape.size() != 3) return {Code::malformed, cat("tensor ", quote(t.name), " has the shape ", shape_text(t), ", expected three dimensions")};
             HEARTH_ASSIGN(RowsPtr rows, plain_rows(files_, t, t.shape[2]));
@@ -132,6 +144,18 @@ private:
             case HfRole::alternate:
                 if (w.shape.size() < 2) return {Code::malformed, cat("tensor ", quote(m.name), " has one dimension, expected more")};
                 return two(full, w.shape, w.shape.size() - 2, std::move(w.rows));
+            case HfRole::delta_inputs:
+                return delta_inputs(m, full, w);
+            case HfRole::squeezed:
+            case HfRole::value_rows:
+                if (w.shape.size() == 3 && w.shape[1] == 1) w.shape.erase(w.shape.begin() + 1);  // of a convolution
+                if (place.role == HfRole::value_rows) {
+                    HEARTH_ASSIGN(w.rows, value_rows(m.name, std::move(w.rows)));
+                }
+                break;
+            case HfRole::value_columns:
+                HEARTH_TRY(value_columns(m, w));
+                break;
             case HfRole::plus_one:
                 w.rows = float_rows(std::move(w.rows), 1);
                 break;
@@ -151,6 +175,73 @@ private:
         const std::size_t bar = names.find('|'), dot = names.rfind('.');
         add(names.substr(0, bar) + names.substr(dot), shape, alternate_rows(rows, 0));
         add(names.substr(bar + 1), shape, alternate_rows(rows, 1));
+        return {};
+    }
+
+    // What stands first, `fixed` of them, then `each` for every head of values, in hearth's order.
+    std::vector<std::uint64_t> heads(std::uint64_t fixed, std::uint64_t each) const {
+        const HfDelta& d = config_.delta;
+        std::vector<std::uint64_t> order;
+        order.reserve(static_cast<std::size_t>(fixed + d.value_heads * each));
+        for (std::uint64_t i = 0; i < fixed; ++i) order.push_back(i);
+        for (std::uint64_t v = 0; v < d.value_heads; ++v)
+            for (std::uint64_t i = 0; i < each; ++i) order.push_back(fixed + d.head(v) * each + i);
+        return order;
+    }
+
+    // One row for each head of values, or its values' rows, which may follow those of queries and keys.
+    Result<RowsPtr> value_rows(std::string_view name, RowsPtr rows) const {
+        const HfDelta& d = config_.delta;
+        const std::uint64_t values = d.value_heads * d.value_dim, before = 2 * d.key_heads * d.key_dim, count = rows->count();
+        if (count == d.value_heads) return ordered_rows(std::move(rows), heads(0, 1));
+        if (count == values) return ordered_rows(std::move(rows), heads(0, d.value_dim));
+        if (count == before + values) return ordered_rows(std::move(rows), heads(before, d.value_dim));
+        return Status(Code::malformed, cat("tensor ", quote(name), " has ", count, " rows, expected ", d.value_heads, ", ", values, " or ", before + values));
+    }
+
+    Status value_columns(const HfModule& m, HfMatrix& w) const {
+        const HfDelta& d = config_.delta;
+        if (w.rows->width() != d.value_heads * d.value_dim || d.value_dim % find_codec(w.rows->type())->block_values != 0)
+            return {Code::unsupported, cat("tensor ", quote(m.name), " has rows of ", w.rows->width(), " values, expected ", d.value_heads,
+                                           " heads of ", d.value_dim, " in whole blocks")};
+        w.rows = ordered_columns(std::move(w.rows), d.value_dim, heads(0, 1));
+        return {};
+    }
+
+    // Queries, keys, values and gates of each head of keys after each other, brought apart.
+    Status delta_inputs(const HfModule& m, const std::string& names, HfMatrix& w) {
+        const HfDelta& d = config_.delta;
+        const std::uint64_t values = d.value_heads / std::max<std::uint64_t>(1, d.key_heads) * d.value_dim, unit = 2 * d.key_dim + 2 * values;
+        if (w.shape.size() != 2 || w.shape[0] != d.key_heads * unit)
+            return {Code::malformed, cat("tensor ", quote(m.name), " has ", w.shape[0], " rows, expected ", d.key_heads * unit)};
+        std::vector<std::uint64_t> inputs, gates;
+        const auto take = [&](std::vector<std::uint64_t>& order, std::uint64_t from, std::uint64_t count) {
+            for (std::uint64_t h = 0; h < d.key_heads; ++h)
+                for (std::uint64_t i = 0; i < count; ++i) order.push_back(h * unit + from + i);
+        };
+        take(inputs, 0, d.key_dim);
+        take(inputs, d.key_dim, d.key_dim);
+        take(inputs, 2 * d.key_dim, values);
+        take(gates, 2 * d.key_dim + values, values);
+        const std::size_t bar = names.find('|'), dot = names.rfind('.');
+        const std::shared_ptr<const Rows> rows = std::move(w.rows);
+        add(names.substr(0, bar) + names.substr(dot), {inputs.size(), w.shape[1]}, ordered_rows(rows, inputs));
+        add(names.substr(bar + 1), {gates.size(), w.shape[1]}, ordered_rows(rows, gates));
+        return {};
+    }
+
+    // -exp of what a folder has, for each head of values.
+    Status decay(const StoredTensor& t, const std::string& name) {
+        HEARTH_ASSIGN(RowsPtr rows, plain_rows(files_, t, 1));
+        if (rows->count() != config_.delta.value_heads)
+            return {Code::malformed, cat("tensor ", quote(t.name), " has ", rows->count(), " values, expected ", config_.delta.value_heads)};
+        HEARTH_ASSIGN(rows, value_rows(t.name, std::move(rows)));
+        const RowsPtr floats = float_rows(std::move(rows), 0);
+        std::vector<float> values(static_cast<std::size_t>(floats->count()));
+        HEARTH_TRY(floats->read(0, floats->count(), reinterpret_cast<std::byte*>(values.data())));
+        for (float& v : values) v = static_cast<float>(-det_exp(static_cast<double>(v)));
+        const std::uint64_t count = values.size();
+        add(name, {count}, made_rows(std::move(values)));
         return {};
     }
 

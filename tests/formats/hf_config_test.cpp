@@ -1,0 +1,83 @@
+// Configs of every class that is more than a key for a key, damaged: they are read or refused with a sentence.
+#include <doctest/doctest.h>
+
+#include "capi/folder_families.hpp"
+#include "formats/hf/config.hpp"
+#include "hearth/base/rng.hpp"
+
+namespace hearth::test {
+
+namespace {
+
+// Leaves of a document, in order.
+void leaves(nlohmann::json& j, std::vector<nlohmann::json*>& out) {
+    if (j.is_structured() && !j.empty()) {
+        for (auto& inner : j) leaves(inner, out);
+    } else {
+        out.push_back(&j);
+    }
+}
+
+}  // namespace
+
+TEST_CASE("config.json: values of other kinds and sizes are read or refused with a sentence") {
+    const std::vector<nlohmann::json> values = {nullptr, true, false, -1, 0, 1, 3, 65537, 4294967296, 9223372036854775807, -0.5, 1e300, 0.0,
+                                                "", "sliding_attention", "conv", nlohmann::json::array(), nlohmann::json::object(),
+                                                nlohmann::json::array({1, "x", nullptr}), nlohmann::json::array({-1, 1e30})};
+    std::uint64_t draw = 0;
+    const auto next = [&] { return philox4x32(17, draw++, 0)[0]; };
+    std::size_t read = 0, refused = 0;
+    for (const Case& c : family_cases()) {
+        CAPTURE(c.golden);
+        for (int round = 0; round < 200; ++round) {
+            nlohmann::json config = c.config;
+            std::vector<nlohmann::json*> all;
+            leaves(config, all);
+            for (std::uint32_t i = 0; i <= next() % 2; ++i) *all[next() % all.size()] = values[next() % values.size()];
+            const auto json = formats::Json::parse(config.dump(), "config.json");
+            REQUIRE(json.ok());
+            Metadata metadata;
+            const auto got = formats::read_config(*json, metadata);
+            got.ok() ? ++read : ++refused;
+            if (!got.ok()) CHECK(got.status().message().starts_with("config.json: "));
+        }
+    }
+    MESSAGE(read << " damaged configs read, " << refused << " refused");
+    CHECK(read >= 500);
+    CHECK(refused >= 500);
+}
+
+TEST_CASE("config.json: what a class may say but hearth does not compute is refused by its key") {
+    const auto refused = [](const std::string& golden, const char* key, const nlohmann::json& value) {
+        for (const Case& c : family_cases()) {
+            if (c.golden != golden) continue;
+            nlohmann::json config = c.config;
+            (config.contains("text_config") ? config["text_config"] : config)[key] = value;
+            const auto json = formats::Json::parse(config.dump(), "config.json");
+            REQUIRE(json.ok());
+            Metadata metadata;
+            const auto got = formats::read_config(*json, metadata);
+            CHECK_MESSAGE(!got.ok(), key);
+            CHECK(got.status().code() == Code::unsupported);
+            CHECK_MESSAGE(got.status().message().find(key) != std::string::npos, got.status().message());
+        }
+    };
+    refused("llama4", "attention_chunk_size", nullptr);
+    refused("llama4", "attention_chunk_size", 4096);
+    refused("llama4", "use_qk_norm", false);
+    refused("llama4", "attn_temperature_tuning", false);
+    refused("llama4", "floor_scale", 1024);
+    refused("llama4", "moe_layers", {0, 2});
+    refused("llama4", "no_rope_layers", {1, 1, 0, 1});
+    refused("gemma3n", "altup_correct_scale", false);
+    refused("gemma3n", "laurel_rank", 32);
+    refused("gemma3n", "activation_sparsity_pattern", {0.9, 0.9, 0.9, 0.9, 0.9});
+    refused("gemma4", "use_bidirectional_attention", "all");
+    refused("gemma4", "layer_types", {"sliding_attention", "chunked_attention"});
+    refused("qwen3next", "linear_value_head_dim", 32);
+    refused("qwen35", "layer_types", {"linear_attention", "sliding_attention"});
+    refused("lfm2", "conv_bias", true);
+    refused("lfm2moe", "layer_types", {"conv", "sliding_attention"});
+}
+
+}  // namespace hearth::test
