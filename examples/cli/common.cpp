@@ -34,7 +34,7 @@ ProgressBar::~ProgressBar() {
 }
 
 void ModelOptions::add(CLI::App& app, bool required) {
-    auto* model = app.add_option("MODEL", path, "a GGUF file; of a split model any part");
+    auto* model = app.add_option("MODEL", path, "a GGUF file, of a split model any part, or a folder");
     if (required) model->required();
     app.add_option("--threads", threads, "number of threads; 0: as many as this process may use cores");
     app.add_option("--isa", isa,

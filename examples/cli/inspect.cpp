@@ -100,7 +100,7 @@ void add_inspect(Commands& commands) {
     };
     auto inspect = std::make_shared<Inspect>();
     CLI::App* app = commands.app.add_subcommand("inspect", "tells about a model file without loading its weights");
-    app->add_option("MODEL", inspect->model.path, "a GGUF file; of a split model any part")->required();
+    app->add_option("MODEL", inspect->model.path, "a GGUF file, of a split model any part, or a folder")->required();
     app->add_flag("--json", inspect->json, "prints one JSON object");
     app->callback([&commands, inspect] {
         commands.action = [inspect] {

@@ -287,9 +287,16 @@ inline std::vector<Case> lfm2_cases() {
     return {{"lfm2", "model.", alone("Lfm2ForCausalLM", dense), renames}, {"lfm2moe", "model.", alone("Lfm2MoeForCausalLM", experts), renames}};
 }
 
+// Without a level above the layers, as embedding models have it.
+inline std::vector<Case> bare_cases() {
+    return {{"qwen3", "", alone("Qwen3ForCausalLM", {{"hidden_size", 64}, {"num_hidden_layers", 3}, {"intermediate_size", 80}, {"num_attention_heads", 4},
+                                                     {"num_key_value_heads", 2}, {"head_dim", 32}, {"max_position_embeddings", 512},
+                                                     {"rms_norm_eps", 1e-6}, {"rope_theta", 1000000.0}}), {}}};
+}
+
 inline std::vector<Case> family_cases() {
     std::vector<Case> out;
-    for (auto* cases : {mistral3_cases, glm4moe_cases, llama4_cases, gemma3_cases, gemma3n_cases, gemma4_cases, gated_delta_cases, lfm2_cases})
+    for (auto* cases : {mistral3_cases, glm4moe_cases, llama4_cases, gemma3_cases, gemma3n_cases, gemma4_cases, gated_delta_cases, lfm2_cases, bare_cases})
         for (Case& c : cases()) out.push_back(std::move(c));
     return out;
 }

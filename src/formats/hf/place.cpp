@@ -54,14 +54,17 @@ bool matches(std::string_view pattern, std::string_view text, HfPlace& numbers) 
 }  // namespace
 
 std::optional<HfPlace> place_of(const HfFamily& family, std::uint64_t layers, std::string_view name) {
-    // Classes that see or hear have the text model one level deeper, at either of two places.
+    // Classes that see or hear have the text model one level deeper, at either of two places; models without a head may
+    // have it one level higher.
     std::string deeper;
     for (const auto& [from, to] : {std::pair("model.language_model.", "model."), std::pair("language_model.model.", "model."),
-                                   std::pair("language_model.lm_head", "lm_head")}) {
+                                   std::pair("language_model.lm_head", "lm_head"), std::pair("layers.", "model.layers."),
+                                   std::pair("embed_tokens", "model.embed_tokens")}) {
         if (!name.starts_with(from)) continue;
         deeper = cat(to, name.substr(std::string_view(from).size()));
         break;
     }
+    if (name == "norm") deeper = "model.norm";
     const std::string_view module = deeper.empty() ? name : std::string_view(deeper);
     for (const ModuleLine& line : modules) {
         HfPlace place{"", line.role};
