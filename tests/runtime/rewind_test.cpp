@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
+#include <thread>
 
 #include "hearth/runtime/sequence.hpp"
 #include "layers/support.hpp"
@@ -203,7 +205,7 @@ TEST_CASE("rewind: any cuts, forks, failed passes and refusals leave what a sequ
             CHECK(s.cache_bytes() - s.cache().checkpoint_bytes() <= KvCache::bytes_for(*f.layout, kContext, 512));
         }
         all.resize(1, f.sequence(1, 0));
-        CHECK(f.host.bytes == all[0].cache_bytes());
+        CHECK(f.memory->budget.used() == all[0].cache_bytes());
         REQUIRE(all[0].truncate(0).ok());
         CHECK(f.host.bytes == 0);
     }
@@ -231,6 +233,42 @@ TEST_CASE("rewind: a refusal at any allocation of a pass leaves a sequence that 
         }
         REQUIRE(evaluate(s, 300));
         check_logits(f, s);
+    }
+}
+
+TEST_CASE("rewind: forks on several threads need the engine's lock for their passes only") {
+    for (const Kind& kind : kKinds) {
+        // The system's allocator: the host's here is no thread's but one.
+        const auto layout = Fixture(kind.reaches, kind.states).layout;
+        const auto memory = std::make_shared<Memory>();
+        std::mutex engine;
+        Draws draws(8);
+        Sequence first(KvCache(layout, memory, KvCache::allowance_for(*layout, 4000, 300)), 1000, 4000);
+        REQUIRE(first.append(some(draws, 700)).ok());
+        REQUIRE(evaluate(first, 300));
+        std::vector<Sequence> forks(3, first);
+        std::vector<std::thread> threads;
+        for (std::size_t i = 0; i < forks.size(); ++i)
+            threads.emplace_back([&, i] {
+                Draws own(20 + i);
+                for (int round = 0; round < 20; ++round) {
+                    Sequence fork = forks[i];
+                    if (!fork.append(some(own, 1 + own.below(90))).ok()) return;
+                    {
+                        const std::lock_guard lock(engine);
+                        if (!evaluate(fork, 40)) return;
+                    }
+                    if (own.below(3) == 0 && !fork.truncate(own.below(fork.length())).ok()) return;
+                    forks[i] = fork;
+                }
+            });
+        for (std::thread& t : threads) t.join();
+        forks.push_back(std::move(first));
+        for (Sequence& s : forks) {
+            if (s.length() == 0) continue;
+            REQUIRE(evaluate(s, 300));
+            CHECK(std::ranges::equal(s.logits(), Toy::expected(*layout, s.tokens())));
+        }
     }
 }
 
