@@ -121,7 +121,7 @@ void Linear::multiply(const KernelTable& kernels, const Part& part, std::byte* r
     GemmArgs args{};
     args.k = k_;
     args.x = part.x;
-    args.x_stride = activation_bytes(activation(), k_);
+    args.x_stride = part.x_stride != 0 ? part.x_stride : activation_bytes(activation(), k_);
     args.tokens = part.tokens;
     args.y_stride = part.y_stride;
     if (format_ != nullptr) {

@@ -25,7 +25,7 @@ void keep_best_groups(const MoeSpec& spec, float* scores) {
             second = std::max(second, std::min(s, best));
             best = std::max(best, s);
         }
-        of_group[g] = size > 1 ? below_numbers(best + second) : best;
+        of_group[g] = size > 1 && !spec.groups_by_best ? below_numbers(best + second) : best;
     }
     // The worst go until groups_used are left; of equal ones those of lower id stay.
     for (std::size_t left = spec.groups; left > spec.groups_used; --left) {

@@ -31,6 +31,9 @@ Status text_sections(const Hparams& h, const DecoderSpec& spec);
 Status shared_gated_experts(const Hparams& h, DecoderSpec& spec);
 // LFM2's layers, without experts.
 Result<DecoderSpec> base_lfm2_spec(const Hparams& h, TensorFinder& tensors);
+// Latent attention in every layer, and experts in all but the first. With plain_rotation a rotation whose file has a log
+// multiplier leaves lengths as they are.
+Result<DecoderSpec> base_latent_spec(const Hparams& h, TensorFinder& tensors, bool plain_rotation);
 
 // Experts for every layer, as the file says. `defaults` holds what the family does where the file is silent; a
 // feed-forward width of 0 in it means that an expert is as wide as the dense feed-forward.

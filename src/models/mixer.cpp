@@ -1,6 +1,10 @@
 // From a layer's kind of mixer to its file.
 #include "models/mixer.hpp"
 
+#include <cmath>
+
+#include "hearth/base/math.hpp"
+
 namespace hearth {
 
 namespace {
@@ -27,6 +31,12 @@ static_assert(in_order());
 const Entry& entry(const LayerSpec& layer) { return kMixers[static_cast<std::size_t>(layer.mixer)]; }
 
 }  // namespace
+
+float query_temperature(const DecoderSpec& spec, std::size_t position) {
+    const auto& t = spec.query_temperature;
+    const double steps = std::floor((static_cast<double>(position) + t.offset) / t.period);
+    return static_cast<float>(1 + t.beta * det_log(1 + steps));
+}
 
 Result<std::unique_ptr<MixerTensors>> find_mixer(TensorFinder& tensors, const DecoderSpec& spec, std::size_t layer) {
     return entry(spec.layers[layer]).find(tensors, spec, layer);

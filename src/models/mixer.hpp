@@ -89,6 +89,9 @@ public:
                                                 std::size_t layer) const = 0;
 };
 
+// What queries at a position are multiplied by.
+float query_temperature(const DecoderSpec& spec, std::size_t position);
+
 Result<std::unique_ptr<MixerTensors>> find_mixer(TensorFinder& tensors, const DecoderSpec& spec, std::size_t layer);
 // Weights of a convolution {taps, channels} as [taps, channels]: channels beside each other.
 Result<std::vector<float>> load_taps(LoadContext& context, const TensorInfo* info);

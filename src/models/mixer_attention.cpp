@@ -1,6 +1,5 @@
 // Attention over the keys and values of a sequence: queries, keys and values projected, normed, rotated, stored.
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "hearth/base/math.hpp"
@@ -75,7 +74,6 @@ private:
     void project(const MixerPass& pass) const;
     void gate(const MixerPass& pass, std::size_t token) const;
     void finish_heads(const MixerPass& pass, std::size_t token, std::size_t first, std::size_t end) const;
-    float query_temperature(std::size_t position) const;
 
     const DecoderSpec& spec_;
     const LayerSpec& layer_;
@@ -151,7 +149,7 @@ void Attention::finish_heads(const MixerPass& pass, std::size_t t, std::size_t f
         if (!query)
             kv_store_key(*token.kv, index_, (at - row_.keys) / dim, token.position, x, k);
         else if (layer_.tempered && spec_.query_temperature.beta != 0)
-            k.scale(x, query_temperature(token.position), dim);
+            k.scale(x, query_temperature(spec_, token.position), dim);
         at += query ? row_.query : dim;
     }
     for (; at < end; at += layer_.value_dim) store_value((at - row_.values) / layer_.value_dim, row + at);
@@ -164,12 +162,6 @@ void Attention::gate(const MixerPass& pass, std::size_t t) const {
     float* const y = pass.mixed + t * spec_.heads * dim;
     for (std::size_t h = 0; h < spec_.heads; ++h)
         pass.run.kernels.sigmoid_mul(row + h * row_.query, y + h * dim, dim, y + h * dim);
-}
-
-float Attention::query_temperature(std::size_t position) const {
-    const double steps =
-        std::floor((static_cast<double>(position) + spec_.query_temperature.offset) / spec_.query_temperature.period);
-    return static_cast<float>(1 + spec_.query_temperature.beta * det_log(1 + steps));
 }
 
 }  // namespace

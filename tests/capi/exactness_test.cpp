@@ -16,7 +16,8 @@ struct Case {
 // Long enough to cross chunks of 32 and several key blocks; one of them crosses a cache page.
 std::vector<Case> cases() {
     std::vector<Case> list;
-    for (const std::string name : {"llama-q4_k_m", "llama-q8_0", "qwen3", "phi3", "llama-moe", "qwen3moe-q4_k_m", "gemma3n", "gemma4", "qwen35", "lfm2"}) {
+    for (const std::string name : {"llama-q4_k_m", "llama-q8_0", "qwen3", "phi3", "llama-moe", "qwen3moe-q4_k_m", "gemma3n", "gemma4", "qwen35", "lfm2",
+                                   "deepseek2-groups"}) {
         const auto j = read_json(shared_or_golden("families/" + name + ".json"));
         auto tokens = j["tokens"].get<std::vector<std::int32_t>>();
         while (tokens.size() < (name == "llama-q4_k_m" ? 300 : 70)) tokens.push_back((tokens[tokens.size() / 2] * 7 + 5) % 259 + 3);

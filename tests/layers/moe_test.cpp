@@ -393,6 +393,12 @@ TEST_CASE("moe: groups") {
     CHECK(routed(s, {1, 1, -1, -1, 2, -9, 1, 1}).ids == Ids{0, 1});  // equal groups: the lower
     s.groups_used = 4;
     CHECK(routed(s, {1, 1, -1, -1, 2, -9, 1.5F, 0.5F}).ids == Ids{4, 6});
+    s.groups_used = 2;
+    s.groups_by_best = true;  // the third group is as good as its best
+    CHECK(routed(s, {1, 1, -1, -1, 2, -9, 1.5F, 0.5F}).ids == Ids{4, 6});
+    CHECK(routed(s, {1, 1, -1, 1, 2, -9, 1, 1}).ids == Ids{0, 4});  // equal groups: the lower
+    s.groups_by_best = false;
+    s.groups_used = 4;
     s.groups = 8;  // of one expert each
     CHECK(routed(s, {1, 1, -1, -1, 2, -9, 1.5F, 0.5F}, {}).ids == Ids{4, 6});
 }

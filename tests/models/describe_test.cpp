@@ -99,7 +99,8 @@ std::vector<Wrong> wrong_keys(const ModelFile& m) {
     list.push_back(key(m, "attention.value_length", u(1 << 20), Code::malformed, {"1048576"}));
     list.push_back(key(m, "attention.scale", nan, Code::malformed, {"finite"}));
     list.push_back(key(m, "rope.dimension_count", u(63), Code::malformed, {"63", "even"}));
-    list.push_back(key(m, "rope.dimension_count", u(66), Code::malformed, {"66", "expected 1 to 64"}));
+    if (!m.shape().latent())
+        list.push_back(key(m, "rope.dimension_count", u(66), Code::malformed, {"66", "expected 1 to 64"}));
     list.push_back(key(m, "rope.dimension_count", u(0), Code::malformed, {"is 0"}));
     for (const double bad : {0.0, 1.0, -10000.0, nan, inf, 1e31})
         list.push_back(key(m, "rope.freq_base", bad, Code::malformed, {"expected"}));
@@ -144,11 +145,15 @@ TEST_CASE("describe: sizes of every family are those of its file") {
         CHECK(out.info.embedding == 256);
         CHECK(out.info.layers == 4);
         CHECK(out.info.heads == 4);
-        CHECK(out.info.kv_heads == 2);
+        const bool latent = m.shape().latent();
+        CHECK(out.info.kv_heads == (latent ? 1 : 2));
         CHECK(out.info.feed_forward == 96);
         REQUIRE(out.info.kv.size() == 4);
         const KvShape& kv = out.info.kv[1];
-        CHECK((kv.heads == 2 && kv.key_dim == 64 && kv.value_dim == 64));
+        if (latent)
+            CHECK((kv.heads == 1 && kv.key_dim == 288 && kv.value_dim == 256 && kv.values_in_keys));
+        else
+            CHECK((kv.heads == 2 && kv.key_dim == 64 && kv.value_dim == 64));
         std::uint64_t parameters = 0;
         for (const auto& t : m.tensors) parameters += decoded(*find_codec(t.type), t.bytes).size();
         CHECK(out.info.parameters == parameters);
@@ -220,11 +225,13 @@ TEST_CASE("describe: tensors that the family does not compute with are refused, 
                               Trouble::tensor,
                               {name, "{64}", "no place"}});
     for (const ModelFile& m : all_families()) {
-        const bool fused = m.shape().arch == "phi3";
+        const bool fused = m.shape().arch == "phi3", latent = m.shape().arch == "mistral4";
         // Both forms at once cannot be right.
         check_refused(m, {"q beside qkv",
                           [&](ModelFile& f) {
-                              auto t = f.tensor(fused ? "blk.1.attn_qkv.weight" : "blk.1.attn_q.weight");
+                              auto t = f.tensor(fused    ? "blk.1.attn_qkv.weight"
+                                                : latent ? "blk.1.attn_q_b.weight"
+                                                         : "blk.1.attn_q.weight");
                               t.name = fused ? "blk.1.attn_q.weight" : "blk.1.attn_qkv.weight";
                               f.tensors.push_back(t);
                               f.reshape(t.name, {256, fused ? 256U : 512U});
@@ -473,7 +480,7 @@ TEST_CASE("describe: one value for each layer is taken where all are the same") 
         arrays.set("feed_forward_length", std::vector<std::uint64_t>(4, 96));
         const Outcome out = describe(arrays);
         CHECK_MESSAGE(out.status.ok(), out.status.message());
-        CHECK(out.info.kv_heads == 2);
+        CHECK(out.info.kv_heads == (m.shape().latent() ? 1 : 2));
     }
 }
 

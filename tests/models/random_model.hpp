@@ -19,7 +19,7 @@
 namespace hearth::test {
 
 inline constexpr const char* kArchitectures[] = {
-    "gemma2",  "gemma3", "gemma3n",  "gemma4", "glm4", "glm4moe", "gpt-oss", "granite",  "granitemoe", "llama",
+    "deepseek2", "mistral4", "gemma2",  "gemma3", "gemma3n",  "gemma4", "glm4", "glm4moe", "gpt-oss", "granite",  "granitemoe", "llama",
     "llama4", "mistral3", "olmo2", "olmoe", "phi3", "phimoe",  "qwen2",   "qwen2moe", "qwen3",      "qwen3moe", "smollm3"};
 
 struct ModelShape {
@@ -32,7 +32,10 @@ struct ModelShape {
     std::uint64_t experts = 0, used = 2;  // for llama and mistral3; other mixtures of experts always have some
 
     bool is(std::initializer_list<std::string_view> names) const { return std::find(names.begin(), names.end(), arch) != names.end(); }
-    bool moe() const { return experts != 0 || is({"glm4moe", "gpt-oss", "granitemoe", "llama4", "olmoe", "phimoe", "qwen2moe", "qwen3moe"}); }
+    bool moe() const { return experts != 0 || is({"glm4moe", "gpt-oss", "granitemoe", "llama4", "olmoe", "phimoe", "qwen2moe", "qwen3moe"}) || latent(); }
+    bool latent() const { return is({"deepseek2", "mistral4"}); }
+    // Of latent attention: the latent and the rotated channels.
+    std::uint64_t rank = 256, rotated = 32, query_rank = 64;
     bool two_factors() const { return is({"phi3", "phimoe"}); }
 };
 
@@ -68,7 +71,7 @@ public:
         for (std::uint64_t i = 0; i < s_.layers; ++i) layer(cat("blk.", i, "."));
         if (s_.factors) {
             const bool two = s_.two_factors();
-            const std::uint64_t pairs = s_.is({"glm4", "glm4moe"}) ? head_ / 4 : head_ / 2;
+            const std::uint64_t pairs = s_.latent() ? s_.rotated / 2 : s_.is({"glm4", "glm4moe"}) ? head_ / 4 : head_ / 2;
             vector(two ? "rope_factors_short.weight" : "rope_freqs.weight", pairs, 1.5F);
             if (two) vector("rope_factors_long.weight", pairs, 3);
         }
@@ -162,6 +165,30 @@ private:
             if (s_.arch == "gpt-oss") set("attention.sliding_window", std::uint64_t{8});
         }
         if (s_.is({"glm4", "glm4moe"})) set("rope.dimension_count", head_ / 2);
+        if (s_.latent()) {
+            set("attention.kv_lora_rank", s_.rank);
+            set("attention.key_length", s_.rank + s_.rotated);
+            set("attention.value_length", s_.rank);
+            set("attention.key_length_mla", head_ + s_.rotated);
+            set("attention.value_length_mla", head_);
+            set("rope.dimension_count", s_.rotated);
+            set("expert_shared_count", std::uint64_t{1});
+            set("leading_dense_block_count", std::uint64_t{1});
+            set("expert_weights_scale", 1.5);
+        }
+        if (s_.arch == "deepseek2") {
+            set("expert_gating_func", std::uint64_t{2});
+            set("expert_weights_norm", true);
+        }
+        if (s_.arch == "mistral4") {
+            set("attention.q_lora_rank", s_.query_rank);
+            set("rope.scaling.type", std::string("yarn"));
+            set("rope.scaling.factor", 4.0);
+            set("rope.scaling.original_context_length", std::max<std::uint64_t>(1, s_.context / 4));
+            set("rope.scaling.yarn_log_multiplier", 0.1);
+            set("attention.temperature_scale", 0.1);
+            set("attention.temperature_length", std::uint64_t{4});
+        }
         if (s_.arch == "llama4") set("interleave_moe_layer_step", std::uint64_t{2});
         if (s_.is({"gemma2", "gemma3", "gemma3n", "gemma4"})) {
             set("attention.sliding_window", std::uint64_t{8});
@@ -249,6 +276,8 @@ private:
         if (s_.arch != "olmo2") norm(at + "attn_norm");
         if (s_.arch == "phi3") {
             matrix(at + "attn_qkv", s_.embd, q + 2 * kv);
+        } else if (s_.latent()) {
+            latent(at);
         } else {
             matrix(at + "attn_q", s_.embd, q);
             if (has_kv) matrix(at + "attn_k", s_.embd, kv);
@@ -289,7 +318,7 @@ private:
             matrix(at + "laurel_r", 64, s_.embd);
             norm(at + "laurel_post_norm");
         }
-        const bool dense = (s_.arch == "glm4moe" && number == 0) || (s_.arch == "llama4" && number % 2 == 0);
+        const bool dense = ((s_.arch == "glm4moe" || s_.latent()) && number == 0) || (s_.arch == "llama4" && number % 2 == 0);
         if (s_.moe() && !dense) {
             experts(at);
             if (s_.arch != "gemma4") return;
@@ -305,6 +334,23 @@ private:
         matrix(at + "ffn_down", s_.ffn, s_.embd);
     }
 
+    void latent(const std::string& at) {
+        const std::uint64_t q = s_.heads * (head_ + s_.rotated);
+        if (s_.arch == "deepseek2") {
+            matrix(at + "attn_q", s_.embd, q);
+        } else {
+            matrix(at + "attn_q_a", s_.embd, s_.query_rank);
+            vector(at + "attn_q_a_norm.weight", s_.query_rank, 1);
+            matrix(at + "attn_q_b", s_.query_rank, q);
+        }
+        matrix(at + "attn_kv_a_mqa", s_.embd, s_.rank + s_.rotated);
+        vector(at + "attn_kv_a_norm.weight", s_.rank, 1);
+        matrix(at + "attn_k_b", head_, s_.rank * s_.heads);
+        tensors.back().shape = {head_, s_.rank, s_.heads};
+        matrix(at + "attn_v_b", s_.rank, head_ * s_.heads);
+        tensors.back().shape = {s_.rank, head_, s_.heads};
+    }
+
     void experts(const std::string& at) {
         matrix(at + "ffn_gate_inp", s_.embd, s_.experts);
         stack(at + "ffn_gate_exps", s_.embd, s_.ffn);
@@ -312,8 +358,8 @@ private:
         stack(at + "ffn_down_exps", s_.ffn, s_.embd);
         if (s_.arch == "gpt-oss") vector(at + "ffn_gate_inp.bias", s_.experts, 0);
         if (s_.arch == "gemma4") vector(at + "ffn_gate_inp.scale", s_.embd, 1);
-        if (s_.arch == "glm4moe") vector(at + "exp_probs_b.bias", s_.experts, 0);
-        if (!s_.is({"glm4moe", "granitemoe", "llama4", "qwen2moe"})) return;
+        if (s_.is({"deepseek2", "glm4moe"})) vector(at + "exp_probs_b.bias", s_.experts, 0);
+        if (!s_.is({"glm4moe", "granitemoe", "llama4", "qwen2moe"}) && !s_.latent()) return;
         if (s_.arch == "qwen2moe") vector(at + "ffn_gate_inp_shexp.weight", s_.embd, 0);
         matrix(at + "ffn_gate_shexp", s_.embd, s_.ffn);
         matrix(at + "ffn_up_shexp", s_.embd, s_.ffn);

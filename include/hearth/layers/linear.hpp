@@ -54,6 +54,7 @@ public:
         std::size_t tokens;
         float* y;                // [tokens, y_stride], column 0 is row `first`
         std::size_t y_stride;
+        std::size_t x_stride = 0;  // bytes; 0: rows of x follow each other
     };
     // y = W x (+ bias) for the part; room: scratch_bytes of memory, aligned to 64 bytes.
     void multiply(const KernelTable& kernels, const Part& part, std::byte* room) const;

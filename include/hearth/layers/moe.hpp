@@ -41,6 +41,7 @@ struct MoeSpec {
     // Experts in groups of equal size (at most kMaxExpertGroups); only those of the `groups_used` best can be picked. A group is as good as the sum
     // of its two best scores (DeepSeek-V3 report, 2024, section 2.1.2).
     std::uint32_t groups = 1, groups_used = 1;
+    bool groups_by_best = false;  // a group is as good as its best score alone (DeepSeek-V2, 2024, section 2.2.2)
     Glu glu = Glu::silu;
 };
 

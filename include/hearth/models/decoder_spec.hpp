@@ -21,7 +21,7 @@ enum class QkNorm : int {
 };
 
 // What carries values from token to token in a layer.
-enum class MixerKind : int { attention, gated_delta, short_conv };
+enum class MixerKind : int { attention, gated_delta, short_conv, latent };
 
 // Which of a model's rotations turns the queries and keys of a layer.
 enum class Rotation : int { none, main, local };
@@ -53,6 +53,16 @@ struct DeltaSpec {
     bool tiled = false;  // head h of values meets that of keys h mod key_heads; else h / (value_heads / key_heads)
 };
 
+// Multi-head latent attention (DeepSeek-V2, 2024, section 2.1): a token keeps one vector for all heads, of which each makes
+// keys and values of its own. Queries and keys have `plain` channels beside those of DecoderSpec::rope, which are rotated.
+struct LatentSpec {
+    std::uint32_t rank = 0;        // of that vector
+    std::uint32_t query_rank = 0;  // of the one that queries are made of; 0: they are made of the stream
+    std::uint32_t plain = 0;       // channels of a head
+    std::uint32_t value_dim = 0;   // of a head
+    bool joint = false;            // the file has what makes keys and values in one
+};
+
 struct DecoderSpec {
     std::vector<LayerSpec> layers;
     std::uint32_t extra_layers = 0;  // that follow them in the file and are left alone (predictors of further tokens)
@@ -79,6 +89,8 @@ struct DecoderSpec {
     struct {
         double beta = 0, period = 1, offset = 0;
     } query_temperature;
+
+    LatentSpec latent;             // of layers whose mixer it is; kv_heads of them is 1, key_dim the rank and what is rotated
 
     QkNorm qk_norm = QkNorm::none;
     bool value_norm = false;       // of every value head, without weights

@@ -27,8 +27,8 @@ inline constexpr std::uint64_t kPackAlignment = 64;
 // For the readers of model files.
 const PackedTypes& packed_types();
 
-// Bytes that the tensor takes as panels; 0 when it stays as it is: a vector, a type without panels, or a stack of
-// matrices that do not fill theirs.
+// Bytes that the tensor takes as panels; 0 when it stays as it is: a vector, a type without panels, a stack of
+// matrices that do not fill theirs, or one that is taken apart while it is loaded.
 std::uint64_t bytes_when_packed(const TensorInfo& info);
 // Value of kPackLayoutsKey for tensors that will be packed.
 std::vector<std::string> pack_layouts(std::span<const TensorInfo> tensors);

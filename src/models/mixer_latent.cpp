@@ -1,0 +1,311 @@
+// Multi-head latent attention (DeepSeek-V2, 2024, section 2.1) in its absorbed form, for prompts as for single tokens,
+// so that the same sums come out whichever way a prompt is cut: what makes keys of the latent is applied to the
+// queries, and what makes values of it to the weighted sum of latents. All heads then read one row of the cache,
+// [latent | rotated], the first part of which is the value.
+#include <algorithm>
+
+#include "models/latent_split.hpp"
+#include "models/mixer.hpp"
+
+namespace hearth {
+
+namespace {
+
+// Tokens whose queries are in memory at a time: with 128 heads a query is 74 thousand values long.
+constexpr std::size_t kBlockTokens = 64;
+// Rows of a head's value matrix that a worker takes at a time.
+constexpr std::size_t kValueRows = 64;
+
+struct Tensors final : MixerTensors {
+    MatrixInfo q_a, q_b;  // or q_b alone, of the stream
+    MatrixInfo kv_a, k_b, v_b;
+    const TensorInfo *q_norm = nullptr, *kv_norm = nullptr;
+    const TensorInfo* joint = nullptr;  // as which the file has k_b and v_b
+    TensorInfo joint_keys, joint_values;
+    const TensorSource* source = nullptr;
+
+    std::vector<MatrixInfo> matrices() const override { return {q_a, q_b, kv_a, k_b, v_b}; }
+    Result<std::unique_ptr<Mixer>> load(LoadContext& context, const DecoderSpec& spec,
+                                        std::size_t layer) const override;
+};
+
+struct Widths {
+    std::size_t heads, rank, rotated, plain, value, query_rank;
+    explicit Widths(const DecoderSpec& s)
+        : heads(s.heads),
+          rank(s.latent.rank),
+          rotated(s.rope.dims),
+          plain(s.latent.plain),
+          value(s.latent.value_dim),
+          query_rank(s.latent.query_rank) {}
+    std::size_t key() const { return rank + rotated; }     // of the cache, and of an absorbed query
+    std::size_t query() const { return plain + rotated; }  // of a head
+};
+
+// Places for rows of floats, one after the other, each aligned to a line.
+class Places {
+public:
+    std::size_t take(std::size_t floats) {
+        const std::size_t at = end_;
+        end_ += (floats + 15) / 16 * 16;
+        return at;
+    }
+    std::size_t take_forms(std::size_t rows, std::size_t k) {
+        return take(rows * (activation_bytes(Activation::q8_32, k) + activation_bytes(Activation::q8_256, k) + 64) / 4);
+    }
+    std::size_t end() const { return end_; }
+
+private:
+    std::size_t end_ = 0;
+};
+
+// Rows of all tokens, in MixerPass::columns.
+struct Columns {
+    std::size_t latent, query, query_forms, end;
+    Columns(const Widths& w, std::size_t tokens) {
+        Places p;
+        latent = p.take(tokens * w.key());
+        query = p.take(tokens * w.query_rank);
+        query_forms = p.take_forms(tokens, w.query_rank);
+        end = p.end();
+    }
+};
+
+// Rows of a block of tokens, in MixerPass::partials.
+struct Block {
+    std::size_t query, query_forms, absorbed, sums, sums_forms, attention;
+    Block(const Widths& w, std::size_t tokens) {
+        Places p;
+        query = p.take(tokens * w.heads * w.query());
+        query_forms = p.take_forms(tokens, w.heads * w.plain);
+        absorbed = p.take(tokens * w.heads * w.key());
+        sums = p.take(tokens * w.heads * w.rank);
+        sums_forms = p.take_forms(tokens, w.heads * w.rank);
+        attention = p.end();
+    }
+};
+
+// [tokens, k] at `values`, its other forms in a place of take_forms.
+LinearInput input_at(float* values, float* forms, std::size_t tokens, std::size_t k) {
+    auto* const q8_32 = reinterpret_cast<std::byte*>(forms);
+    const std::size_t bytes = (tokens * activation_bytes(Activation::q8_32, k) + 63) / 64 * 64;
+    return {values, q8_32, q8_32 + bytes, tokens, k};
+}
+// Tokens [first, first + count) of it.
+LinearInput part_of(const LinearInput& in, std::size_t first, std::size_t count) {
+    const auto at = [&](std::byte* rows, Activation a) {
+        return rows == nullptr ? nullptr : rows + first * activation_bytes(a, in.k);
+    };
+    return {in.f32 + first * in.k, at(in.q8_32, Activation::q8_32), at(in.q8_256, Activation::q8_256), count, in.k};
+}
+
+class Latent final : public Mixer {
+public:
+    Latent(const DecoderSpec& spec, std::size_t index) : spec_(spec), w_(spec), index_(index) {}
+
+    Status load(LoadContext& context, const Tensors& t) {
+        const auto matrix = [&](const MatrixInfo& m) { return Linear::load(context, m.weight, m.bias, m.scale); };
+        HEARTH_ASSIGN(q_a_, matrix(t.q_a));
+        HEARTH_ASSIGN(q_norm_, load_vector(context, t.q_norm));
+        HEARTH_ASSIGN(q_b_, matrix(t.q_b));
+        HEARTH_ASSIGN(kv_a_, matrix(t.kv_a));
+        HEARTH_ASSIGN(kv_norm_, load_vector(context, t.kv_norm));
+        if (t.joint == nullptr) {
+            HEARTH_ASSIGN(k_b_, matrix(t.k_b));
+            HEARTH_ASSIGN(v_b_, matrix(t.v_b));
+        } else {
+            const LatentSplit split(*t.source, *t.joint, t.joint_keys, t.joint_values);
+            LoadContext parts{split, context.memory, context.executor, context.log, context.arena};
+            HEARTH_ASSIGN(k_b_, Linear::load(parts, &t.joint_keys));
+            HEARTH_ASSIGN(v_b_, Linear::load(parts, &t.joint_values));
+            HEARTH_TRY(context.advance(*t.joint));
+        }
+        q_needs_.add(q_b_);
+        k_needs_.add(k_b_);
+        v_needs_.add(v_b_);
+        return {};
+    }
+
+    void add_needs(ActivationNeeds& needs) const override {
+        needs.add(q_a_);
+        needs.add(kv_a_);
+        if (q_a_.empty()) needs.add(q_b_);
+    }
+
+    // Down to the latents of all tokens, which go to the cache; then, for some tokens at a time, queries, which are
+    // absorbed by who has computed them, attention and values.
+    void run(const MixerPass& pass) const override {
+        const std::size_t tokens = pass.tokens.size();
+        const Columns at(w_, tokens);
+        const LinearInput query =
+            q_a_.empty() ? pass.in
+                         : input_at(pass.columns + at.query, pass.columns + at.query_forms, tokens, w_.query_rank);
+        compress(pass, at, query);
+        for (std::size_t first = 0; first < tokens; first += kBlockTokens) {
+            const std::size_t count = std::min(kBlockTokens, tokens - first);
+            attend(pass, part_of(query, first, count), first);
+        }
+    }
+
+private:
+    void compress(const MixerPass& pass, const Columns& at, const LinearInput& query) const;
+    void attend(const MixerPass& pass, const LinearInput& query, std::size_t first) const;
+    void absorb(const MixerPass& pass, const LinearInput& plain, float* queries, float* absorbed, std::size_t first,
+                std::size_t head, std::size_t token, std::size_t token_end, std::size_t worker) const;
+    void values(const MixerPass& pass, const LinearInput& sums, std::size_t first) const;
+
+    const DecoderSpec& spec_;
+    const Widths w_;
+    std::size_t index_;
+    Linear q_a_, q_b_, kv_a_, k_b_, v_b_;
+    std::vector<float> q_norm_, kv_norm_;
+    ActivationNeeds q_needs_, k_needs_, v_needs_;
+};
+
+Result<std::unique_ptr<Mixer>> Tensors::load(LoadContext& context, const DecoderSpec& spec, std::size_t layer) const {
+    auto mixer = std::make_unique<Latent>(spec, layer);
+    HEARTH_TRY(mixer->load(context, *this));
+    return std::unique_ptr<Mixer>(std::move(mixer));
+}
+
+void Latent::compress(const MixerPass& pass, const Columns& at, const LinearInput& query) const {
+    const KernelTable& k = pass.run.kernels;
+    const std::size_t half = w_.rotated / 2;
+    float *const latents = pass.columns + at.latent, *const queries = pass.columns + at.query;
+    LinearRun product;
+    product.add(q_a_, queries, w_.query_rank);
+    product.add(kv_a_, latents, w_.key());
+    const auto finish = [&](std::size_t t) {
+        float* const latent = latents + t * w_.key();
+        const float* const cos = pass.angles.of(t, Rotation::main);
+        k.rms_norm(latent, kv_norm_.data(), spec_.norm_eps, w_.rank, latent);
+        k.rope_adjacent(latent + w_.rank, cos, cos + half, half);
+        kv_store_key(*pass.tokens[t].kv, index_, 0, pass.tokens[t].position, latent, k);
+        if (q_a_.empty()) return;
+        float* const q = queries + t * w_.query_rank;
+        k.rms_norm(q, q_norm_.data(), spec_.norm_eps, w_.query_rank, q);
+        quantize_token(pass.run, query, q_needs_, t);
+    };
+    product.run(
+        pass.run, pass.in, [](const LinearRun::Piece&, std::size_t) {}, pass.token_blocks, finish);
+}
+
+// Tokens from `first` on, of whose queries `query` is the input.
+void Latent::attend(const MixerPass& pass, const LinearInput& query, std::size_t first) const {
+    const std::size_t count = query.tokens;
+    const Block at(w_, count);
+    float* const memory = pass.partials;
+    float *const queries = memory + at.query, *const absorbed = memory + at.absorbed;
+    const LinearInput plain = input_at(queries, memory + at.query_forms, count, w_.heads * w_.plain);
+    const LinearInput sums = input_at(memory + at.sums, memory + at.sums_forms, count, w_.heads * w_.rank);
+
+    LinearRun product;
+    product.add(q_b_, queries, w_.heads * w_.query(), w_.query());
+    product.run(pass.run, query, [&](const LinearRun::Piece& p, std::size_t worker) {
+        for (std::size_t head = p.first / w_.query(); head * w_.query() < p.end; ++head)
+            absorb(pass, plain, queries, absorbed, first, head, p.token, p.token_end, worker);
+    });
+    const AttentionSpec spec{spec_.heads, spec_.attention_scale};
+    auto complete = [&](std::size_t begin, std::size_t end, std::size_t) {
+        for (std::size_t t = begin; t < end; ++t) quantize_token(pass.run, sums, v_needs_, t);
+    };
+    attention(pass.run, spec, index_, pass.tokens.subspan(first, count), absorbed, w_.heads * w_.key(),
+              memory + at.sums, memory + at.attention, complete);
+    values(pass, sums, first);
+}
+
+// The queries [plain | rotated] of one head for tokens [token, token_end) of the block that begins with token `first`:
+// the second part rotated, the first brought to where latents are. `plain` has room for its other forms.
+void Latent::absorb(const MixerPass& pass, const LinearInput& plain, float* queries, float* absorbed, std::size_t first,
+                    std::size_t head, std::size_t token, std::size_t token_end, std::size_t worker) const {
+    const KernelTable& k = pass.run.kernels;
+    const std::size_t half = w_.rotated / 2, q_stride = w_.heads * w_.query(), stride = w_.heads * w_.key();
+    float *const q = queries + head * w_.query(), *const to = absorbed + head * w_.key();
+    const auto form_at = [&](std::byte* rows, Activation a, std::size_t t) {
+        return rows + t * activation_bytes(a, plain.k) + activation_bytes(a, head * w_.plain);
+    };
+    for (std::size_t t = token; t < token_end; ++t) {
+        float* const x = q + t * q_stride;
+        const float* const cos = pass.angles.of(first + t, Rotation::main);
+        k.rope_adjacent(x + w_.plain, cos, cos + half, half);
+        if (spec_.query_temperature.beta != 0)
+            k.scale(x, query_temperature(spec_, pass.tokens[first + t].position), w_.query());
+        std::copy_n(x + w_.plain, w_.rotated, to + t * stride + w_.rank);
+        if (k_needs_.q8_32) k.quantize_q8_32(x, w_.plain, form_at(plain.q8_32, Activation::q8_32, t));
+        if (k_needs_.q8_256) k.quantize_q8_256(x, w_.plain, form_at(plain.q8_256, Activation::q8_256, t));
+    }
+    const Activation form = k_b_.activation();
+    const bool floats = form == Activation::f32;
+    const void* const x = floats ? static_cast<const void*>(q + token * q_stride)
+                                 : form_at(form == Activation::q8_32 ? plain.q8_32 : plain.q8_256, form, token);
+    const std::size_t x_stride = floats ? q_stride * sizeof(float) : activation_bytes(form, plain.k);
+    k_b_.multiply(k, {head, 0, w_.rank, x, token_end - token, to + token * stride, stride, x_stride},
+                  pass.run.worker_scratch(worker));
+}
+
+// mixed = values of the weighted sums of latents, for tokens from `first` on.
+void Latent::values(const MixerPass& pass, const LinearInput& sums, std::size_t first) const {
+    const std::size_t parts = (w_.value + kValueRows - 1) / kValueRows, width = w_.heads * w_.value;
+    const Activation form = v_b_.activation();
+    float* const mixed = pass.mixed + first * width;
+    parallel_for(pass.run.executor, w_.heads * parts, [&](std::size_t i, std::size_t worker) {
+        const std::size_t head = i / parts, row = i % parts * kValueRows, end = std::min(w_.value, row + kValueRows);
+        const auto* const x = static_cast<const std::byte*>(sums.data(form)) + activation_bytes(form, head * w_.rank);
+        v_b_.multiply(
+            pass.run.kernels,
+            {head, row, end, x, sums.tokens, mixed + head * w_.value + row, width, activation_bytes(form, sums.k)},
+            pass.run.worker_scratch(worker));
+        for (std::size_t t = 0; t < sums.tokens; ++t)
+            if (pass.tally.add(t, end - row, width)) pass.quantize(first + t);
+    });
+}
+
+}  // namespace
+
+Result<std::unique_ptr<MixerTensors>> find_latent(TensorFinder& tensors, const DecoderSpec& spec, std::size_t index) {
+    auto out = std::make_unique<Tensors>();
+    const Widths w(spec);
+    const std::string b = cat("blk.", index, ".");
+    const std::uint64_t d = spec.embedding, queries = w.heads * w.query();
+    if (w.query_rank != 0) {
+        HEARTH_ASSIGN(out->q_a, tensors.matrix(b + "attn_q_a", {d, w.query_rank}));
+        HEARTH_ASSIGN(out->q_norm, tensors.need(b + "attn_q_a_norm.weight", {w.query_rank}));
+        HEARTH_ASSIGN(out->q_b, tensors.matrix(b + "attn_q_b", {w.query_rank, queries}));
+    } else {
+        HEARTH_ASSIGN(out->q_b, tensors.matrix(b + "attn_q", {d, queries}));
+    }
+    HEARTH_ASSIGN(out->kv_a, tensors.matrix(b + "attn_kv_a_mqa", {d, w.key()}));
+    HEARTH_ASSIGN(out->kv_norm, tensors.need(b + "attn_kv_a_norm.weight", {w.rank}));
+    if (spec.latent.joint) {
+        HEARTH_ASSIGN(out->joint, tensors.need(b + "attn_kv_b.weight", {w.rank, w.heads * (w.plain + w.value)}));
+        if (out->joint->packed)
+            return Status(Code::unsupported,
+                          cat("tensor '", out->joint->name, "' is packed, which it cannot be used as"));
+        out->joint_keys = LatentSplit::keys(*out->joint, spec.latent, spec.heads);
+        out->joint_values = LatentSplit::values(*out->joint, spec.latent, spec.heads);
+        out->k_b.weight = &out->joint_keys;
+        out->v_b.weight = &out->joint_values;
+        out->source = &tensors.source();
+    } else {
+        HEARTH_ASSIGN(out->k_b, tensors.matrix(b + "attn_k_b", {w.plain, w.rank, w.heads}));
+        HEARTH_ASSIGN(out->v_b, tensors.matrix(b + "attn_v_b", {w.rank, w.value, w.heads}));
+    }
+    HEARTH_ASSIGN(out->output, tensors.matrix(b + "attn_output", {w.heads * w.value, d}));
+    return std::unique_ptr<MixerTensors>(std::move(out));
+}
+
+MixerSizes latent_sizes(const DecoderSpec& spec, const LayerSpec& layer, const RunLimits& limits) {
+    const Widths w(spec);
+    const std::size_t block = std::min(kBlockTokens, limits.tokens);
+    MixerSizes z;
+    z.columns = Columns(w, 1).end;
+    z.mixed = w.heads * w.value;
+    z.partials =
+        Block(w, block).attention + attention_partials(limits.workers, block, w.heads, w.rank, limits.positions);
+    z.tallies = block;
+    z.scratch = attention_scratch(layer.key_dim);
+    z.kv = {1, layer.key_dim, layer.value_dim, 0, true};
+    return z;
+}
+
+}  // namespace hearth
