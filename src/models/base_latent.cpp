@@ -8,7 +8,7 @@ namespace hearth {
 
 namespace {
 
-constexpr std::uint64_t kMaxRank = 1 << 14, kMaxHeadDim = 8192;
+constexpr std::uint64_t kMaxRank = 1 << 14, kMaxHeadDim = 8192, kMaxIndexHeads = 1024, kMaxIndexTop = 1 << 20;
 
 // Widths of a head: the keys of files whose matrices are split, or those of older ones, where they mean the same.
 Status read_head(const Hparams& h, DecoderSpec& s) {
@@ -60,6 +60,22 @@ Status read_temperature(const Hparams& h, DecoderSpec& s) {
             cat("metadata key '", h.full("attention.temperature_length"), "' is ", t.period, ", expected 1 or more")};
 }
 
+Status read_indexer(const Hparams& h, DecoderSpec& s) {
+    LatentSpec& l = s.latent;
+    constexpr const char* kHeads = "attention.indexer.head_count";
+    if (!h.has(kHeads)) return {};
+    HEARTH_ASSIGN(l.index_heads, h.count(kHeads, kMaxIndexHeads));
+    HEARTH_ASSIGN(l.index_dim, h.count("attention.indexer.key_length", kMaxHeadDim));
+    HEARTH_ASSIGN(l.index_top, h.count("attention.indexer.top_k", kMaxIndexTop));
+    if (l.query_rank == 0)
+        return {Code::malformed,
+                cat("metadata key '", h.full(kHeads), "' is ", l.index_heads, ", but '",
+                    h.full("attention.q_lora_rank"), "', of which the indexer makes queries, is missing")};
+    if (l.index_dim >= s.rope.dims) return {};
+    return {Code::malformed, cat("metadata key '", h.full("attention.indexer.key_length"), "' is ", l.index_dim,
+                                 ", expected at least '", h.full("rope.dimension_count"), "', which is ", s.rope.dims)};
+}
+
 Status read_experts(const Hparams& h, DecoderSpec& s) {
     const std::size_t layers = s.layers.size() + s.extra_layers;
     MoeSpec moe;
@@ -86,10 +102,11 @@ Result<DecoderSpec> base_latent_spec(const Hparams& h, TensorFinder& tensors, bo
     HEARTH_TRY(read_magnitude(h, s, plain_rotation));
     HEARTH_TRY(read_temperature(h, s));
     HEARTH_TRY(read_experts(h, s));
+    HEARTH_TRY(read_indexer(h, s));
     for (LayerSpec& layer : s.layers) {
         layer.mixer = MixerKind::latent;
         layer.kv_heads = 1;
-        layer.key_dim = s.latent.rank + s.rope.dims;
+        layer.key_dim = s.latent.rank + s.rope.dims + s.latent.index_dim;
         layer.value_dim = s.latent.rank;
     }
     return s;

@@ -30,6 +30,13 @@ std::vector<Case> cases() {
     } else {
         skipped("exactness models", 1);
     }
+    if (std::filesystem::exists(shared("families/deepseek32.gguf"))) {  // sees 8 keys, which its indexer chooses
+        std::vector<std::int32_t> tokens{1};
+        while (tokens.size() < 70) tokens.push_back((tokens.back() * 37 + 11) % 250 + 3);
+        list.push_back({"deepseek32", shared("families/deepseek32.gguf"), tokens});
+    } else {
+        skipped("exactness models", 1);
+    }
     if (std::filesystem::exists(shared("stories260K.gguf"))) {
         std::vector<std::int32_t> tokens{1};
         while (tokens.size() < 300) tokens.push_back((tokens.back() * 37 + 11) % 500 + 3);

@@ -20,7 +20,7 @@ const std::vector<std::string> kGoldens = {
     "lfm2",       "lfm2moe",          "qwen3next",  "qwen35",     "qwen35moe",
     "gemma2",     "gemma3",           "gemma3n",    "gemma3n-kvshare",  "gemma4",     "gemma4-moe", "glm4",      "llama4",
     "olmo2",      "olmo3",            "deepseek2",  "deepseek2-groups", "deepseek2-legacy",
-    "deepseek2-lite", "mistral4"};
+    "deepseek2-lite", "deepseek32", "mistral4"};
 
 // Of the logits with a Q8_0 cache against those with an F32 cache.
 constexpr double kQ8CacheNmse = 1e-3;
@@ -160,7 +160,7 @@ TEST_CASE("parity: an int8 cache stays near one in F32") {
         // cache in F16 tips choices at most tokens.
         const bool unscaled = arch == "gemma4";
         // In a latent cache values, keys and what is rotated of them stand under one scale; and there are experts.
-        const bool latent = arch == "deepseek2" || arch == "mistral4";
+        const bool latent = arch.starts_with("deepseek") || arch == "mistral4";
         CHECK(middle <= ((unscaled && experts) || latent ? 10 : 1) * kQ8CacheNmse);
         CHECK(codes <= (latent ? 15 : experts ? 10 : 1) * (unscaled ? 3 : 1) * kQ8CacheNmse);
     }

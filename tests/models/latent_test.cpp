@@ -112,6 +112,71 @@ TEST_CASE("latent: the cache has room for the latent and the rotated channels, a
     CHECK(layout.page_bytes == kSpan * (64 + 32) * 2 * file.shape().layers);
 }
 
+TEST_CASE("latent: an indexer's keys stand behind the latent; what is wrong with it is named") {
+    const ModelFile base = latent_file("mistral4", "F32");
+    ModelFile good = base;
+    good.keys.clear();
+    const std::string from = "mistral4", to = "deepseek32";
+    for (const auto& [name, value] : base.keys)
+        good.keys[name.starts_with(from) ? to + name.substr(from.size()) : name] = value;
+    good.keys["general.architecture"] = to;
+    const auto set = [&](ModelFile& f, const char* name, MetaValue value) {
+        f.keys[cat(to, ".attention.indexer.", name)] = std::move(value);
+    };
+    set(good, "head_count", std::uint64_t{2});
+    set(good, "key_length", std::uint64_t{40});
+    set(good, "top_k", std::uint64_t{9});
+    Draws draws(4);
+    const auto add = [&](const std::string& name, std::vector<std::uint64_t> shape) {
+        std::uint64_t n = 1;
+        for (const std::uint64_t d : shape) n *= d;
+        good.add_floats(name, draws.many(n, 0.1F));
+        good.tensors.back().shape = std::move(shape);
+    };
+    for (std::size_t layer = 0; layer < 2; ++layer) {
+        const std::string b = cat("blk.", layer, ".indexer.");
+        add(b + "attn_q_b.weight", {64, 80});
+        add(b + "attn_k.weight", {256, 40});
+        add(b + "proj.weight", {256, 2});
+        add(b + "k_norm.weight", {40});
+        add(b + "k_norm.bias", {40});
+    }
+    const auto describe = [](const ModelFile& file) {
+        const Opened opened(file);
+        Trouble part{};
+        auto blueprint = describe_model(opened.file->metadata(), *opened.file, &part);
+        return blueprint.ok() ? std::pair(std::string(), (*blueprint)->info().kv)
+                              : std::pair(blueprint.status().message(), std::vector<KvShape>{});
+    };
+    const auto [trouble, kv] = describe(good);
+    REQUIRE_MESSAGE(trouble.empty(), trouble);
+    CHECK((kv.size() == 2 && kv[1].key_dim == 64 + 32 + 40 && kv[1].value_dim == 64));
+    check_same(logits(good, 1), logits(good, 3));
+    const auto refused = [&](const char* name, MetaValue value, const std::string& word) {
+        CAPTURE(std::string(name));
+        ModelFile bad = good;
+        set(bad, name, std::move(value));
+        const std::string message = describe(bad).first;
+        CHECK_MESSAGE(message.find(word) != std::string::npos, message);
+        bad.keys.erase(cat(to, ".attention.indexer.", name));
+        CHECK_MESSAGE(describe(bad).first.find(name) != std::string::npos, describe(bad).first);
+    };
+    for (const char* name : {"head_count", "key_length", "top_k"}) {
+        refused(name, std::uint64_t{0}, "is 0");
+        refused(name, UINT64_MAX, "expected 1 to");
+        refused(name, std::int64_t{-1}, "expected");
+    }
+    refused("key_length", std::uint64_t{31}, "expected at least");
+    refused("key_length", std::uint64_t{41}, "indexer.attn_q_b");
+    refused("head_count", std::uint64_t{3}, "indexer.attn_q_b");
+    for (const char* name : {"attn_q_b.weight", "attn_k.weight", "proj.weight", "k_norm.weight", "k_norm.bias"}) {
+        ModelFile bad = good;
+        bad.erase_tensor(cat("blk.1.indexer.", name));
+        CHECK_MESSAGE(describe(bad).first.find(cat("indexer.", name, "' is missing")) != std::string::npos,
+                      describe(bad).first);
+    }
+}
+
 TEST_CASE("latent: wrong keys are named") {
     const auto u = [](std::uint64_t n) { return MetaValue(n); };
     const std::string none;

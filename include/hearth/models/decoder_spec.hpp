@@ -61,6 +61,9 @@ struct LatentSpec {
     std::uint32_t plain = 0;       // channels of a head
     std::uint32_t value_dim = 0;   // of a head
     bool joint = false;            // the file has what makes keys and values in one
+    // Of the indexer, by whose keys, cached behind the latent, every query chooses the index_top that it sees; 0: it sees
+    // all (DeepSeek-V3.2, 2025, section 2).
+    std::uint32_t index_heads = 0, index_dim = 0, index_top = 0;
 };
 
 struct DecoderSpec {
