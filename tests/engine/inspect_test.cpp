@@ -80,6 +80,17 @@ TEST_CASE("inspect: tells of a file what the file is, and why it cannot run") {
     CHECK(j["memory"]["kv_at_context"].size() == 2);  // 2048 and 8192, which is the context and comes once
     CHECK(j["memory"]["kv_at_context"][1]["tokens"] == 8192);
     CHECK(j["memory"]["kv_at_context"][1]["kv"] == 8192 * 1024);
+    CHECK(j["memory"]["kv_at_context"][1]["checkpoints"] == 0);
+    CHECK(j["memory"]["kv_groups"].size() == 1);
+    CHECK(j["memory"]["state"] == 0);
+    ModelShape windows = s;  // of 8 keys in every other layer: those of a pass of 512 tokens lie in 4 pages at most
+    windows.arch = "gemma3";
+    const auto bounded = inspected(ModelFile(windows))["memory"];
+    CHECK(bounded["kv_groups"].size() == 2);
+    CHECK(bounded["kv_groups"][0]["window"] == 8);
+    CHECK(bounded["kv_groups"][0]["bytes_per_token"] == 512);
+    CHECK(bounded["kv_at_context"][1]["kv"] == 8192 * 512 + 4 * 256 * 512);
+    CHECK(bounded["kv_at_context"][1]["checkpoints"] == (8192 * 512 + 4 * 256 * 512) / 4);
     CHECK(j["experts"] == 0);
     CHECK(j["experts_used"] == 0);
     ModelShape mixture = s;
