@@ -205,11 +205,11 @@ Result<std::unique_ptr<MixerTensors>> find_gated_delta(TensorFinder& tensors, co
         HEARTH_ASSIGN(out->qkv, tensors.matrix(b + "attn_qkv", {d, channels}));
         HEARTH_ASSIGN(out->gate, tensors.matrix(b + "attn_gate", {d, values}));
     }
-    if (!s.tiled && tensors.exists(b + "ssm_ba.weight")) {
-        HEARTH_ASSIGN(out->beta, tensors.matrix(b + "ssm_ba", {d, 2 * n}));
-    } else {
+    if (s.tiled || tensors.exists(b + "ssm_beta.weight")) {
         HEARTH_ASSIGN(out->beta, tensors.matrix(b + "ssm_beta", {d, n}));
         HEARTH_ASSIGN(out->alpha, tensors.matrix(b + "ssm_alpha", {d, n}));
+    } else {
+        HEARTH_ASSIGN(out->beta, tensors.matrix(b + "ssm_ba", {d, 2 * n}));
     }
     HEARTH_ASSIGN(out->conv, tensors.need(b + "ssm_conv1d.weight", {s.taps, channels}));
     HEARTH_ASSIGN(out->bias, tensors.need(b + "ssm_dt.bias", {n}));

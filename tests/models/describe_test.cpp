@@ -92,7 +92,8 @@ std::vector<Wrong> wrong_keys(const ModelFile& m) {
     for (const double bad : {nan, inf, -inf, -1e-5, 1.5})
         list.push_back(key(m, "attention.layer_norm_rms_epsilon", bad, Code::malformed, {"expected"}));
     list.push_back(key(m, "attention.head_count_kv", u(3), Code::malformed, {"not a multiple", "3"}));
-    list.push_back(key(m, "attention.head_count_kv", u(0), Code::malformed, {"is 0"}));
+    // Where 0 means a layer of another kind, its tensors are missing.
+    if (!m.shape().short_conv()) list.push_back(key(m, "attention.head_count_kv", u(0), Code::malformed, {"is 0"}));
     list.push_back(key(m, "attention.head_count_kv", u(8), Code::malformed, {"not a multiple"}));
     list.push_back(key(m, "attention.key_length", u(0), Code::malformed, {"is 0"}));
     list.push_back(key(m, "attention.key_length", u(1 << 20), Code::malformed, {"1048576"}));
@@ -175,7 +176,7 @@ TEST_CASE("describe: a missing tensor is named with the shape it should have, in
                 continue;
             // Fused projections could come as three as well.
             std::string named = t.name;
-            if (const auto at = named.find("attn_qkv"); at != std::string::npos) named.replace(at, 8, "attn_q");
+            if (const auto at = named.find("attn_qkv"); at != std::string::npos && !m.shape().delta()) named.replace(at, 8, "attn_q");
             check_refused(m, {t.name + " missing",
                               [&](ModelFile& f) { f.erase_tensor(t.name); },
                               Code::malformed,
@@ -338,6 +339,64 @@ TEST_CASE("describe: keys of single families with local layers") {
                           Code::unsupported, Trouble::tensor, {"ffn_up_exps.bias"}});
 }
 
+TEST_CASE("describe: keys of families with recurrent layers") {
+    ModelShape s;
+    s.type = "Q8_0";
+    s.layers = 4;
+    const auto u = [](std::uint64_t n) { return MetaValue(n); };
+    for (const char* arch : {"qwen3next", "qwen35", "qwen35moe"}) {
+        s.arch = arch;
+        const ModelFile m(s);
+        const Outcome out = describe(m);
+        REQUIRE_MESSAGE(out.status.ok(), out.status.message());
+        // 3 tokens of 8 heads of 64 channels, and 4 heads of 64 x 64.
+        for (std::size_t i = 0; i < 4; ++i) CHECK(out.info.kv[i].state_floats == (i % 2 == 0 ? 3 * 512 + 4 * 4096 : 0));
+        CHECK(out.info.kv[0].heads == 0);
+        for (const char* name : {"ssm.conv_kernel", "ssm.state_size", "ssm.group_count", "ssm.time_step_rank", "ssm.inner_size"}) {
+            check_refused(m, {cat("no ", name), [&](ModelFile& f) { f.keys.erase(f.key(name)); }, Code::malformed,
+                              Trouble::key, {name, "missing"}});
+            check_refused(m, key(m, name, u(0), Code::malformed, {"is 0"}));
+            check_refused(m, key(m, name, u(UINT64_MAX), Code::malformed, {"expected 1 to"}));
+        }
+        check_refused(m, key(m, "ssm.conv_kernel", u(9), Code::malformed, {"expected 1 to 8"}));
+        check_refused(m, key(m, "ssm.group_count", u(3), Code::malformed, {"a multiple", "3"}));
+        check_refused(m, key(m, "ssm.inner_size", u(512), Code::unsupported, {"512", "supported is 256"}));
+        check_refused(m, key(m, "full_attention_interval", u(0), Code::malformed, {"is 0"}));
+        check_refused(m, key(m, "attention.value_length", u(32), Code::malformed, {"is 32", "expected 64"}));
+        check_refused(m, key(m, "attention.recurrent_layers", std::vector<bool>(3, true), Code::malformed, {"4 layers"}));
+        check_refused(m, key(m, "attention.recurrent_layers", std::vector<std::uint64_t>{}, Code::malformed, {"4 layers"}));
+        check_refused(m, key(m, "attention.recurrent_layers", std::string("all"), Code::malformed, {"a string"}));
+        // The flags say what the interval would: the file stands; other flags want other tensors.
+        ModelFile flagged = m;
+        flagged.keys.erase(flagged.key("full_attention_interval"));
+        flagged.set("attention.recurrent_layers", std::vector<std::uint64_t>{1, 0, 1, 0});
+        CHECK(describe(flagged).status.ok());
+        flagged.set("attention.recurrent_layers", std::vector<bool>{true, false, true, false});
+        CHECK(describe(flagged).status.ok());
+        flagged.set("attention.recurrent_layers", std::vector<bool>{true, true, true, false});
+        CHECK(describe(flagged).status.message().find("blk.1.attn_qkv.weight") != std::string::npos);
+        if (s.arch == "qwen3next") continue;
+        for (const std::vector<std::uint64_t>& bad : {std::vector<std::uint64_t>{11, 11}, {11, 11, 11, 0, 0}})
+            check_refused(m, key(m, "rope.dimension_sections", bad, Code::malformed, {"3 or 4"}));
+        check_refused(m, key(m, "rope.dimension_sections", std::vector<std::uint64_t>{11, 10, 10, 1}, Code::unsupported,
+                             {"leaves out pair 31"}));
+    }
+    for (const char* arch : {"lfm2", "lfm2moe"}) {
+        s.arch = arch;
+        const ModelFile m(s);
+        const Outcome out = describe(m);
+        REQUIRE_MESSAGE(out.status.ok(), out.status.message());
+        for (std::size_t i = 0; i < 4; ++i) CHECK(out.info.kv[i].state_floats == (i % 2 == 0 ? 2 * 256 : 0));
+        for (const std::uint64_t bad : {std::uint64_t{0}, std::uint64_t{9}, UINT64_MAX})
+            check_refused(m, key(m, "shortconv.l_cache", u(bad), Code::malformed, {"expected 1 to 8"}));
+        check_refused(m, key(m, "shortconv.l_cache", std::string("3"), Code::malformed, {"a string"}));
+        check_refused(m, key(m, "attention.sliding_window", -1.5, Code::malformed, {"sliding_window"}));
+        check_refused(m, {"a convolution where the file has attention",
+                          [](ModelFile& f) { f.set("attention.head_count_kv", std::vector<std::uint64_t>{0, 0, 0, 2}); },
+                          Code::malformed, Trouble::tensor, {"blk.1.shortconv.in_proj.weight", "missing"}});
+    }
+}
+
 TEST_CASE("describe: keys of experts") {
     std::vector<ModelFile> models;
     for (const char* arch : kArchitectures) {
@@ -476,7 +535,7 @@ TEST_CASE("describe: one value for each layer is taken where all are the same") 
     for (const ModelFile& m : all_families()) {
         ModelFile arrays = m;
         arrays.set("attention.head_count", std::vector<std::uint64_t>(4, 4));
-        arrays.set("attention.head_count_kv", std::vector<std::uint64_t>(4, 2));
+        if (!m.shape().short_conv()) arrays.set("attention.head_count_kv", std::vector<std::uint64_t>(4, 2));
         arrays.set("feed_forward_length", std::vector<std::uint64_t>(4, 96));
         const Outcome out = describe(arrays);
         CHECK_MESSAGE(out.status.ok(), out.status.message());

@@ -19,8 +19,9 @@
 namespace hearth::test {
 
 inline constexpr const char* kArchitectures[] = {
-    "deepseek2", "mistral4", "gemma2",  "gemma3", "gemma3n",  "gemma4", "glm4", "glm4moe", "gpt-oss", "granite",  "granitemoe", "llama",
-    "llama4", "mistral3", "olmo2", "olmoe", "phi3", "phimoe",  "qwen2",   "qwen2moe", "qwen3",      "qwen3moe", "smollm3"};
+    "deepseek2", "mistral4", "gemma2",  "gemma3", "gemma3n",  "gemma4", "glm4", "glm4moe", "gpt-oss", "granite",  "granitemoe",
+    "lfm2", "lfm2moe", "llama", "llama4", "mistral3", "olmo2", "olmoe", "phi3", "phimoe",  "qwen2",   "qwen2moe", "qwen3",
+    "qwen3moe", "qwen3next", "qwen35", "qwen35moe", "smollm3"};
 
 struct ModelShape {
     std::string arch = "llama";
@@ -32,10 +33,17 @@ struct ModelShape {
     std::uint64_t experts = 0, used = 2;  // for llama and mistral3; other mixtures of experts always have some
 
     bool is(std::initializer_list<std::string_view> names) const { return std::find(names.begin(), names.end(), arch) != names.end(); }
-    bool moe() const { return experts != 0 || is({"glm4moe", "gpt-oss", "granitemoe", "llama4", "olmoe", "phimoe", "qwen2moe", "qwen3moe"}) || latent(); }
+    bool moe() const {
+        return experts != 0 || latent() ||
+               is({"glm4moe", "gpt-oss", "granitemoe", "lfm2moe", "llama4", "olmoe", "phimoe", "qwen2moe", "qwen3moe", "qwen3next",
+                   "qwen35moe"});
+    }
     bool latent() const { return is({"deepseek2", "mistral4"}); }
     // Of latent attention: the latent and the rotated channels.
     std::uint64_t rank = 256, rotated = 32, query_rank = 64;
+    // Every other layer, from the first on, has a recurrence in place of attention.
+    bool delta() const { return is({"qwen3next", "qwen35", "qwen35moe"}); }
+    bool short_conv() const { return is({"lfm2", "lfm2moe"}); }
     bool two_factors() const { return is({"phi3", "phimoe"}); }
 };
 
@@ -55,7 +63,7 @@ public:
         metadata();
         vocabulary();
         matrix("token_embd", s_.embd, s_.vocab, 1);
-        norm("output_norm");
+        norm(s_.short_conv() ? "token_embd_norm" : "output_norm");
         if (!s_.tied) matrix("output", s_.embd, s_.vocab);
         if (s_.is({"gemma3n", "gemma4"})) {
             matrix("per_layer_token_embd", s_.embd * s_.layers, s_.vocab, 1);
@@ -154,7 +162,7 @@ private:
             set("expert_count", s_.experts);
             set("expert_used_count", s_.used);
             set("expert_feed_forward_length", s_.ffn);
-            if (s_.is({"qwen2moe", "granitemoe"})) set("expert_shared_feed_forward_length", s_.ffn);
+            if (s_.is({"qwen2moe", "granitemoe", "qwen3next", "qwen35moe"})) set("expert_shared_feed_forward_length", s_.ffn);
             if (s_.arch == "glm4moe") {
                 set("expert_shared_count", std::uint64_t{1});
                 set("leading_dense_block_count", std::uint64_t{1});
@@ -163,6 +171,26 @@ private:
                 set("expert_weights_scale", 1.5);
             }
             if (s_.arch == "gpt-oss") set("attention.sliding_window", std::uint64_t{8});
+            if (s_.arch == "lfm2moe") {
+                set("leading_dense_block_count", std::uint64_t{1});
+                set("expert_gating_func", std::uint64_t{2});
+            }
+        }
+        if (s_.delta()) {
+            set("full_attention_interval", std::uint64_t{2});
+            set("ssm.conv_kernel", std::uint64_t{4});
+            set("ssm.state_size", head_);
+            set("ssm.group_count", s_.kv_heads);
+            set("ssm.time_step_rank", s_.heads);
+            set("ssm.inner_size", s_.embd);
+            const std::uint64_t third = (head_ / 2 + 2) / 3;
+            if (s_.arch != "qwen3next") set("rope.dimension_sections", std::vector<std::uint64_t>{third, third, third, 0});
+        }
+        if (s_.short_conv()) {
+            set("shortconv.l_cache", std::uint64_t{3});
+            std::vector<std::uint64_t> kv_heads;
+            for (std::uint64_t i = 0; i < s_.layers; ++i) kv_heads.push_back(i % 2 == 0 ? 0 : s_.kv_heads);
+            set("attention.head_count_kv", kv_heads);
         }
         if (s_.is({"glm4", "glm4moe"})) set("rope.dimension_count", head_ / 2);
         if (s_.latent()) {
@@ -274,12 +302,15 @@ private:
         const bool has_kv = !s_.is({"gemma3n", "gemma4"}) || number < 2;
         const std::uint64_t q = s_.heads * head, kv = s_.kv_heads * head;
         if (s_.arch != "olmo2") norm(at + "attn_norm");
-        if (s_.arch == "phi3") {
+        const bool recurrent = (s_.delta() || s_.short_conv()) && number % 2 == 0;
+        if (recurrent) {
+            recurrence(at);
+        } else if (s_.arch == "phi3") {
             matrix(at + "attn_qkv", s_.embd, q + 2 * kv);
         } else if (s_.latent()) {
             latent(at);
         } else {
-            matrix(at + "attn_q", s_.embd, q);
+            matrix(at + "attn_q", s_.embd, s_.delta() ? 2 * q : q);
             if (has_kv) matrix(at + "attn_k", s_.embd, kv);
             if (has_kv) matrix(at + "attn_v", s_.embd, kv);
         }
@@ -293,13 +324,14 @@ private:
             vector(at + "attn_k_norm.weight", kv, 1);
         }
         if (s_.arch == "gpt-oss") vector(at + "attn_sinks.weight", s_.heads, 0);
-        if (s_.is({"gemma3", "gemma3n", "gemma4", "glm4moe", "qwen3", "qwen3moe"})) {
+        const bool head_norms = s_.is({"gemma3", "gemma3n", "gemma4", "glm4moe", "qwen3", "qwen3moe"}) || s_.delta() || s_.short_conv();
+        if (head_norms && !recurrent) {
             vector(at + "attn_q_norm.weight", head, 1);
             if (has_kv) vector(at + "attn_k_norm.weight", head, 1);
         }
-        matrix(at + "attn_output", q, s_.embd);
+        if (!recurrent) matrix(at + "attn_output", q, s_.embd);
         if (s_.is({"gpt-oss", "phimoe"})) vector(at + "attn_output.bias", s_.embd, 0);
-        if (s_.arch != "olmo2") norm(at + (s_.is({"gpt-oss", "glm4moe"}) ? "post_attention_norm" : "ffn_norm"));
+        if (s_.arch != "olmo2") norm(at + (s_.is({"gpt-oss", "glm4moe"}) || s_.delta() ? "post_attention_norm" : "ffn_norm"));
         if (s_.is({"gemma3n", "gemma4"})) {
             matrix(at + "inp_gate", s_.embd, s_.embd);
             matrix(at + "proj", s_.embd, s_.embd);
@@ -318,7 +350,7 @@ private:
             matrix(at + "laurel_r", 64, s_.embd);
             norm(at + "laurel_post_norm");
         }
-        const bool dense = ((s_.arch == "glm4moe" || s_.latent()) && number == 0) || (s_.arch == "llama4" && number % 2 == 0);
+        const bool dense = ((s_.is({"glm4moe", "lfm2moe"}) || s_.latent()) && number == 0) || (s_.arch == "llama4" && number % 2 == 0);
         if (s_.moe() && !dense) {
             experts(at);
             if (s_.arch != "gemma4") return;
@@ -351,6 +383,31 @@ private:
         tensors.back().shape = {s_.rank, head_, s_.heads};
     }
 
+    void recurrence(const std::string& at) {
+        if (s_.short_conv()) {
+            matrix(at + "shortconv.in_proj", s_.embd, 3 * s_.embd);
+            vector(at + "shortconv.conv.weight", 3 * s_.embd, 0.3F);
+            tensors.back().shape = {3, s_.embd};
+            matrix(at + "shortconv.out_proj", s_.embd, s_.embd);
+            return;
+        }
+        const std::uint64_t channels = (2 * s_.kv_heads + s_.heads) * head_;
+        matrix(at + "attn_qkv", s_.embd, channels);
+        matrix(at + "attn_gate", s_.embd, s_.embd);
+        if (s_.arch == "qwen3next") {
+            matrix(at + "ssm_ba", s_.embd, 2 * s_.heads);
+        } else {
+            matrix(at + "ssm_beta", s_.embd, s_.heads);
+            matrix(at + "ssm_alpha", s_.embd, s_.heads);
+        }
+        vector(at + "ssm_conv1d.weight", 4 * channels, 0.3F);
+        tensors.back().shape = {4, channels};
+        vector(at + "ssm_dt.bias", s_.heads, 0);
+        vector(at + "ssm_a", s_.heads, -1);
+        vector(at + "ssm_norm.weight", head_, 1);
+        matrix(at + "ssm_out", s_.embd, s_.embd);
+    }
+
     void experts(const std::string& at) {
         matrix(at + "ffn_gate_inp", s_.embd, s_.experts);
         stack(at + "ffn_gate_exps", s_.embd, s_.ffn);
@@ -358,9 +415,9 @@ private:
         stack(at + "ffn_down_exps", s_.ffn, s_.embd);
         if (s_.arch == "gpt-oss") vector(at + "ffn_gate_inp.bias", s_.experts, 0);
         if (s_.arch == "gemma4") vector(at + "ffn_gate_inp.scale", s_.embd, 1);
-        if (s_.is({"deepseek2", "glm4moe"})) vector(at + "exp_probs_b.bias", s_.experts, 0);
-        if (!s_.is({"glm4moe", "granitemoe", "llama4", "qwen2moe"}) && !s_.latent()) return;
-        if (s_.arch == "qwen2moe") vector(at + "ffn_gate_inp_shexp.weight", s_.embd, 0);
+        if (s_.is({"deepseek2", "glm4moe", "lfm2moe"})) vector(at + "exp_probs_b.bias", s_.experts, 0);
+        if (!s_.is({"glm4moe", "granitemoe", "llama4", "qwen2moe", "qwen3next", "qwen35moe"}) && !s_.latent()) return;
+        if (s_.is({"qwen2moe", "qwen3next", "qwen35moe"})) vector(at + "ffn_gate_inp_shexp.weight", s_.embd, 0);
         matrix(at + "ffn_gate_shexp", s_.embd, s_.ffn);
         matrix(at + "ffn_up_shexp", s_.embd, s_.ffn);
         matrix(at + "ffn_down_shexp", s_.ffn, s_.embd);
