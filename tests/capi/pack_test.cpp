@@ -108,7 +108,9 @@ TEST_CASE("pack: every storage type and family gives the logits of the original,
         CHECK(before["packed"].is_null());
         CHECK(info["packed"]["version"] == 1);
         auto types = nlohmann::json::array({shape.type});
-        if (shape.is({"gemma3n", "gemma4", "gpt-oss"}) || shape.latent()) types.insert(types.begin(), "F32");  // biases of experts, narrow heads
+        // Biases of experts, narrow heads, convolutions.
+        if (shape.is({"gemma3n", "gemma4", "gpt-oss"}) || shape.latent() || shape.delta() || shape.short_conv())
+            types.insert(types.begin(), "F32");
         CHECK(info["packed"]["types"] == types);
         for (const char* key : {"parameters", "tensors", "context_length", "layers", "vocabulary", "memory", "name"})
             CHECK(info[key] == before[key]);
