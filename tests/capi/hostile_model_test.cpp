@@ -1,5 +1,6 @@
 // Models that lie: bytes changed at random, and single fields changed on purpose. Each is refused with a sentence or
 // runs.
+#include <map>
 #include <random>
 
 #include "capi/support.hpp"
@@ -87,7 +88,7 @@ TEST_CASE("hostile models: bytes changed at random") {
         std::size_t header = bytes.size();
         for (const auto& t : good.tensors) header -= std::min(header, t.bytes.size());
         std::mt19937_64 random(++number);
-        for (int seed = 0; seed < (long_run() ? 100'000 : 2000); ++seed) {
+        for (int seed = 0; seed < (long_run() ? 100'000 : 1000); ++seed) {
             CAPTURE(std::string(arch));
             CAPTURE(seed);
             auto changed = bytes;
@@ -207,15 +208,32 @@ TEST_CASE("hostile models: keys with other values") {
                                "remove_extra_whitespaces",
                                "unknown_token_id",
                                "padding_token_id"};
-    for (const char* arch : kArchitectures) {
-        Tally tally;
-        const ModelFile good(tiny(arch));
+    const auto names_of = [&](const ModelFile& good) {
         std::vector<std::string> names;
         for (const auto& [name, value] : good.keys) names.push_back(name);
         for (const char* name : more) names.push_back(good.key(name));
         for (const char* name : tokenizer) names.push_back(std::string("tokenizer.ggml.") + name);
-        for (const std::string& name : names) {
+        return names;
+    };
+    const auto common = [](const ModelFile& good, const std::string& name) {
+        const std::string own = good.key("");
+        return name.starts_with(own) ? name.substr(own.size()) : name;
+    };
+    std::map<std::string, std::size_t> families;  // that have a key
+    for (const char* arch : kArchitectures) {
+        const ModelFile good(tiny(arch));
+        for (const std::string& name : names_of(good)) ++families[common(good, name)];
+    }
+    std::size_t number = 0;
+    for (const char* arch : kArchitectures) {
+        Tally tally;
+        const ModelFile good(tiny(arch));
+        ++number;
+        for (const std::string& name : names_of(good)) {
+            // What many families have is read by the same lines: each of them takes its share of the values.
+            const std::size_t share = long_run() ? 1 : std::max<std::size_t>(families[common(good, name)] / 4, 1);
             for (std::size_t i = 0; i < values.size(); ++i) {
+                if ((i + number) % share != 0) continue;
                 CAPTURE(name);
                 CAPTURE(i);
                 ModelFile file = good;
@@ -223,8 +241,8 @@ TEST_CASE("hostile models: keys with other values") {
                 try_model(runtime.get(), file.bytes(), tally);
             }
         }
-        CHECK(tally.refused > 100);
-        CHECK(tally.ran > 100);
+        CHECK(tally.refused > 30);
+        CHECK(tally.ran > 30);
     }
     CHECK(hearth_runtime_memory(runtime.get()) == 0);
 }

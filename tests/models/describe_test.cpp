@@ -126,6 +126,7 @@ std::vector<ModelFile> all_families() {
         s.arch = arch;
         s.type = "Q8_0";
         s.layers = 4;
+        s.embd = 64;
         s.ffn = 96;
         s.vocab = 270;
         list.emplace_back(s);
@@ -143,7 +144,7 @@ TEST_CASE("describe: sizes of every family are those of its file") {
         CHECK(out.info.architecture == m.shape().arch);
         CHECK(out.info.context == 1024);
         CHECK(out.info.vocab == 270);
-        CHECK(out.info.embedding == 256);
+        CHECK(out.info.embedding == 64);
         CHECK(out.info.layers == 4);
         CHECK(out.info.heads == 4);
         const bool latent = m.shape().latent();
@@ -154,7 +155,7 @@ TEST_CASE("describe: sizes of every family are those of its file") {
         if (latent)
             CHECK((kv.heads == 1 && kv.key_dim == 288 && kv.value_dim == 256 && kv.values_in_keys));
         else
-            CHECK((kv.heads == 2 && kv.key_dim == 64 && kv.value_dim == 64));
+            CHECK((kv.heads == 2 && kv.key_dim == 16 && kv.value_dim == 16));
         std::uint64_t parameters = 0;
         for (const auto& t : m.tensors) parameters += decoded(*find_codec(t.type), t.bytes).size();
         CHECK(out.info.parameters == parameters);
