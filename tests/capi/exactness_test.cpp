@@ -129,6 +129,7 @@ TEST_CASE("exactness: logits are the same bytes for every instruction set, threa
             const bool every = isa == best && !kSanitized;
             for (std::size_t t = 0; t < std::size(kThreads); ++t) {
                 const std::uint32_t threads = kThreads[t];
+                if (kSanitized && threads % 2 != 0 && isa != best) continue;
                 const auto runtime = make_runtime(threads, isa);
                 CHECK(std::string(hearth_runtime_isa(runtime.get())) == isa);
                 const auto model = open_model(runtime.get(), c.path);
@@ -154,6 +155,7 @@ TEST_CASE("exactness: a session's logits do not depend on the sessions beside it
         CAPTURE(c.name);
         std::vector<float> references[2];
         for (const char* isa : available_isas()) {
+            if (kSanitized && isa != best) continue;  // whose kernels nothing here has to tell apart
             for (const std::uint32_t threads : {1U, 3U}) {
                 const auto runtime = make_runtime(threads, isa);
                 const auto model = open_model(runtime.get(), c.path);

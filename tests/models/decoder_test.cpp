@@ -6,6 +6,7 @@
 #include "hearth/kernels/panels.hpp"
 #include "kernels/values.hpp"
 #include "models/random_model.hpp"
+#include "support/golden.hpp"
 #include "support/pages.hpp"
 
 namespace hearth::test {

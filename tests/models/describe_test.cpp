@@ -99,9 +99,9 @@ std::vector<Wrong> wrong_keys(const ModelFile& m) {
     list.push_back(key(m, "attention.key_length", u(1 << 20), Code::malformed, {"1048576"}));
     list.push_back(key(m, "attention.value_length", u(1 << 20), Code::malformed, {"1048576"}));
     list.push_back(key(m, "attention.scale", nan, Code::malformed, {"finite"}));
-    list.push_back(key(m, "rope.dimension_count", u(63), Code::malformed, {"63", "even"}));
+    list.push_back(key(m, "rope.dimension_count", u(15), Code::malformed, {"15", "even"}));
     if (!m.shape().latent())
-        list.push_back(key(m, "rope.dimension_count", u(66), Code::malformed, {"66", "expected 1 to 64"}));
+        list.push_back(key(m, "rope.dimension_count", u(18), Code::malformed, {"18", "expected 1 to 16"}));
     list.push_back(key(m, "rope.dimension_count", u(0), Code::malformed, {"is 0"}));
     for (const double bad : {0.0, 1.0, -10000.0, nan, inf, 1e31})
         list.push_back(key(m, "rope.freq_base", bad, Code::malformed, {"expected"}));
@@ -236,7 +236,7 @@ TEST_CASE("describe: tensors that the family does not compute with are refused, 
                                                          : "blk.1.attn_q.weight");
                               t.name = fused ? "blk.1.attn_q.weight" : "blk.1.attn_qkv.weight";
                               f.tensors.push_back(t);
-                              f.reshape(t.name, {256, fused ? 256U : 512U});
+                              f.reshape(t.name, {64, fused ? 64U : 128U});
                           },
                           Code::unsupported,
                           Trouble::tensor,
