@@ -201,6 +201,7 @@ HEARTH_API hearth_status hearth_model_pack(hearth_runtime *runtime, const char *
  *   "name", "parameters", "tensors",
  *   "context_length", "embedding_length", "layers", "heads", "kv_heads", "feed_forward_length",
  *   "experts" and "experts_used" (of a layer, and of them by a token; 0 without experts),
+ *   "embeddings": {"width", "causal", "generates", "pooling", "scores", "labels": […]}, see hearth_embedding_info,
  *   "vocabulary": {"model", "size", "bos", "eos", …},
  *   "quantization": [{"type", "tensors", "bytes", "parameters"}…] by bytes, descending; "bits_per_weight",
  *   "memory": {"weights", "kv_bytes_per_token", "kv_page_tokens", "scratch", "kv_at_context": […]} in bytes;
@@ -405,6 +406,69 @@ HEARTH_API hearth_status hearth_generator_cancel(hearth_generator *generator, he
 HEARTH_API hearth_status hearth_session_generate(uint32_t *finish, hearth_session *session, const hearth_sampling *sampling,
                                                  const hearth_generate_options *options,
                                                  int32_t (*on_event)(const hearth_event *event, void *user), void *user);
+
+/* ---- embeddings ------------------------------------------------------------------------------------------------------------ */
+
+#define HEARTH_POOLING_DEFAULT 0u /* as the model file says */
+#define HEARTH_POOLING_NONE 1u    /* a vector for each token */
+#define HEARTH_POOLING_MEAN 2u    /* of all tokens, special ones included */
+#define HEARTH_POOLING_CLS 3u     /* that of the first token */
+#define HEARTH_POOLING_LAST 4u    /* that of the last token */
+#define HEARTH_POOLING_RANK 5u    /* the outputs of a reranker's scoring head */
+
+#define HEARTH_EMBED_NORMALIZE 1u     /* vectors of Euclidean length 1 */
+#define HEARTH_EMBED_NO_SPECIAL 2u    /* add no BOS, EOS, CLS, SEP to texts */
+#define HEARTH_EMBED_PARSE_SPECIAL 4u /* "[MASK]" in a text becomes that token */
+#define HEARTH_EMBED_TRUNCATE 8u      /* texts longer than the model's context lose their last tokens, but for special
+                                         ones at the end, instead of being refused */
+
+typedef struct hearth_embed_options {
+    size_t struct_size;
+    uint32_t pooling;     /* HEARTH_POOLING_… */
+    uint32_t flags;       /* HEARTH_EMBED_… */
+    uint32_t dimensions;  /* that are kept of each vector, before it is normalised (models trained so: MRL); 0: all */
+    uint32_t pass_tokens; /* tokens of a pass, about, over all texts that share it; 0: 512. Never changes a result. */
+    /* Called between passes with done and all texts; non-zero stops with HEARTH_ECANCELLED. May be null. */
+    int32_t (*progress)(uint64_t done, uint64_t total, void *user);
+    void *progress_user;
+} hearth_embed_options;
+
+typedef struct hearth_embedding_info {
+    size_t struct_size;
+    uint32_t pooling;     /* what HEARTH_POOLING_DEFAULT means here */
+    uint32_t width;       /* of a pooled vector */
+    uint32_t token_width; /* of a token's, without pooling */
+    uint32_t scores;      /* outputs of the scoring head; 0: this is no reranker */
+    uint32_t generates;   /* 0: the model makes embeddings and no text; sessions are refused */
+    uint32_t context;     /* tokens of a text, at most */
+} hearth_embedding_info;
+
+HEARTH_API hearth_status hearth_embed_options_init(hearth_embed_options *options, size_t struct_size);
+/* Every model makes embeddings; info->struct_size must be set. [any] @since 0.1 */
+HEARTH_API hearth_status hearth_model_embedding_info(hearth_embedding_info *info, const hearth_model *model);
+/* The name of output i of the scoring head; HEARTH_ENOTFOUND where the file has none. [any] @since 0.1 */
+HEARTH_API hearth_status hearth_model_score_label(hearth_text **out, const hearth_model *model, uint32_t i);
+/* Embeddings of `count` token sequences, tokens[i] of lengths[i], in their order: [count, width], or without pooling
+ * [all tokens, token_width]. Each is the same bytes whatever is embedded with it. Capacity and needed count floats;
+ * HEARTH_EBUFS comes before any work. options may be null.
+ * Refused before any work: HEARTH_ERANGE for tokens outside the vocabulary and sequences beyond the context,
+ * HEARTH_EINVAL for empty ones, HEARTH_EBUDGET or HEARTH_ENOMEM where the passes would not fit.
+ * Passes take turns with those of the runtime's other models and sessions. [any] @since 0.1 */
+HEARTH_API hearth_status hearth_model_embed(float *out, size_t capacity, size_t *needed, hearth_model *model,
+                                            const hearth_token *const *tokens, const size_t *lengths, size_t count,
+                                            const hearth_embed_options *options);
+/* The same for texts of lengths[i] bytes, with the model's special tokens unless flags say otherwise. @since 0.1 */
+HEARTH_API hearth_status hearth_model_embed_texts(float *out, size_t capacity, size_t *needed, hearth_model *model,
+                                                  const char *const *texts, const size_t *lengths, size_t count,
+                                                  const hearth_embed_options *options);
+/* How well each document answers the query: scores[i] is the first output of the scoring head, the logit of BERT-like
+ * rerankers, the probability of "yes" of Qwen 3's. Query and document are put together as the model was trained: by its
+ * rerank template, in which special tokens are parsed wherever they stand, or with special tokens around and between
+ * them. Of the options' fields pooling and dimensions must be 0, and flags may be HEARTH_EMBED_TRUNCATE only.
+ * HEARTH_EINVAL for a model that is no reranker. @since 0.1 */
+HEARTH_API hearth_status hearth_model_rerank(float *scores, size_t capacity, size_t *needed, hearth_model *model,
+                                             const char *query, size_t query_length, const char *const *documents,
+                                             const size_t *lengths, size_t count, const hearth_embed_options *options);
 
 #ifdef __cplusplus
 }

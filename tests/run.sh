@@ -3,7 +3,7 @@
 #
 #   --quick       the release build and its tests only
 #   --long        fuzzing and soak tests run for minutes instead of seconds (HEARTH_LONG=1 in the environment)
-#   --stage NAME  only these stages (repeat it): release hygiene consumer abi dev tsan aarch64 tidy
+#   --stage NAME  only these stages (repeat it): release minilm hygiene consumer abi dev tsan aarch64 tidy
 #
 # What is missing is installed with apt on Debian and Ubuntu (nothing else of the system is touched, but for
 # `dpkg --add-architecture arm64`, which the aarch64 stage needs). Everything is built below build/; what has not
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.." || exit 1
 root=$(pwd)
 logs=$root/build/logs
 jobs=$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
-all="release hygiene consumer abi dev tsan aarch64 tidy"
+all="release minilm hygiene consumer abi dev tsan aarch64 tidy"
 
 usage() {
     sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
@@ -124,6 +124,11 @@ run_ctest() { # PRESET OPTION…
 }
 
 release() { configure_and_build release && run_ctest release -LE 'hygiene|consumer|abi'; }
+# A trained encoder, which pip gets once and keeps below build/.
+minilm() {
+    cmake --build build/release -j "$jobs" --target hearth_cli &&
+        python3 tests/embed/minilm.py --hearth build/release/bin/hearth --cache build/minilm
+}
 labelled() { configure_and_build release && run_ctest release -L "$1"; }
 
 dev() {
@@ -185,6 +190,13 @@ begun=$(date +%s)
 usable=1
 if wanted release; then stage release release || usable=0; fi
 if [ $usable = 1 ]; then
+    if wanted minilm; then
+        if ! command -v dpkg-query >/dev/null || packages python3-pip; then
+            stage minilm minilm
+        else
+            unavailable minilm "it needs pip"
+        fi
+    fi
     if wanted hygiene; then stage hygiene labelled hygiene; fi
     if wanted consumer; then stage consumer labelled consumer; fi
     if wanted abi; then

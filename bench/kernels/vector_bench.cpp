@@ -69,6 +69,12 @@ const VectorOp kVectorOps[] = {
      [](const KernelTable& t, Vectors& v) { t.gelu_mul(v.x.data(), v.y.data(), kValues, v.out.data()); }},
     {"sigmoid_mul", 12,
      [](const KernelTable& t, Vectors& v) { t.sigmoid_mul(v.x.data(), v.y.data(), kValues, v.out.data()); }},
+    {"gelu_erf_mul", 12,
+     [](const KernelTable& t, Vectors& v) { t.gelu_erf_mul(v.x.data(), v.y.data(), kValues, v.out.data()); }},
+    {"layer_norm", 16,
+     [](const KernelTable& t, Vectors& v) {
+         t.layer_norm(v.x.data(), v.w.data(), v.y.data(), 1e-5f, kValues, v.out.data());
+     }},
     {"add_scaled", 12,
      [](const KernelTable& t, Vectors& v) { t.add_scaled(v.x.data(), 1e-6f, kValues, v.out.data()); }},
     {"scale", 8, [](const KernelTable& t, Vectors& v) { t.scale(v.x.data(), 1.0f, kValues); }},

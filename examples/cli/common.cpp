@@ -1,5 +1,6 @@
 #include "common.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <optional>
@@ -213,6 +214,23 @@ std::string bytes_text(double bytes) {
         ++unit;
     }
     return number_text(bytes, unit == 0 ? 0 : 2) + " " + kUnits[unit];
+}
+
+std::vector<hearth_token> token_list(const std::string& list) {
+    std::vector<hearth_token> ids;
+    const char *at = list.data(), *const end = at + list.size();
+    while (true) {
+        hearth_token id = 0;
+        const auto [next, error] = std::from_chars(at, end, id);
+        const std::string found(at, std::find(at, end, ','));
+        if (error == std::errc::result_out_of_range) throw Failure("token id " + found + " is outside of any vocabulary");
+        if (error != std::errc() || (next != end && *next != ',')) {
+            throw CLI::ValidationError("--tokens", "'" + found + "' is not a token id; the list is ids with commas between");
+        }
+        ids.push_back(id);
+        if (next == end) return ids;
+        at = next + 1;
+    }
 }
 
 }  // namespace cli

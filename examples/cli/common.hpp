@@ -59,6 +59,7 @@ void add_chat(Commands& commands);
 void add_inspect(Commands& commands);
 void add_tokenize(Commands& commands);
 void add_logits(Commands& commands);
+void add_embed(Commands& commands);
 void add_bench(Commands& commands);
 void add_pack(Commands& commands);
 
@@ -117,6 +118,9 @@ Finish generate(const Model& model, const Session& session, const Sampling& samp
                 std::uint32_t flags, const std::function<bool(std::string_view)>& on_text);
 // Why it ended and how fast it was, on standard error: figures only on a terminal.
 void report(const Finish& finish, const Session& session);
+
+// Ids with commas between, as --tokens takes them.
+std::vector<hearth_token> token_list(const std::string& list);
 
 // Unbuffered. BrokenPipe or Failure when it cannot be written.
 void write_stdout(std::string_view text);

@@ -1,6 +1,5 @@
 // hearth logits: the model's raw results for given tokens, as a file for comparisons.
 #include <bit>
-#include <charconv>
 
 #include "common.hpp"
 
@@ -14,27 +13,8 @@ struct Logits {
     SessionOptions session;
     std::string list, out;
 
-    std::vector<hearth_token> tokens() const {
-        std::vector<hearth_token> ids;
-        const char *at = list.data(), *const end = at + list.size();
-        while (true) {
-            hearth_token id = 0;
-            const auto [next, error] = std::from_chars(at, end, id);
-            const std::string found(at, std::find(at, end, ','));
-            if (error == std::errc::result_out_of_range)
-                throw Failure("token id " + found + " is outside of any vocabulary");
-            if (error != std::errc() || (next != end && *next != ',')) {
-                throw CLI::ValidationError("--tokens",
-                                           "'" + found + "' is not a token id; the list is ids with commas between");
-            }
-            ids.push_back(id);
-            if (next == end) return ids;
-            at = next + 1;
-        }
-    }
-
     void operator()() const {
-        const std::vector<hearth_token> ids = tokens();
+        const std::vector<hearth_token> ids = token_list(list);
         const Runtime runtime = model.runtime();
         const Model loaded = model.load(runtime);
         const Session sequence = session.make(loaded);

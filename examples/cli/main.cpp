@@ -17,6 +17,7 @@ int main(int argc, char** argv) {
     cli::add_inspect(commands);
     cli::add_tokenize(commands);
     cli::add_logits(commands);
+    cli::add_embed(commands);
     cli::add_bench(commands);
     cli::add_pack(commands);
     try {

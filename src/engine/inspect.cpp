@@ -65,6 +65,14 @@ void write_packed(JsonText& j, const ModelFile& file) {
 
 constexpr std::size_t kPassTokens = 512;  // a session's chunk, unless it asks for another
 
+void write_embeddings(JsonText& j, const EmbeddingInfo& e) {
+    constexpr const char* kPoolings[] = {"none", "mean", "cls", "last", "rank"};
+    j.key("embeddings").begin_object().member("width", e.width).member("causal", e.causal).member("generates", e.logits);
+    j.member("pooling", kPoolings[static_cast<std::size_t>(e.pooling)]).member("scores", e.scores).key("labels").begin_array();
+    for (const std::string& label : e.labels) j.value(label);
+    j.end_array().end_object();
+}
+
 void write_memory_plan(JsonText& j, const Blueprint& blueprint, std::size_t workers) {
     const ModelInfo& info = blueprint.info();
     const KvLayout layout = KvLayout::make(KvType::f16, info.kv);
@@ -142,6 +150,7 @@ std::string inspection_text(const ModelFile& file, const Understanding& model, s
         j.member("context_length", info.context).member("embedding_length", info.embedding).member("layers", info.layers);
         j.member("heads", info.heads).member("kv_heads", info.kv_heads).member("feed_forward_length", info.feed_forward);
         j.member("experts", info.experts).member("experts_used", info.experts_used);
+        write_embeddings(j, info.embeddings);
     }
     if (tokenizer.ok()) write_vocabulary(j, **tokenizer);
     write_quantization(j, file);

@@ -43,7 +43,23 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
 }
 
 Status LoadedModel::forward(std::span<const SequenceBatch> batch, float* logits) {
+    HEARTH_TRY(make_room(batch));
+    return model_->forward(batch, *workspace_, runtime_->kernels(), runtime_->executor(), logits);
+}
+
+Status LoadedModel::embed(std::span<const SequenceBatch> batch, float* rows) {
+    HEARTH_TRY(make_room(batch));
+    return model_->embed(batch, *workspace_, runtime_->kernels(), runtime_->executor(), rows);
+}
+
+void LoadedModel::finish(Head head, const float* pooled, std::size_t count, float* out) {
+    model_->finish(head, pooled, count, *workspace_, runtime_->kernels(), runtime_->executor(), out);
+}
+
+// Grows the workspace where the batch needs it.
+Status LoadedModel::make_room(std::span<const SequenceBatch> batch) {
     RunLimits wanted;
+    wanted.sequences = batch.size();
     wanted.workers = runtime_->executor().workers();
     std::size_t context = 0;
     for (const SequenceBatch& s : batch) {
@@ -51,11 +67,13 @@ Status LoadedModel::forward(std::span<const SequenceBatch> batch, float* logits)
         wanted.positions = std::max(wanted.positions, s.position + s.tokens.size());
         context = std::max(context, s.context);
     }
-    if (workspace_ == nullptr || wanted.tokens > limits_.tokens || wanted.positions > limits_.positions) {
+    if (workspace_ == nullptr || wanted.tokens > limits_.tokens || wanted.positions > limits_.positions ||
+        (info_.kv.empty() && wanted.sequences > limits_.sequences)) {
         // Depth grows with a conversation: by halves, so that it is not bought anew for every page.
         wanted.tokens = std::max(wanted.tokens, limits_.tokens);
         const std::size_t ahead = std::min(wanted.positions + wanted.positions / 2 + kSpan, context);
         wanted.positions = std::max({wanted.positions, ahead, limits_.positions});
+        wanted.sequences = std::max(wanted.sequences, limits_.sequences);
         workspace_.reset();
         limits_ = {};
         held_ = logits_.size();
@@ -63,7 +81,12 @@ Status LoadedModel::forward(std::span<const SequenceBatch> batch, float* logits)
         limits_ = wanted;
         held_ = logits_.size() + model_->workspace_bytes(wanted);
     }
-    return model_->forward(batch, *workspace_, runtime_->kernels(), runtime_->executor(), logits);
+    return {};
+}
+
+std::uint64_t LoadedModel::pass_bytes(const RunLimits& limits) const {
+    const std::uint64_t bytes = model_->workspace_bytes(limits);
+    return bytes - std::min(bytes, held_.load());
 }
 
 std::uint64_t LoadedModel::session_bytes(const KvLayout& layout, std::size_t context, std::size_t chunk) const {

@@ -12,6 +12,9 @@ constexpr std::size_t kMaxChunk = 4096;  // beyond it a pass only costs memory
 
 Result<std::shared_ptr<Session>> Session::make(std::shared_ptr<LoadedModel> model, const SessionOptions& options) {
     const ModelInfo& info = model->info();
+    if (!info.embeddings.logits)
+        return Status(Code::unsupported, cat("a model of architecture '", info.architecture,
+                                             "' that sees both ways makes embeddings and no text: it has no sessions"));
     std::size_t context = options.context != 0 ? options.context : info.context;
     if (context > (std::size_t{1} << 31))
         return Status(Code::out_of_range, cat("context is ", context, " tokens, expected at most ", std::size_t{1} << 31));

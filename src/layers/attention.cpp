@@ -77,10 +77,17 @@ struct Walk {
     std::size_t head_stride() const { return spec.head_stride != 0 ? spec.head_stride : shape.key_dim; }
     // First and one past the last key position of token t.
     std::size_t first_key(std::size_t t) const {
-        return std::max(Reach{spec.window, spec.chunk}.first(tokens[t].position), tokens[t].kv->first);
+        const std::size_t p = tokens[t].position;
+        if (!spec.both_ways) return std::max(Reach{spec.window, spec.chunk}.first(p), tokens[t].kv->first);
+        return spec.window != 0 ? std::max(tokens[t].first, p - std::min(p, spec.window / 2)) : tokens[t].first;
+    }
+    std::size_t end_key(std::size_t t) const {
+        const std::size_t p = tokens[t].position;
+        if (!spec.both_ways) return p + 1;
+        return spec.window != 0 ? std::min(tokens[t].end, p + spec.window / 2 + 1) : tokens[t].end;
     }
     std::size_t first_span(std::size_t t) const { return first_key(t) / kSpan; }
-    std::size_t end_span(std::size_t t) const { return tokens[t].position / kSpan + 1; }
+    std::size_t end_span(std::size_t t) const { return (end_key(t) - 1) / kSpan + 1; }
     std::size_t spans(std::size_t t) const { return end_span(t) - first_span(t); }
 
     AttentionSpanFn kernel(KvType type) const {
@@ -105,7 +112,9 @@ struct Walk {
                                     p.max + i * parts.size,
                                     p.sum + i * parts.size,
                                     std::max(first_key(t), s * kSpan) - s * kSpan,
-                                    std::min(tokens[t].position + 1, (s + 1) * kSpan) - s * kSpan};
+                                    std::min(end_key(t), (s + 1) * kSpan) - s * kSpan,
+                                    static_cast<std::ptrdiff_t>(tokens[t].position) -
+                                        static_cast<std::ptrdiff_t>(s * kSpan)};
             }
             const bool same_cache = t + 1 < end && tokens[t + 1].kv->pages == tokens[t].kv->pages;
             if (count == 0 || same_cache) continue;
@@ -124,6 +133,7 @@ struct Walk {
             a.scale = spec.scale;
             a.softcap = spec.softcap;
             a.scratch = reinterpret_cast<float*>(run.worker_scratch(worker));
+            if (spec.slopes != nullptr) a.slopes = spec.slopes + head * group;
             if (kv.layout->type == KvType::q8_0) {
                 const KvLayout::Layer& l = kv.layout->layers[layer];
                 a.key_scales = reinterpret_cast<const float*>(static_cast<const std::byte*>(a.keys) + l.key_scales);
@@ -187,6 +197,19 @@ KvLayout KvLayout::make(KvType type, std::span<const KvShape> shapes) {
     }
     for (const Group& g : layout.groups) layout.page_bytes += g.page_bytes;
     return layout;
+}
+
+void KvLayout::overlay_layers() {
+    for (Group& g : groups) g.page_bytes = 0;
+    for (Layer& l : layers) {
+        if (l.shape.heads == 0) continue;
+        l.values -= l.keys;
+        l.keys = 0;
+        Group& g = groups[l.group];
+        g.page_bytes = std::max(g.page_bytes, l.values + round64(l.shape.heads * l.value_bytes));
+    }
+    page_bytes = 0;
+    for (const Group& g : groups) page_bytes += g.page_bytes;
 }
 
 void kv_store_key(const KvView& kv, std::size_t layer, std::size_t head, std::size_t position, const float* key,

@@ -6,6 +6,8 @@ void apply_glu(Glu kind, const KernelTable& kernels, float* gate, float* up, std
     switch (kind) {
         case Glu::gelu:
             return kernels.gelu_mul(gate, up, n, y);
+        case Glu::gelu_erf:
+            return kernels.gelu_erf_mul(gate, up, n, y);
         case Glu::clamped_silu:
             for (std::size_t i = 0; i < n; ++i) {
                 // silu(a g) (u + 1) / a = g sigmoid(a g) (u + 1). Comparisons let NaN through.

@@ -105,7 +105,7 @@ public:
             MoeJob job{};
             const bool fused = !w_.gate_up.empty();
             job.gate = fused ? &w_.gate_up : &w_.gate;
-            job.up = fused ? &w_.gate_up : &w_.up;
+            job.up = fused ? &w_.gate_up : w_.up.empty() ? nullptr : &w_.up;
             job.gate_matrix = fused ? 2 * e : e;
             job.up_matrix = fused ? 2 * e + 1 : e;
             job.down = &w_.down;
@@ -217,14 +217,19 @@ private:
         for (std::size_t t = 0; t < job.tokens; t += kTileTokens) {
             const std::size_t tokens = std::min<std::size_t>(kTileTokens, job.tokens - t);
             const std::byte* const gate_in = input_of(job, *job.gate, t, tokens, worker);
-            const std::byte* const up_in = input_of(job, *job.up, t, tokens, worker);
+            const std::byte* const up_in = job.up != nullptr ? input_of(job, *job.up, t, tokens, worker) : nullptr;
             for (std::size_t row = first; row < end; row += kTileRows) {
                 const std::size_t stop = std::min(end, row + kTileRows), rows = stop - row;
                 float* const y = at<float>(layout_.activated) + job.value + t * job.width + row;
                 job.gate->multiply(run_.kernels, {job.gate_matrix, row, stop, gate_in, tokens, y, job.width},
                                    room(worker));
-                job.up->multiply(run_.kernels, {job.up_matrix, row, stop, up_in, tokens, up, rows}, room(worker));
+                if (job.up != nullptr)
+                    job.up->multiply(run_.kernels, {job.up_matrix, row, stop, up_in, tokens, up, rows}, room(worker));
                 for (std::size_t i = 0; i < tokens; ++i) {
+                    if (job.up == nullptr) {
+                        apply_glu(spec_.glu, run_.kernels, y + i * job.width, nullptr, rows, y + i * job.width);
+                        continue;
+                    }
                     if (weighs_input(job)) {  // the product of a weighed input
                         const float weight = at<float>(layout_.slot_weight)[job.slot + t + i];
                         run_.kernels.scale(y + i * job.width, weight, rows);

@@ -124,6 +124,8 @@ Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, R
     s.attention_scale = static_cast<float>(scale != 0 ? scale : 1.0 / std::sqrt(static_cast<double>(s.layers[0].key_dim)));
     HEARTH_TRY(read_rope(h, tensors, s));
     s.rope.kind = kind;
+    HEARTH_ASSIGN(s.causal, h.flag("attention.causal", true));
+    s.head.rank_pooling = Pooling::last;
     return s;
 }
 

@@ -26,6 +26,28 @@ void cut_gate(float* gate, std::size_t n, double deviations) {
 
 Status DecoderModel::forward(std::span<const SequenceBatch> batch, Workspace& workspace, const KernelTable& kernels,
                              Executor& executor, float* logits) const {
+    return run(batch, workspace, kernels, executor, [&](Pass& pass) { write_logits(pass, logits); });
+}
+
+Status DecoderModel::embed(std::span<const SequenceBatch> batch, Workspace& workspace, const KernelTable& kernels,
+                           Executor& executor, float* rows) const {
+    return run(batch, workspace, kernels, executor, [&](Pass& pass) {
+        const std::vector<std::uint32_t>& wanted = pass.w.logit_rows;
+        parallel_for(executor, wanted.size(), [&](std::size_t r, std::size_t) {
+            norm_token(pass, output_norm_, pass.hidden + wanted[r] * spec_.embedding, rows + r * spec_.embedding);
+        });
+    });
+}
+
+void DecoderModel::finish(Head head, const float* pooled, std::size_t count, Workspace& workspace,
+                          const KernelTable& kernels, Executor& executor, float* out) const {
+    auto& w = static_cast<DecoderWorkspace&>(workspace);
+    head_.run({kernels, executor, w.scratch}, head, pooled, count, spec_.embedding, w.head, out);
+}
+
+template <class Write>
+Status DecoderModel::run(std::span<const SequenceBatch> batch, Workspace& workspace, const KernelTable& kernels,
+                         Executor& executor, Write&& write) const {
     auto& w = static_cast<DecoderWorkspace&>(workspace);
     w.tokens.clear();
     w.ids.clear();
@@ -34,7 +56,7 @@ Status DecoderModel::forward(std::span<const SequenceBatch> batch, Workspace& wo
     for (const SequenceBatch& s : batch) {
         for (std::size_t i = 0; i < s.tokens.size(); ++i) {
             if (i >= s.logits_from) w.logit_rows.push_back(static_cast<std::uint32_t>(w.tokens.size()));
-            w.tokens.push_back({&s.kv, s.position + i});
+            w.tokens.push_back({&s.kv, s.position + i, 0, s.position + s.tokens.size()});
             w.ids.push_back(s.tokens[i]);
             w.long_context.push_back(s.context > spec_.long_context);
         }
@@ -64,7 +86,7 @@ Status DecoderModel::forward(std::span<const SequenceBatch> batch, Workspace& wo
         parallel_for(executor, pass.tokens, [&](std::size_t t, std::size_t) { begin_layer(pass, 0, t); });
     for (std::size_t layer = 0; layer < layers_.size(); ++layer) run_layer(pass, layer);
     if (spec_.streams != 1 && !w.logit_rows.empty()) merge_streams(pass);
-    write_logits(pass, logits);
+    write(pass);
     return {};
 }
 

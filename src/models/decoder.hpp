@@ -11,6 +11,7 @@
 #include "models/experts.hpp"
 #include "models/family.hpp"
 #include "models/mixer.hpp"
+#include "models/pooling_head.hpp"
 
 namespace hearth {
 
@@ -43,6 +44,7 @@ struct DecoderTensors {
     MatrixInfo layer_projection;
     const TensorInfo* layer_projection_norm = nullptr;
     MatrixInfo stream_split, stream_merge;  // a matrix for every stream but the first
+    HeadTensors head;
 
     // Every matrix once, in file-independent order.
     template <class F>
@@ -57,6 +59,7 @@ struct DecoderTensors {
         }
         for (const MatrixInfo* m : {&layer_projection, &stream_split, &stream_merge, &output})
             if (m->weight != nullptr) f(*m);
+        head.each_matrix(f);
     }
 };
 
@@ -89,9 +92,17 @@ public:
     std::uint64_t workspace_bytes(const RunLimits& limits) const override;
     Status forward(std::span<const SequenceBatch> batch, Workspace& workspace, const KernelTable& kernels,
                    Executor& executor, float* logits) const override;
+    Status embed(std::span<const SequenceBatch> batch, Workspace& workspace, const KernelTable& kernels,
+                 Executor& executor, float* rows) const override;
+    void finish(Head head, const float* pooled, std::size_t count, Workspace& workspace, const KernelTable& kernels,
+                Executor& executor, float* out) const override;
 
 private:
     struct Pass;
+    // The stream behind the last layer, for `rows` or logits: write(pass).
+    template <class Write>
+    Status run(std::span<const SequenceBatch> batch, Workspace& workspace, const KernelTable& kernels,
+               Executor& executor, Write&& write) const;
     void embed(Pass& pass) const;
     void begin_layer(const Pass& pass, std::size_t layer, std::size_t token) const;
     void run_layer(Pass& pass, std::size_t layer) const;
@@ -126,7 +137,9 @@ private:
     std::vector<DecoderLayer> layers_;
     Norm output_norm_;
     std::size_t scratch_bytes_ = 0;  // per worker
+    std::size_t widest_head_ = 0;
     MoeForms moe_forms_;
+    PoolingHead head_;
     ActivationNeeds attn_needs_, ffn_needs_, output_needs_, stream_needs_;
 };
 
@@ -134,10 +147,11 @@ private:
 struct DecoderWorkspaceSizes {
     std::size_t tokens, feed_forward;  // of the widest dense layer
     std::size_t hidden, normed, branch, layer_inputs, streams, mix, columns, mixed, gate_up, activated, angles,
-        normed_32, normed_256, inner_32, inner_256, partials, experts;
+        normed_32, normed_256, inner_32, inner_256, partials, experts, head;
     std::size_t tallies;  // of mixers
     std::uint64_t total(std::size_t workers, std::size_t scratch_bytes) const;
 };
-DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& spec, const MoeForms& forms, const RunLimits& limits);
+DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& spec, const MoeForms& forms, std::size_t widest_head,
+                                              const RunLimits& limits);
 
 }  // namespace hearth

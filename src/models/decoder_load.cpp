@@ -10,7 +10,8 @@ namespace {
 
 class Finder {
 public:
-    Finder(TensorFinder& tensors, const DecoderSpec& spec) : t_(tensors), s_(spec) {}
+    Finder(const Hparams& h, TensorFinder& tensors, const DecoderSpec& spec, EmbeddingInfo& info)
+        : h_(h), t_(tensors), s_(spec), info_(info) {}
 
     Result<DecoderTensors> all() {
         DecoderTensors out;
@@ -34,6 +35,7 @@ public:
             HEARTH_ASSIGN(out.stream_split, t_.matrix("altup_proj", {d, d, others}));
             HEARTH_ASSIGN(out.stream_merge, t_.matrix("altup_unembd_proj", {d, d, others}));
         }
+        HEARTH_ASSIGN(out.head, find_head(h_, t_, s_.head, s_.embedding, info_));
         return out;
     }
 
@@ -103,15 +105,22 @@ private:
         return l;
     }
 
+    const Hparams& h_;
     TensorFinder& t_;
     const DecoderSpec& s_;
+    EmbeddingInfo& info_;
 };
 
 class DecoderBlueprint final : public Blueprint {
 public:
-    DecoderBlueprint(DecoderSpec spec, DecoderTensors tensors, std::string architecture, const TensorSource& source)
+    DecoderBlueprint(DecoderSpec spec, DecoderTensors tensors, EmbeddingInfo embeddings, std::string architecture,
+                     const TensorSource& source)
         : spec_(std::move(spec)), tensors_(std::move(tensors)) {
         info_.architecture = std::move(architecture);
+        info_.embeddings = std::move(embeddings);
+        info_.embeddings.causal = info_.embeddings.logits = spec_.causal;
+        info_.embeddings.layers_alone = std::ranges::all_of(spec_.layers, &LayerSpec::has_kv);
+        widest_head_ = PoolingHead::widest(tensors_.head);
         info_.context = spec_.context;
         info_.vocab = spec_.vocab;
         info_.embedding = spec_.embedding;
@@ -162,7 +171,7 @@ public:
     }
 
     std::uint64_t workspace_bytes(const RunLimits& limits) const override {
-        return decoder_workspace_sizes(spec_, forms_, limits).total(limits.workers, scratch_bytes_);
+        return decoder_workspace_sizes(spec_, forms_, widest_head_, limits).total(limits.workers, scratch_bytes_);
     }
 
     Result<std::unique_ptr<Model>> load(LoadContext& context) const override {
@@ -174,16 +183,20 @@ public:
 private:
     DecoderSpec spec_;
     DecoderTensors tensors_;
-    std::size_t scratch_bytes_ = 0;
+    std::size_t scratch_bytes_ = 0, widest_head_ = 0;
     MoeForms forms_;
 };
 
 }  // namespace
 
 Result<std::unique_ptr<Blueprint>> make_decoder(const Hparams& h, TensorFinder& tensors, DecoderSpec spec) {
-    HEARTH_ASSIGN(DecoderTensors found, Finder(tensors, spec).all());
-    return std::unique_ptr<Blueprint>(
-        std::make_unique<DecoderBlueprint>(std::move(spec), std::move(found), h.architecture(), tensors.source()));
+    if (!spec.causal && std::ranges::any_of(spec.layers, [](const LayerSpec& l) { return l.mixer != MixerKind::attention; }))
+        return Status(Code::unsupported, cat("metadata key '", h.full("attention.causal"),
+                                             "' is false, which layers without plain attention do not support"));
+    EmbeddingInfo info;
+    HEARTH_ASSIGN(DecoderTensors found, Finder(h, tensors, spec, info).all());
+    return std::unique_ptr<Blueprint>(std::make_unique<DecoderBlueprint>(
+        std::move(spec), std::move(found), std::move(info), h.architecture(), tensors.source()));
 }
 
 Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, std::size_t scratch_bytes,
@@ -266,6 +279,8 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
     HEARTH_ASSIGN(output_norm_, norm(tensors.output_norm));
     HEARTH_ASSIGN(output_, matrix(tensors.output));
     output_needs_.add(output_.empty() ? embedding_ : output_);
+    widest_head_ = PoolingHead::widest(tensors.head);
+    HEARTH_ASSIGN(head_, PoolingHead::load(context, tensors.head, spec_.norm_eps));
     return {};
 }
 

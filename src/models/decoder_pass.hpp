@@ -23,6 +23,7 @@ struct DecoderWorkspace final : Workspace {
     Buffer inner_32, inner_256;    // of `mixed`, later of `activated`
     Buffer partials;               // of mixers
     MoeWorkspace experts;
+    HeadWorkspace head;
     std::vector<Buffer> scratch;  // [workers]
     std::vector<BatchToken> tokens;
     std::vector<std::int32_t> ids;

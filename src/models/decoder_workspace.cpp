@@ -5,7 +5,8 @@
 
 namespace hearth {
 
-DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const MoeForms& forms, const RunLimits& limits) {
+DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const MoeForms& forms, std::size_t widest_head,
+                                              const RunLimits& limits) {
     DecoderWorkspaceSizes z{};
     const std::size_t t = limits.tokens, f = sizeof(float);
     std::size_t feed_forward = 0, mixed = 0, columns = 0, partials = 0;  // of the widest layers
@@ -38,22 +39,23 @@ DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const MoeFor
     z.inner_32 = t * activation_bytes(Activation::q8_32, inner);
     z.inner_256 = t * activation_bytes(Activation::q8_256, inner);
     z.experts = MoeWorkspace::bytes(s.moe, forms, t);
+    z.head = widest_head != 0 ? HeadWorkspace::bytes(widest_head) : 0;
     return z;
 }
 
 std::uint64_t DecoderWorkspaceSizes::total(std::size_t workers, std::size_t scratch_bytes) const {
     return hidden + normed + branch + layer_inputs + streams + mix + columns + mixed + gate_up + activated + angles +
-           normed_32 + normed_256 + inner_32 + inner_256 + partials + experts + workers * scratch_bytes;
+           normed_32 + normed_256 + inner_32 + inner_256 + partials + experts + head + workers * scratch_bytes;
 }
 
 std::uint64_t DecoderModel::workspace_bytes(const RunLimits& limits) const {
-    return decoder_workspace_sizes(spec_, moe_forms_, limits).total(limits.workers, scratch_bytes_);
+    return decoder_workspace_sizes(spec_, moe_forms_, widest_head_, limits).total(limits.workers, scratch_bytes_);
 }
 
 Result<std::unique_ptr<Workspace>> DecoderModel::make_workspace(const RunLimits& limits,
                                                                 std::shared_ptr<Memory> memory) const {
     auto w = std::make_unique<DecoderWorkspace>();
-    const DecoderWorkspaceSizes z = decoder_workspace_sizes(spec_, moe_forms_, limits);
+    const DecoderWorkspaceSizes z = decoder_workspace_sizes(spec_, moe_forms_, widest_head_, limits);
     w->limits = limits;
     const std::pair<Buffer*, std::size_t> buffers[] = {{&w->hidden, z.hidden},
                                                        {&w->normed, z.normed},
@@ -75,6 +77,7 @@ Result<std::unique_ptr<Workspace>> DecoderModel::make_workspace(const RunLimits&
         HEARTH_ASSIGN(*buffer, Buffer::make(memory, bytes, "the workspace of a forward pass"));
     }
     HEARTH_ASSIGN(w->experts, MoeWorkspace::make(memory, spec_.moe, moe_forms_, limits.tokens, limits.workers));
+    HEARTH_ASSIGN(w->head, HeadWorkspace::make(memory, widest_head_));
     for (std::size_t i = 0; i < limits.workers; ++i) {
         HEARTH_ASSIGN(Buffer b, Buffer::make(memory, scratch_bytes_, "the scratch memory of a worker"));
         w->scratch.push_back(std::move(b));

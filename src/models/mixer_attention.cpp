@@ -53,13 +53,14 @@ public:
 
     void run(const MixerPass& pass) const override {
         project(pass);
-        const AttentionSpec attn{spec_.heads,
-                                 spec_.attention_scale,
-                                 spec_.attention_softcap,
-                                 layer_.window,
-                                 sinks_.empty() ? nullptr : sinks_.data(),
-                                 layer_.chunk,
-                                 row_.query};
+        AttentionSpec attn{spec_.heads,
+                           spec_.attention_scale,
+                           spec_.attention_softcap,
+                           layer_.window,
+                           sinks_.empty() ? nullptr : sinks_.data(),
+                           layer_.chunk,
+                           row_.query};
+        attn.both_ways = !spec_.causal;
         auto complete = [&](std::size_t first, std::size_t end, std::size_t) {
             for (std::size_t t = first; t < end; ++t) {
                 if (spec_.gated_queries) gate(pass, t);

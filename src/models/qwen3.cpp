@@ -6,7 +6,7 @@ namespace hearth {
 Result<std::unique_ptr<Blueprint>> describe_qwen3(const Hparams& h, TensorFinder& tensors) {
     HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::halves));
     spec.qk_norm = QkNorm::heads;
-    tensors.ignore("cls.output.weight");  // a reranker's head; the language model beside it is complete
+    spec.head.softmax = true;  // a reranker's scores are the logits of "yes" and "no"
     return make_decoder(h, tensors, std::move(spec));
 }
 

@@ -77,6 +77,24 @@ AT(hearth_event, prompt_seconds, 88);
 AT(hearth_event, generate_seconds, 96);
 ENDS(hearth_event, 104);
 
+AT(hearth_embed_options, struct_size, 0);
+AT(hearth_embed_options, pooling, 8);
+AT(hearth_embed_options, flags, 12);
+AT(hearth_embed_options, dimensions, 16);
+AT(hearth_embed_options, pass_tokens, 20);
+AT(hearth_embed_options, progress, 24);
+AT(hearth_embed_options, progress_user, 32);
+ENDS(hearth_embed_options, 40);
+
+AT(hearth_embedding_info, struct_size, 0);
+AT(hearth_embedding_info, pooling, 8);
+AT(hearth_embedding_info, width, 12);
+AT(hearth_embedding_info, token_width, 16);
+AT(hearth_embedding_info, scores, 20);
+AT(hearth_embedding_info, generates, 24);
+AT(hearth_embedding_info, context, 28);
+ENDS(hearth_embedding_info, 32);
+
 /* Numbers of statuses never change their meaning. */
 HOLDS(HEARTH_OK == 0);
 HOLDS(HEARTH_EINVAL == 1);

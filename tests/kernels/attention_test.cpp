@@ -14,6 +14,14 @@ struct Shape {
     std::size_t heads, key_dim, value_dim, first, last;
     float softcap;
     bool shared = false;  // values are channels of keys
+    float slope = 0;  // of the first head; each has half of the one before
+    std::ptrdiff_t position = 0;
+
+    std::vector<float> slopes() const {
+        std::vector<float> all(slope != 0 ? heads : 0, slope);
+        for (std::size_t h = 1; h < all.size(); ++h) all[h] = all[h - 1] / 2;
+        return all;
+    }
 };
 
 // The cache's types by their elements: float, binary16, and int8 codes with a scale for each row.
@@ -143,10 +151,12 @@ Result run(const KernelTable& t, const Shape& s, Span<T>& span, const std::vecto
     Guarded<float> key_scales(span.key_scales), value_scales(span.value_scales);
     Guarded<float> q_in(q), out(s.heads * out_stride), max(s.heads), sum(s.heads);
     Scratch scratch(s.key_dim);
-    const AttentionQueries queries{q_in.data(), out.data(), max.data(), sum.data(), s.first, s.last};
+    const AttentionQueries queries{q_in.data(), out.data(), max.data(), sum.data(), s.first, s.last, s.position};
+    const std::vector<float> slopes = s.slopes();
     const std::vector<float> before = out.values();
     span_of<T>(t)({&queries, 1, s.heads, q_stride, out_stride, keys.data(), s.shared ? nullptr : values.data(),
-                   key_scales.data(), value_scales.data(), s.key_dim, s.value_dim, scale, s.softcap, scratch.data()});
+                   key_scales.data(), value_scales.data(), s.key_dim, s.value_dim, scale, s.softcap, scratch.data(),
+                   slopes.empty() ? nullptr : slopes.data()});
     CHECK((keys.intact() && values.intact() && key_scales.intact() && value_scales.intact()));
     CHECK((q_in.intact() && out.intact() && max.intact() && sum.intact()));
     bool guards = scratch.intact();
@@ -196,6 +206,10 @@ constexpr Shape kShapes[] = {
     {4, 33, 17, 15, 17, 0, true},
     {37, 20, 20, 100, 255, 9, true},
     {7, 19, 6, 0, 256, 0, true},
+    {4, 64, 64, 0, 256, 0, false, 0.5F, 100},
+    {3, 40, 24, 37, 201, 0, false, 0.05F, -90},
+    {13, 32, 32, 5, 250, 0, false, 0.06F, 280},
+    {20, 40, 32, 3, 200, 0, true, 0.06F, 150},
 };
 
 template <class T>
@@ -252,6 +266,7 @@ void check_softmax() {
                 for (std::size_t c = 0; c < s.key_dim; ++c) dot += query[c] * span.key(j, c);
                 dot *= value_of(scale);
                 if (s.softcap > 0) dot = value_of(s.softcap) * std::tanh(dot / value_of(s.softcap));
+                if (s.slope != 0) dot -= value_of(s.slopes()[h]) * std::fabs(static_cast<double>(j) - static_cast<double>(s.position));
                 score.push_back(dot);
                 max = std::max(max, dot);
             }
@@ -281,6 +296,9 @@ void check_tokens() {
         Shape all{heads, 1 + shapes.below(130), 1 + shapes.below(130), begin, end, round % 5 == 0 ? 9.0f : 0.0f};
         all.shared = round % 2 == 1;
         if (all.shared) all.value_dim = std::min(all.value_dim, all.key_dim);
+        if (round % 4 == 1 || round % 8 == 2) all.slope = 0.3F;
+        const std::vector<float> slopes = all.slopes();
+        const auto position = [](std::size_t t) { return 40 * static_cast<std::ptrdiff_t>(t) - 90; };
         Source source(static_cast<std::uint32_t>(round));
         Span<T> span(source, all, kAllValues[round % 5], true);
         const std::vector<float> q = source.many(count * heads * all.key_dim);
@@ -303,6 +321,7 @@ void check_tokens() {
         for (std::size_t t = 0; t < count; ++t) {
             Shape one = all;
             std::tie(one.first, one.last) = ranges[t];
+            one.position = position(t);
             Span<T> own_keys = span;
             for (std::size_t j = 0; j < kSpan; ++j)
                 if (j < one.first || j >= one.last) own_keys.forget(j, true);
@@ -320,11 +339,11 @@ void check_tokens() {
             std::vector<AttentionQueries> tokens;
             for (std::size_t t = 0; t < count; ++t)
                 tokens.push_back({queries[t].data(), out[t].data(), max[t].data(), sum[t].data(), ranges[t].first,
-                                  ranges[t].second});
+                                  ranges[t].second, position(t)});
             span_of<T>(table)({tokens.data(), count, heads, all.key_dim, all.value_dim, span.keys.data(),
                                all.shared ? nullptr : span.values.data(), span.key_scales.data(),
                                span.value_scales.data(), all.key_dim, all.value_dim, 0.3f, all.softcap,
-                               scratch.data()});
+                               scratch.data(), slopes.empty() ? nullptr : slopes.data()});
             CHECK(scratch.intact());
             for (std::size_t t = 0; t < count; ++t) {
                 CAPTURE(t);

@@ -118,6 +118,25 @@ TEST_CASE("gelu: close to the tanh form in double, relatively for small results 
         CHECK(static_cast<double>(gelu(x)) == doctest::Approx(tanh_form(static_cast<double>(x))).epsilon(1e-6));
 }
 
+TEST_CASE("gelu_erf: close to the erf form in double, relatively for small results too") {
+    const auto exact = [](double x) { return 0.5 * x * std::erfc(-x * 0.70710678118654752440); };
+    double relative = 0, absolute = 0;
+    for (float from : {0.0f, -0.0f})
+        sweep(from, std::copysign(12.5f, from), 997, [&](float x) {
+            const double want = exact(static_cast<double>(x)), miss = std::fabs(static_cast<double>(gelu_erf(x)) - want);
+            absolute = std::max(absolute, miss / std::max(1.0, std::fabs(want)));
+            if (std::fabs(want) > 1e-36) relative = std::max(relative, miss / std::fabs(want));
+        });
+    MESSAGE("gelu_erf: " << relative << " relative, " << absolute << " absolute (relative above 1)");
+    CHECK(relative <= 200 * 0x1p-24);
+    CHECK(absolute <= 3 * 0x1p-24);
+    CHECK(same(gelu_erf(kInf), kInf));
+    CHECK(gelu_erf(-kInf) == 0.0f);
+    CHECK(gelu_erf(-3.4028235e38f) == 0.0f);
+    CHECK(same(gelu_erf(3.4028235e38f), 3.4028235e38f));
+    CHECK(std::isnan(gelu_erf(kNan)));
+}
+
 TEST_CASE("exp, tanh, silu, gelu: equal bits on every instruction set") {
     std::vector<float> x;
     for (float sign : {1.0f, -1.0f}) {
@@ -136,7 +155,7 @@ TEST_CASE("exp, tanh, silu, gelu: equal bits on every instruction set") {
     while (x.size() % 16) x.push_back(0.5f);
     const std::vector<float> ones(x.size(), 1.0f);
     for_each_isa([&](const KernelTable& table, const KernelTable& scalar) {
-        for (GluFn KernelTable::*op : {&KernelTable::silu_mul, &KernelTable::gelu_mul}) {
+        for (GluFn KernelTable::*op : {&KernelTable::silu_mul, &KernelTable::gelu_mul, &KernelTable::gelu_erf_mul}) {
             std::vector<float> got(x.size()), want(x.size());
             (table.*op)(x.data(), ones.data(), x.size(), got.data());
             (scalar.*op)(x.data(), ones.data(), x.size(), want.data());

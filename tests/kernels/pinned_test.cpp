@@ -89,6 +89,10 @@ std::vector<Sum> sums(const KernelTable& t) {
     list.push_back({"silu_mul", checksum(y)});
     t.gelu_mul(x.data(), w.data(), kCount, y.data());
     list.push_back({"gelu_mul", checksum(y)});
+    t.gelu_erf_mul(x.data(), w.data(), kCount, y.data());
+    list.push_back({"gelu_erf_mul", checksum(y)});
+    t.layer_norm(x.data(), w.data(), cos.data(), 1e-5f, kCount, y.data());
+    list.push_back({"layer_norm", checksum(y)});
     y = w;
     t.add_scaled(x.data(), 0.3f, kCount, y.data());
     list.push_back({"add_scaled", checksum(y)});
@@ -139,6 +143,8 @@ const Sum kPinned[] = {
     {"rms_norm", 0xe85d4b5cab8ec2cfu},
     {"silu_mul", 0xa801be6890773affu},
     {"gelu_mul", 0x6de80f0808672557u},
+    {"gelu_erf_mul", 0xd663647d5b5b8f00u},
+    {"layer_norm", 0x7c1acc2d61571b0cu},
     {"add_scaled", 0x6fb1d0dde2642c6eu},
     {"scale", 0x98ea2cab2f5b7926u},
     {"soft_cap", 0x7e59c889ae25d956u},

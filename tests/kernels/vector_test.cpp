@@ -78,8 +78,45 @@ TEST_CASE("rms_norm: element k is summed in lane k mod 16, and lanes fold l+8, l
     }
 }
 
-TEST_CASE("silu_mul, gelu_mul, sigmoid_mul: equal scalar, in place on either input") {
-    for (GluOp op : {&KernelTable::silu_mul, &KernelTable::gelu_mul, &KernelTable::sigmoid_mul})
+TEST_CASE("layer_norm: equals scalar, in place and not, with weights and bias and without") {
+    check_equal([](const KernelTable& t, Source& source, std::size_t n, Values kind) {
+        Guarded<float> x(source.many(n, kind)), w(source.many(n, kind)), b(source.many(n, kind)), y(n), z(n);
+        t.layer_norm(x.data(), w.data(), b.data(), 1e-6f, n, y.data());
+        t.layer_norm(x.data(), nullptr, nullptr, 1e-5f, n, z.data());
+        std::vector<float> all = y.values();
+        const std::vector<float> bare = z.values();
+        t.layer_norm(x.data(), w.data(), b.data(), 1e-6f, n, x.data());
+        check_same(x.values(), all);
+        CHECK((x.intact() && w.intact() && b.intact() && y.intact() && z.intact()));
+        all.insert(all.end(), bare.begin(), bare.end());
+        return all;
+    });
+}
+
+TEST_CASE("layer_norm: near the exact value, far from 0 too") {
+    Source source(15);
+    for (const double shift : {0.0, 100.0}) {
+        for (const std::size_t n : {std::size_t{16}, std::size_t{384}, std::size_t{1001}}) {
+            std::vector<float> x = source.many(n), w = source.many(n), b = source.many(n), y(n);
+            for (float& v : x) v += static_cast<float>(shift);
+            scalar_table().layer_norm(x.data(), w.data(), b.data(), 1e-12f, n, y.data());
+            double mean = 0, squares = 0;
+            for (const float v : x) mean += static_cast<double>(v) / static_cast<double>(n);
+            for (const float v : x) squares += (static_cast<double>(v) - mean) * (static_cast<double>(v) - mean);
+            const double r = 1 / std::sqrt(squares / static_cast<double>(n) + 1e-12);
+            bool close = true;
+            for (std::size_t i = 0; i < n; ++i) {
+                const double want = (static_cast<double>(x[i]) - mean) * r * static_cast<double>(w[i]) + static_cast<double>(b[i]);
+                close = close && std::fabs(static_cast<double>(y[i]) - want) <= (1 + shift) * 1e-5;
+            }
+            CAPTURE(n);
+            CHECK(close);
+        }
+    }
+}
+
+TEST_CASE("silu_mul, gelu_mul, sigmoid_mul, gelu_erf_mul: equal scalar, in place on either input") {
+    for (GluOp op : {&KernelTable::silu_mul, &KernelTable::gelu_mul, &KernelTable::sigmoid_mul, &KernelTable::gelu_erf_mul})
         check_equal([op](const KernelTable& t, Source& source, std::size_t n, Values kind) {
             Guarded<float> gate(source.many(n, kind)), up(source.many(n, Values::wide)), y(n);
             Guarded<float> gate_copy(gate.values());
@@ -91,6 +128,20 @@ TEST_CASE("silu_mul, gelu_mul, sigmoid_mul: equal scalar, in place on either inp
             CHECK((gate.intact() && up.intact() && y.intact() && gate_copy.intact()));
             return y.values();
         });
+}
+
+TEST_CASE("gelu_erf_mul: without up as with ones") {
+    check_equal([](const KernelTable& t, Source& source, std::size_t n, Values kind) {
+        Guarded<float> x(source.many(n, kind)), y(n), z(n);
+        const std::vector<float> ones(n, 1.0f);
+        t.gelu_erf_mul(x.data(), nullptr, n, y.data());
+        t.gelu_erf_mul(x.data(), ones.data(), n, z.data());
+        check_same(y.values(), z.values());
+        t.gelu_erf_mul(x.data(), nullptr, n, x.data());
+        check_same(x.values(), y.values());
+        CHECK((x.intact() && y.intact()));
+        return y.values();
+    });
 }
 
 TEST_CASE("add_scaled, scale: equal scalar and the formula") {

@@ -77,12 +77,20 @@ struct Setup {
     float softcap = 0;
     std::size_t window = 0, chunk = 0;
     std::vector<float> sinks;
-    AttentionSpec spec() const { return {heads, scale, softcap, window, sinks.empty() ? nullptr : sinks.data(), chunk}; }
+    bool both_ways = false;
+    std::vector<float> slopes = {};
+    AttentionSpec spec() const {
+        AttentionSpec out{heads, scale, softcap, window, sinks.empty() ? nullptr : sinks.data(), chunk};
+        out.both_ways = both_ways;
+        out.slopes = slopes.empty() ? nullptr : slopes.data();
+        return out;
+    }
 };
 
 struct Query {
     const Cached* sequence;
     std::size_t position;
+    std::size_t first = 0, end = 0;  // of what it may see both ways
 };
 
 std::vector<double> plain(const Setup& s, const Query& query, const float* q) {
@@ -90,24 +98,34 @@ std::vector<double> plain(const Setup& s, const Query& query, const float* q) {
     const std::size_t group = s.heads / s.shape.heads;
     std::size_t first = s.window != 0 && query.position + 1 > s.window ? query.position + 1 - s.window : 0;
     while (s.chunk != 0 && first / s.chunk != query.position / s.chunk) ++first;
+    std::size_t last = query.position;
+    if (s.both_ways) {
+        first = query.first;
+        last = query.end - 1;
+        while (s.window != 0 && query.position > first + s.window / 2) ++first;
+        while (s.window != 0 && last > query.position + s.window / 2) --last;
+    }
     std::vector<float> seen(q, q + s.heads * s.shape.key_dim);
     if (query.sequence->layout.type == KvType::q8_0) round_rows(KvType::q8_0, s.shape.key_dim, seen);
     for (std::size_t h = 0; h < s.heads; ++h) {
         const std::size_t kv = h / group;
         std::vector<double> scores;
-        for (std::size_t j = first; j <= query.position; ++j) {
+        for (std::size_t j = first; j <= last; ++j) {
             double dot = 0;
             for (std::size_t c = 0; c < s.shape.key_dim; ++c)
                 dot += static_cast<double>(seen[h * s.shape.key_dim + c]) *
                        static_cast<double>(query.sequence->keys[j][kv * s.shape.key_dim + c]);
             dot *= static_cast<double>(s.scale);
             if (s.softcap != 0) dot = static_cast<double>(s.softcap) * std::tanh(dot / static_cast<double>(s.softcap));
+            if (!s.slopes.empty())
+                dot -= static_cast<double>(s.slopes[h]) *
+                       std::fabs(static_cast<double>(j) - static_cast<double>(query.position));
             scores.push_back(dot);
         }
         double sum = 0;
         if (!s.sinks.empty()) sum += std::exp(static_cast<double>(s.sinks[h]));
         for (double v : scores) sum += std::exp(v);
-        for (std::size_t j = first; j <= query.position; ++j)
+        for (std::size_t j = first; j <= last; ++j)
             for (std::size_t c = 0; c < s.shape.value_dim; ++c)
                 y[h * s.shape.value_dim + c] +=
                     std::exp(scores[j - first]) / sum *
@@ -123,8 +141,8 @@ std::vector<float> attend(const Setup& s, const std::vector<Query>& queries, con
     std::size_t deepest = 0;
     std::vector<BatchToken> tokens;
     for (const Query& query : queries) {
-        tokens.push_back({&query.sequence->view, query.position});
-        deepest = std::max(deepest, query.position + 1);
+        tokens.push_back({&query.sequence->view, query.position, query.first, query.end});
+        deepest = std::max({deepest, query.position + 1, query.end});
     }
     // Exactly what was promised to be enough, and a guard behind it.
     std::vector<float> memory(attention_partials(workers, queries.size(), group, s.shape.value_dim, deepest) + 64, 5.0F);
@@ -249,6 +267,26 @@ TEST_CASE("attention: sinks take their share of the softmax; soft caps bend scor
         check(s, {{&c, 3}, {&c, 511}, {&c, 519}}, draws);
         s.sinks.clear();
         check(s, {{&c, 3}, {&c, 511}, {&c, 519}}, draws);
+    }
+}
+
+TEST_CASE("attention: a query that sees both ways sees its whole sequence or half a window to either side") {
+    Draws draws(21);
+    Setup s;
+    s.both_ways = true;
+    for (const std::size_t window : {0, 8, 9, 300}) {
+        for (const bool slopes : {false, true}) {
+            CAPTURE(window);
+            s.window = window;
+            s.slopes = slopes ? std::vector<float>{0.5F, 0.25F, 0.125F, 0.0625F, 0.03F, 0.01F} : std::vector<float>{};
+            const Cached long_one(draws, KvType::f32, s.shape, 600), page(draws, KvType::f32, s.shape, 100);
+            std::vector<Query> queries;
+            for (const std::size_t p : {0UL, 3UL, 255UL, 256UL, 400UL, 599UL}) queries.push_back({&long_one, p, 0, 600});
+            // Two sequences in one page, which do not see each other.
+            for (const std::size_t p : {0UL, 10UL, 40UL}) queries.push_back({&page, p, 0, 41});
+            for (const std::size_t p : {48UL, 60UL, 99UL}) queries.push_back({&page, p, 48, 100});
+            check(s, queries, draws);
+        }
     }
 }
 

@@ -73,6 +73,12 @@ public:
     const std::string& inspection() const { return inspection_; }  // JSON
     std::uint64_t weight_bytes() const { return info_.weight_bytes; }
 
+    const Model& model() const { return *model_; }
+    // Bytes that a pass within the limits takes beside what earlier passes hold already.
+    std::uint64_t pass_bytes(const RunLimits& limits) const;
+    // States instead of logits, as Model::embed and Model::finish; the runtime's lock must be held.
+    Status embed(std::span<const SequenceBatch> batch, float* rows);
+    void finish(Head head, const float* pooled, std::size_t count, float* out);
     // One pass; the runtime's lock must be held. Grows the workspace where needed. logits: rows of all sequences.
     Status forward(std::span<const SequenceBatch> batch, float* logits);
     // Bytes that a conversation of `context` tokens takes beside the weights and what earlier passes hold already: the
@@ -83,6 +89,7 @@ public:
     Result<float*> logits_room(std::size_t rows);
 
 private:
+    Status make_room(std::span<const SequenceBatch> batch);
     std::shared_ptr<Runtime> runtime_;
     std::unique_ptr<ModelFile> file_;  // of a packed model, whose weights are used in its mapping; else null
     Metadata metadata_;

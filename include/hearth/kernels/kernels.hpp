@@ -72,10 +72,12 @@ struct AttentionQueries {
     float* max;               // [heads]
     float* sum;               // [heads]
     std::size_t first, last;  // of the span's keys that the token sees; 0 <= first < last <= kSpan
+    std::ptrdiff_t position = 0;  // its own place, from the span's first key on; where there are slopes
 };
 
 // Queries of several tokens against the keys of one span of one K/V head, each for itself:
 //   s_j = scale * (one fma chain over ascending channels of k[j, c] * q[c]); if softcap > 0: s_j = softcap * tanh(s_j / softcap)
+//   with slopes: s_j = fma(-slope, |j - position|, s_j), unless the slope is 0 (ALiBi; Press et al., 2021)
 //   max = max_j s_j, a zero as +0;  p_j = exp(s_j - max);  sum = sum over j in 16 virtual lanes (lane j mod 16)
 //   out[c] = one fma chain over ascending keys of p_j * v[j, c]
 // Q8_0 keys, values and queries are rows of codes under one scale each, s by the rule of quantize_q8_row:
@@ -97,6 +99,7 @@ struct AttentionSpanArgs {
     float scale;
     float softcap;             // 0: none
     float* scratch;            // attention_span_scratch(key_dim) floats, 64-byte aligned
+    const float* slopes = nullptr;  // [heads] or null
 };
 // Q8_0 keys lie as [kSpan / 16][key_units(key_dim)][16][4]: 4 channels of 16 keys. Channels beyond key_dim may hold anything.
 inline constexpr std::size_t key_units(std::size_t key_dim) { return (key_dim + 3) / 4; }
@@ -131,11 +134,15 @@ using QuantizeRowFn = float (*)(const float* x, std::size_t n, std::uint8_t offs
 // y = x / sqrt(mean(x^2) + eps) * weight (weight null: ones). Sum of squares by fma in 16 virtual lanes, folded
 // l+8, l+4, l+2, l+1; r = 1 / sqrt(sum / n + eps); y = (x * r) * weight. y may be x.
 using RmsNormFn = void (*)(const float* x, const float* weight, float eps, std::size_t n, float* y);
+// y = rms_norm of x - mean(x), + bias (null: none). The mean is the sum in 16 virtual lanes, folded as above, over n.
+using LayerNormFn = void (*)(const float* x, const float* weight, const float* bias, float eps, std::size_t n, float* y);
 // y = f(gate) * up with f(x) = max(x, -FLT_MAX) / (1 + exp(z)); y may be gate or up.
 //   silu_mul   z = -x
 //   gelu_mul   z = x * fma(c3, x * x, c1), c1 = -2 sqrt(2 / pi) and c3 = 0.044715 c1 rounded to float. It is the
 //              tanh form, 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), without the cancellation of 1 + tanh.
 //   sigmoid_mul  y = (1 / (1 + exp(-gate))) * up
+// and gelu_erf_mul with the erf form, f(x) = x Phi(x) = 0.5 x (1 + erf(x / sqrt(2))), Phi by a polynomial times an exp;
+// there up may be null: ones.
 using GluFn = void (*)(const float* gate, const float* up, std::size_t n, float* y);
 // y = fma(s, x, y).
 using AddScaledFn = void (*)(const float* x, float s, std::size_t n, float* y);

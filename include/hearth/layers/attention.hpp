@@ -64,6 +64,9 @@ struct KvLayout {
     std::size_t state_bytes = 0;  // of the block of states; 0: no layer has any
 
     static KvLayout make(KvType type, std::span<const KvShape> shapes);
+    // All layers in the same place of a page: for sequences that one pass takes whole, whose layers read nothing but what
+    // they have just written.
+    void overlay_layers();
     std::size_t keys_offset(std::size_t layer, std::size_t head) const {
         const Layer& l = layers[layer];
         return l.keys + head * l.key_bytes;
@@ -94,6 +97,8 @@ struct KvView {
 struct BatchToken {
     const KvView* kv;
     std::size_t position;
+    // Positions [first, end) are its sequence's, where it sees both ways: several may share a cache.
+    std::size_t first = 0, end = 0;
 };
 
 // Stores the key [key_dim] or the value [value_dim] of one token and one head of the cache in its sequence's page.
@@ -110,10 +115,14 @@ struct AttentionSpec {
     const float* sinks = nullptr;  // [heads] or null
     std::size_t chunk = 0;         // a query sees keys from the last multiple of it on; 0: from the first
     std::size_t head_stride = 0;   // floats between the query heads of a token; 0: key_dim
+    // A query sees the keys behind it as well, up to the token's end; the window then reaches half of itself (rounded
+    // down) to either side.
+    bool both_ways = false;
+    const float* slopes = nullptr;  // [heads] that scores fall by with the distance, or null
 };
 
-// y[t] = attention of q[t] over the keys up to its own position, in absolute spans merged in ascending order: neither the
-// batch nor the split over workers can be seen in the result.
+// y[t] = attention of q[t] over the keys that it sees, by default those up to its own position, in absolute spans merged
+// in ascending order: neither the batch nor the split over workers can be seen in the result.
 // q: [tokens, q_stride] as heads x key_dim, or head_stride; y: [tokens, heads * value_dim].
 // memory: room for attention_partials(...) floats.
 // Who completes all heads of tokens [first, end) calls then(first, end, worker): once for each token, in the same phase.

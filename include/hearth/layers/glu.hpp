@@ -12,6 +12,7 @@ enum class Glu : int {
     silu,          // silu(gate) * up
     clamped_silu,  // g sigmoid(1.702 g) (u + 1) with g = min(gate, 7), u = up within -7 and 7 (gpt-oss)
     gelu,          // gelu(gate) * up, in its tanh form
+    gelu_erf,      // the same in its erf form; up may be null: ones
 };
 
 // y = glu(gate, up), all [n]; y may be gate. Gate and up may be changed.

@@ -48,7 +48,8 @@ struct MoeSpec {
 struct MoeWeights {
     Linear router;                          // {k, experts}
     std::vector<float> selection_bias;      // [experts], of the scores that pick but not of the weights; or empty
-    Linear gate, up, down;                  // {k, feed_forward, experts} and {feed_forward, k, experts}
+    // {k, feed_forward, experts} and {feed_forward, k, experts}; without up, and with a Glu that allows it, no expert is gated
+    Linear gate, up, down;
     Linear gate_up;                         // instead of gate and up: matrix 2e is the gate of expert e, 2e + 1 its up
     Linear shared_gate, shared_up, shared_down;
     Linear shared_router;                   // {k, 1} with shared_gated

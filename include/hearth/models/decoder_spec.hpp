@@ -9,6 +9,7 @@
 #include "hearth/layers/glu.hpp"
 #include "hearth/layers/moe.hpp"
 #include "hearth/layers/rope.hpp"
+#include "hearth/models/head_spec.hpp"
 
 namespace hearth {
 
@@ -124,6 +125,9 @@ struct DecoderSpec {
     // Width of a path beside attention (LAuReL; Menghani et al., "Learned Augmented Residual Layer", 2024); 0: none.
     std::uint32_t laurel = 0;
     bool layer_scales = false;     // the stream may be scaled after a layer
+
+    bool causal = true;            // else tokens see those behind them too, and windows reach half to either side
+    HeadSpec head;                 // of what stands behind pooling
 
     const RopeSpec& rope_of(const LayerSpec& layer) const { return layer.rotation == Rotation::local ? local_rope : rope; }
     bool rotates(const LayerSpec& layer) const {

@@ -16,6 +16,29 @@
 
 namespace hearth {
 
+// How the states of a sequence's tokens become one vector: the numbers of GGUF's pooling_type.
+enum class Pooling : int {
+    none,  // they stay one for each token
+    mean,
+    cls,   // that of the first token
+    last,
+    rank,  // one of the others, for the head that scores documents
+};
+
+// What a model offers beside logits.
+struct EmbeddingInfo {
+    bool causal = true;   // else tokens see those behind them: a sequence is one pass, and nothing can be generated
+    bool logits = true;
+    Pooling pooling = Pooling::none;      // as the file says
+    Pooling rank_pooling = Pooling::cls;  // of what the scoring head reads
+    std::uint32_t width = 0;   // of a pooled embedding; states are ModelInfo::embedding wide
+    std::uint32_t scores = 0;  // outputs of the scoring head; 0: it has none
+    bool softmax = false;      // over them
+    std::vector<std::string> labels;
+    // No layer reads what another keeps: a sequence that one pass takes needs the room of one layer only.
+    bool layers_alone = false;
+};
+
 struct ModelInfo {
     std::string architecture;
     std::uint64_t context = 0;  // tokens, as the file says
@@ -24,7 +47,8 @@ struct ModelInfo {
     std::uint64_t parameters = 0;
     std::uint64_t weight_bytes = 0;  // in memory after loading
     std::uint64_t decode_bytes = 0;  // of them read for one decoded token
-    std::vector<KvShape> kv;         // [layers]
+    std::vector<KvShape> kv;         // [layers]; empty where a pass keeps nothing
+    EmbeddingInfo embeddings;
 };
 
 // Tokens of one sequence in a forward pass.
@@ -41,7 +65,11 @@ struct RunLimits {
     std::size_t tokens = 0;     // of a pass, over all sequences
     std::size_t positions = 0;  // deepest
     std::size_t workers = 1;
+    std::size_t sequences = 1;  // of a pass; asked by models that keep nothing from pass to pass
 };
+
+// What may stand behind pooling.
+enum class Head : int { projection, scores };
 
 // Memory of a forward pass, reused by the next.
 class Workspace {
@@ -55,9 +83,15 @@ public:
     // Allocates for the limits (Code::over_budget when it must not).
     virtual Result<std::unique_ptr<Workspace>> make_workspace(const RunLimits& limits, std::shared_ptr<Memory> memory) const = 0;
     virtual std::uint64_t workspace_bytes(const RunLimits& limits) const = 0;
-    // Runs the batch within the workspace's limits; logits [rows of all sequences in order, vocab].
+    // Runs the batch within the workspace's limits (not where the model has no logits); logits [rows of all sequences in order, vocab].
     virtual Status forward(std::span<const SequenceBatch> batch, Workspace& workspace, const KernelTable& kernels,
                            Executor& executor, float* logits) const = 0;
+    // The same pass, but the rows are the states after the final norm: [rows, embedding].
+    virtual Status embed(std::span<const SequenceBatch> batch, Workspace& workspace, const KernelTable& kernels,
+                         Executor& executor, float* rows) const = 0;
+    // Of pooled vectors [count, embedding]: embeddings [count, width], or scores [count, scores] before any softmax.
+    virtual void finish(Head head, const float* pooled, std::size_t count, Workspace& workspace,
+                        const KernelTable& kernels, Executor& executor, float* out) const = 0;
 };
 
 // A model file that was understood but not loaded.

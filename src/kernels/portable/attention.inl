@@ -43,6 +43,7 @@ struct Rows {
     float* max[HEARTH_ROWS];
     float* sum[HEARTH_ROWS];
     std::size_t first[HEARTH_ROWS], last[HEARTH_ROWS];
+    float slope[HEARTH_ROWS], position[HEARTH_ROWS];
     std::size_t begin, end;                // keys that any row sees
     std::size_t common_begin, common_end;  // keys that all rows see; none when begin >= end
     float* p;                              // [rows][kSpan]: scores, then weights
@@ -66,6 +67,8 @@ HEARTH_SIMD void fill(Rows& rows, const AttentionSpanArgs& a, Cursor& at, std::s
         rows.sum[r] = t.sum + at.head;
         rows.first[r] = t.first;
         rows.last[r] = t.last;
+        rows.slope[r] = a.slopes ? a.slopes[at.head] : 0.0f;
+        rows.position[r] = static_cast<float>(t.position);
         rows.begin = t.first < rows.begin ? t.first : rows.begin;
         rows.end = t.last > rows.end ? t.last : rows.end;
         rows.common_begin = t.first > rows.common_begin ? t.first : rows.common_begin;
@@ -225,12 +228,20 @@ HEARTH_SIMD void int_scores(const AttentionSpanArgs& a, const Rows& rows) {
 }
 
 // Scores of one row to weights p = exp(s - max) in place, 0 for the lanes of [first, last)'s blocks that lie outside.
-HEARTH_SIMD void weights_of_scores(float softcap, std::size_t first, std::size_t last, float* p, float& max_out,
-                                   float& sum_out) {
+HEARTH_SIMD void weights_of_scores(float softcap, const Rows& rows, int r, float* p) {
+    const std::size_t first = rows.first[r], last = rows.last[r];
     const std::size_t begin = first / 16 * 16, end = (last + 15) / 16 * 16;
     if (softcap > 0.0f) {
         const f32x16 cap = f32x16::splat(softcap);
         for (std::size_t j = begin; j < end; j += 16) store(p + j, mul(cap, tanh(div(f32x16::load(p + j), cap))));
+    }
+    if (rows.slope[r] != 0.0f) {
+        constexpr float lane[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+        const f32x16 slope = f32x16::splat(-rows.slope[r]), lanes = f32x16::load(lane);
+        for (std::size_t j = begin; j < end; j += 16) {
+            const f32x16 distance = add(lanes, f32x16::splat(static_cast<float>(j) - rows.position[r]));
+            store(p + j, fma(slope, abs(distance), f32x16::load(p + j)));
+        }
     }
     for (std::size_t j = begin; j < first; ++j) p[j] = -kInfinity;
     for (std::size_t j = last; j < end; ++j) p[j] = -kInfinity;
@@ -245,8 +256,8 @@ HEARTH_SIMD void weights_of_scores(float softcap, std::size_t first, std::size_t
         store(p + j, w);
         sums = add(sums, w);
     }
-    max_out = top;
-    sum_out = fold_add(sums);
+    *rows.max[r] = top;
+    *rows.sum[r] = fold_add(sums);
 }
 
 // Keys [from, to) added to channels c to c + 16 V of R rows, which start at 0 unless `more`. p [R, kSpan], values
@@ -322,7 +333,7 @@ template <int R, class T>
         scores<R, T>(a, rows);
     for (int r = 0; r < R; ++r) {
         float* const p = rows.p + r * kSpan;
-        weights_of_scores(a.softcap, rows.first[r], rows.last[r], p, *rows.max[r], *rows.sum[r]);
+        weights_of_scores(a.softcap, rows, r, p);
         if constexpr (coded)
             for (std::size_t j = rows.first[r] / 16 * 16; j < rows.last[r]; j += 16)
                 store(p + j, mul(f32x16::load(p + j), f32x16::load(scales + j)));

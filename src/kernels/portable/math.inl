@@ -42,6 +42,15 @@ HEARTH_SIMD f32x16 silu(f32x16 x) { return gate_by_sigmoid(x, neg(x)); }
 HEARTH_SIMD f32x16 gelu(f32x16 x) {
     return gate_by_sigmoid(x, mul(x, fma(f32x16::splat(kGeluCubic), mul(x, x), f32x16::splat(kGeluLinear))));
 }
+HEARTH_SIMD f32x16 gelu_erf(f32x16 x) {
+    const f32x16 highest = f32x16::splat(kHighest), one = f32x16::splat(1.0f);
+    const f32x16 a = select_less(highest, abs(x), highest, abs(x));
+    const f32x16 t = div(one, fma(f32x16::splat(kPhiScale), a, one));
+    f32x16 q = f32x16::splat(kPhi[8]);
+    for (int i = 7; i >= 0; --i) q = fma(q, t, f32x16::splat(kPhi[i]));
+    const f32x16 tail = mul(exp(mul(mul(f32x16::splat(-0.5f), a), a)), mul(t, q));
+    return fma(neg(a), tail, max(f32x16::zero(), x));
+}
 
 HEARTH_SIMD f32x16 sigmoid(f32x16 x) {
     const f32x16 one = f32x16::splat(1.0f);

@@ -24,5 +24,11 @@ constexpr float kLog1p[5] = {0x1.555558p-1f, 0x1.9996b0p-2f, 0x1.2508b0p-2f, 0x1
 
 // -2 sqrt(2 / pi) and that times 0.044715: gelu's argument of exp.
 constexpr float kGeluLinear = -0x1.988454p+0f, kGeluCubic = -0x1.2444f2p-4f;
+// Phi(-a) = exp(-a^2 / 2) t q(t), t = 1 / (1 + kPhiScale a), for a >= 0: the form of Hastings ("Approximations for Digital
+// Computers", 1955), q of degree 8, minimax for the relative error where exp is not 0, 2^-25.2.
+constexpr float kPhiScale = 0.26f;
+constexpr float kPhi[9] = {0x1.a8ff42p-4f, 0x1.a5f4e6p-4f, 0x1.a60304p-4f, 0x1.a20522p-5f, 0x1.499ed0p-3f,
+                           -0x1.352460p-3f, 0x1.0186c2p-2f, -0x1.38fe22p-3f, 0x1.f3ca6cp-6f};
+
 // silu and gelu take their numerator from here up, so that -infinity gives -0 and no NaN.
-constexpr float kLowest = -0x1.fffffep127f;
+constexpr float kLowest = -0x1.fffffep127f, kHighest = 0x1.fffffep127f;

@@ -47,3 +47,13 @@
     for (int i = 3; i >= 0; --i) p = __builtin_fmaf(p, z, kLog1p[i]);
     return (x > 0.0f ? x : 0.0f) + __builtin_fmaf(s * z, p, s + s);
 }
+
+// x Phi(x) = x (1 + erf(x / sqrt 2)) / 2, as max(x, 0) - |x| Phi(-|x|), which loses no digits below 0.
+[[gnu::always_inline]] inline float gelu_erf(float x) {
+    const float a = kHighest < __builtin_fabsf(x) ? kHighest : __builtin_fabsf(x);
+    const float t = 1.0f / __builtin_fmaf(kPhiScale, a, 1.0f);
+    float q = kPhi[8];
+    for (int i = 7; i >= 0; --i) q = __builtin_fmaf(q, t, kPhi[i]);
+    const float tail = exp((-0.5f * a) * a) * (t * q);
+    return __builtin_fmaf(-a, tail, 0.0f > x ? 0.0f : x);
+}

@@ -62,6 +62,25 @@ void sigmoid_mul(const float* gate, const float* up, std::size_t n, float* y) {
     map(gate, up, n, y, [](f32x16 g, f32x16 u) { return mul(sigmoid(g), u); });
 }
 
+void gelu_erf_mul(const float* gate, const float* up, std::size_t n, float* y) {
+    if (up)
+        map(gate, up, n, y, [](f32x16 g, f32x16 u) { return mul(gelu_erf(g), u); });
+    else
+        map(gate, n, y, [](f32x16 g) { return gelu_erf(g); });
+}
+
+void layer_norm(const float* x, const float* weight, const float* bias, float eps, std::size_t n, float* y) {
+    const auto count = static_cast<float>(n);
+    f32x16 sums = f32x16::zero();
+    std::size_t i = 0;
+    for (; i + 16 <= n; i += 16) sums = add(sums, f32x16::load(x + i));
+    if (i < n) sums = add(sums, f32x16::load_n(x + i, n - i));
+    const f32x16 mean = f32x16::splat(fold_add(sums) / count);
+    map(x, n, y, [mean](f32x16 v) { return sub(v, mean); });
+    rms_norm(y, weight, eps, n, y);
+    if (bias) map(bias, y, n, y, [](f32x16 b, f32x16 v) { return add(v, b); });
+}
+
 void add_scaled(const float* x, float s, std::size_t n, float* y) {
     const f32x16 factor = f32x16::splat(s);
     map(x, y, n, y, [factor](f32x16 v, f32x16 sum) { return fma(factor, v, sum); });

@@ -63,9 +63,11 @@ void attend(const AttentionSpanArgs& a, const AttentionQueries& t, std::size_t h
     float* p = a.scratch;
     float* out = t.out + h * a.out_stride;
     scores<T>(a, t, t.q + h * a.q_stride, p);
+    const float slope = a.slopes ? a.slopes[h] : 0.0f, position = static_cast<float>(t.position);
     float max = -kInfinity;
     for (std::size_t j = t.first; j < t.last; ++j) {
         if (a.softcap > 0.0f) p[j] = a.softcap * tanh(p[j] / a.softcap);
+        if (slope != 0.0f) p[j] = __builtin_fmaf(-slope, __builtin_fabsf(static_cast<float>(j) - position), p[j]);
         max = p[j] > max ? p[j] : max;
     }
     max += 0.0f;  // -0 becomes +0

@@ -35,6 +35,20 @@ void sigmoid_mul(const float* gate, const float* up, std::size_t n, float* y) {
     for (std::size_t i = 0; i < n; ++i) y[i] = sigmoid(gate[i]) * up[i];
 }
 
+void gelu_erf_mul(const float* gate, const float* up, std::size_t n, float* y) {
+    for (std::size_t i = 0; i < n; ++i) y[i] = up ? gelu_erf(gate[i]) * up[i] : gelu_erf(gate[i]);
+}
+
+void layer_norm(const float* x, const float* weight, const float* bias, float eps, std::size_t n, float* y) {
+    float lanes[kLanes] = {};
+    for (std::size_t i = 0; i < n; ++i) lanes[i % kLanes] += x[i];
+    const float mean = fold_add(lanes) / static_cast<float>(n);
+    for (std::size_t i = 0; i < n; ++i) y[i] = x[i] - mean;
+    rms_norm(y, weight, eps, n, y);
+    if (!bias) return;
+    for (std::size_t i = 0; i < n; ++i) y[i] += bias[i];
+}
+
 void add_scaled(const float* x, float s, std::size_t n, float* y) {
     for (std::size_t i = 0; i < n; ++i) y[i] = __builtin_fmaf(s, x[i], y[i]);
 }
