@@ -1,5 +1,6 @@
 // Which experts a token visits, and with what weights.
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "hearth/base/math.hpp"
@@ -54,6 +55,32 @@ void pick(const MoeSpec& spec, const float* scores, std::uint32_t* ids, float* b
     std::sort(ids, ids + held);
 }
 
+// Picks one after the other; the scores of those become NaN, which none was.
+void mix_sparsely(const MoeSpec& spec, const float* logits, float* scores, std::uint32_t* ids, float* weights) {
+    for (std::size_t i = 0; i < spec.used; ++i) {
+        std::size_t best = spec.experts;
+        for (std::size_t e = 0; e < spec.experts; ++e) {
+            if (!std::isnan(scores[e]) && (best == spec.experts || scores[e] > scores[best])) best = e;
+        }
+        const float top = logits[best];
+        double sum = 0;
+        for (std::size_t e = 0; e < spec.experts; ++e) {
+            if (std::isnan(scores[e])) continue;
+            const float behind = (top - logits[e]) / std::max(std::abs(logits[e]), top);
+            if (!(behind > 2 * kSparseMixerNoise)) sum += det_exp(static_cast<double>(logits[e]) - static_cast<double>(top));
+        }
+        scores[best] = std::numeric_limits<float>::quiet_NaN();
+        const auto weight = static_cast<float>(1 / sum);
+        std::size_t at = i;  // ids ascend
+        for (; at > 0 && ids[at - 1] > best; --at) {
+            ids[at] = ids[at - 1];
+            weights[at] = weights[at - 1];
+        }
+        ids[at] = static_cast<std::uint32_t>(best);
+        weights[at] = weight;
+    }
+}
+
 }  // namespace
 
 void route(const MoeSpec& spec, std::span<const float> selection_bias, const KernelTable& kernels, float* logits,
@@ -74,6 +101,7 @@ void route(const MoeSpec& spec, std::span<const float> selection_bias, const Ker
     }
     for (std::size_t e = 0; e < selection_bias.size(); ++e) scores[e] += selection_bias[e];
     for (std::size_t e = 0; e < n; ++e) scores[e] = below_numbers(scores[e]);
+    if (spec.gating == Gating::sparse_mixer) return mix_sparsely(spec, logits, scores, ids, weights);
     if (spec.groups != 1) keep_best_groups(spec, scores);
     pick(spec, scores, ids, weights);
 

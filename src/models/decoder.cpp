@@ -124,8 +124,10 @@ void DecoderModel::norm_token(const Pass& pass, const Norm& norm, const float* x
         std::copy_n(x, spec_.embedding, y);
         return;
     }
-    pass.run.kernels.rms_norm(x, norm.weight.data(), spec_.norm_eps, spec_.embedding, y);
-    if (!norm.bias.empty()) pass.run.kernels.add_scaled(norm.bias.data(), 1, spec_.embedding, y);
+    if (spec_.layer_norm)
+        pass.run.kernels.layer_norm(x, norm.weight.data(), norm.bias.data(), spec_.norm_eps, spec_.embedding, y);
+    else
+        pass.run.kernels.rms_norm(x, norm.weight.data(), spec_.norm_eps, spec_.embedding, y);
 }
 
 // normed = norm of the stream at a token, in the forms that products of it want.

@@ -43,7 +43,7 @@ private:
     Result<NormInfo> norm(const std::string& name) {
         NormInfo n;
         HEARTH_ASSIGN(n.weight, t_.need(name + ".weight", {s_.embedding}));
-        if (s_.norm_bias) {
+        if (s_.layer_norm) {
             HEARTH_ASSIGN(n.bias, t_.need(name + ".bias", {s_.embedding}));
         }
         return n;

@@ -60,8 +60,7 @@ std::uint64_t KvCache::own_bytes() const {
     return bytes;
 }
 
-// ---- going back
-// ------------------------------------------------------------------------------------------------------
+// ---- going back -----------------------------------------------------------------------------------------------------
 
 bool KvCache::stands_at(std::size_t position) const {
     if (layout_->state_bytes != 0 && state_position_ != position) return false;
@@ -110,8 +109,7 @@ std::size_t KvCache::rewind(std::size_t length) {
     return to;
 }
 
-// ---- checkpoints
-// -----------------------------------------------------------------------------------------------------
+// ---- checkpoints ----------------------------------------------------------------------------------------------------
 
 const KvCache::Checkpoint* KvCache::checkpoint_at_or_before(std::size_t position) const {
     const auto it = std::ranges::find_if(checkpoints_.rbegin(), checkpoints_.rend(),
@@ -185,8 +183,7 @@ std::uint64_t KvCache::kept_bytes(std::span<const Step> steps, const Buffer* sta
 
 std::uint64_t KvCache::checkpoint_bytes() const { return kept_bytes({}, state_.get()); }
 
-// ---- a pass
-// ----------------------------------------------------------------------------------------------------------
+// ---- a pass ---------------------------------------------------------------------------------------------------------
 
 bool KvCache::alone(std::size_t group, std::size_t number) const {
     const Page& page = tables_[group][number];

@@ -83,11 +83,16 @@ def write(out, name, architecture, c, keys, names, seed, **kinds):
         if lead >= 0.004 * abs(logits).max():
             break
     top = {"model.embed_tokens": "token_embd", "model.norm": "output_norm", "lm_head": "output"}
-    tensors = {}
+    tensors, stacks = {}, {}
     for full, x in w.items():
+        if ".experts." in full:  # of all experts of a layer
+            before, after = full.split(".experts.")
+            stacks.setdefault(f"blk.{before.split('.')[2]}.{names[after.split('.')[1]]}.weight", []).append(x)
+            continue
         module, parameter = full.rsplit(".", 1)
         parts = module.split(".", 3)
         tensors[(top[module] if module in top else f"blk.{parts[2]}.{names[parts[3]]}") + "." + parameter] = x
+    tensors |= {n: np.stack(x) for n, x in stacks.items()}
     keys = {"general.architecture": architecture, **{f"{architecture}.{k}": v for k, v in keys.items()}, **vocabulary(c["vocab_size"])}
     save(out / f"{name}.gguf", keys, tensors)
     logits.tofile(out / f"{name}.f32")
@@ -115,6 +120,13 @@ def main(out):
            "layer_types": ["sliding_attention"] * 3 + ["full_attention"]},
           {**keys, "block_count": 4, "attention.sliding_window": 8, "rope.scaling.type": "yarn", "rope.scaling.factor": 4.0,
            "rope.scaling.original_context_length": 64}, {**heads, **norms}, 1, **kinds)
+    # Phi 3.5 MoE as the original computes it, from which the engine behind ../shared/golden departs.
+    moe = {"block_sparse_moe.gate": "ffn_gate_inp", "w1": "ffn_gate_exps", "w3": "ffn_up_exps", "w2": "ffn_down_exps",
+           "input_layernorm": "attn_norm", "post_attention_layernorm": "ffn_norm"}
+    write(out, "phimoe-original", "phimoe",
+          {**shape, "model_type": "phimoe", "num_hidden_layers": 2, "num_local_experts": 4, "num_experts_per_tok": 2},
+          {**keys, "block_count": 2, "expert_count": 4, "expert_used_count": 2, "expert_feed_forward_length": 48}, {**heads, **moe}, 1,
+          biases=("q_proj", "k_proj", "v_proj", "o_proj", "lm_head"))
 
 
 if __name__ == "__main__":

@@ -169,6 +169,17 @@ def softmax(x):
     return e / e.sum(-1, keepdims=True)
 
 
+def sparse_mixer(scores, used, noise=0.01):
+    """Experts and shares of Phi 3.5 MoE: each pick's share of a softmax over those left that are nearly as high."""
+    left, out = scores.copy(), []
+    for _ in range(used):
+        best = int(left.argmax())
+        behind = (left[best] - scores) / np.maximum(abs(scores), left[best])
+        out.append((best, softmax(np.where(behind > 2 * noise, -np.inf, left))[best]))
+        left[best] = -np.inf
+    return out
+
+
 def experts(c, w, p, x):
     """The mixture of a layer; p: prefix of its names."""
     kind, used = c["model_type"], c["num_experts_per_tok"]
@@ -189,6 +200,12 @@ def experts(c, w, p, x):
             for e, share in zip(best, softmax(row[best])):
                 gate, up = np.split(w[p + "input_linear.weight"][e] @ x[t], 2)
                 out[t] += share * (w[p + "output_linear.weight"][e] @ (silu(gate) * up))
+        return out
+    if kind == "phimoe":
+        for t, row in enumerate(x @ w[p + "gate.weight"].T):
+            for e, share in sparse_mixer(row, used):
+                gate, up, down = (w[f"{p}experts.{e}.{n}.weight"] for n in ("w1", "w3", "w2"))
+                out[t] += share * (down @ (silu(gate @ x[t]) * (up @ x[t])))
         return out
     names = ("w1", "w3", "w2") if kind == "mixtral" else ("gate_proj", "up_proj", "down_proj")
     probabilities = softmax(x @ w[p + "gate.weight"].T)
@@ -222,7 +239,8 @@ def forward(c, w, tokens):
     residual = c.get("residual_multiplier", 1.0)
     inv, magnitude = frequencies(c, int(width * c.get("partial_rotary_factor", 1.0)), len(tokens))
     scale = c.get("attention_multiplier", 1 / math.sqrt(width))
-    norm = lambda name, x: rms(x, w[name + ".weight"], eps) if name + ".weight" in w else x
+    layer_norm = lambda name, x: (x - x.mean(-1, keepdims=True)) / np.sqrt(x.var(-1, keepdims=True) + eps) * w[name + ".weight"] + w[name + ".bias"]
+    norm = lambda name, x: layer_norm(name, x) if kind == "phimoe" else rms(x, w[name + ".weight"], eps) if name + ".weight" in w else x
     linear = lambda name, x: x @ w[name + ".weight"].T + w.get(name + ".bias", 0)
     h = w["model.embed_tokens.weight"][tokens] * c.get("embedding_multiplier", 1.0)
     n = len(tokens)
@@ -259,7 +277,7 @@ def forward(c, w, tokens):
         a = linear(p + "self_attn.o_proj", np.einsum("hij,jhd->ihd", s, v).reshape(n, -1))
         h = h + residual * (rms(a, w[p + after[0] + ".weight"], eps) if after[0] else a)
         x = norm(p + after[1], h)
-        mixture = p + ("block_sparse_moe." if kind in ("mixtral", "granitemoe") else "mlp.")
+        mixture = p + ("block_sparse_moe." if kind in ("mixtral", "granitemoe", "phimoe") else "mlp.")
         if mixture + "router.layer.weight" in w or mixture + "gate.weight" in w or mixture + "router.weight" in w:
             h = h + residual * experts(c, w, mixture, x)
             continue
@@ -269,9 +287,9 @@ def forward(c, w, tokens):
             gate, up = linear(p + "mlp.gate_proj", x), linear(p + "mlp.up_proj", x)
         f = linear(p + "mlp.down_proj", (gelu if gemma else silu)(gate) * up)
         h = h + residual * (rms(f, w[p + after[2] + ".weight"], eps) if after[2] else f)
-    h = rms(h, w["model.norm.weight"], eps)
+    h = norm("model.norm", h)
     head = w.get("lm_head.weight", w["model.embed_tokens.weight"])
-    out = h @ head.T / c.get("logits_scaling", 1.0)
+    out = (h @ head.T + w.get("lm_head.bias", 0)) / c.get("logits_scaling", 1.0)
     cap = c.get("final_logit_softcapping")
     return cap * np.tanh(out / cap) if cap else out
 
@@ -289,6 +307,8 @@ def random_weights(c, rng, fused=False, biases=(), qk_norm=False, extra_norms=()
 
     def norm(name, size):
         w[name + ".weight"] = rng.uniform(0.6, 1.4, size) - (1 if kind.startswith("gemma") else 0)
+        if kind == "phimoe":
+            w[name + ".bias"] = rng.normal(0, 0.3, size)
 
     w["model.embed_tokens.weight"] = rng.normal(0, 1, (c["vocab_size"], d))
     for i in range(c["num_hidden_layers"]):
@@ -322,7 +342,7 @@ def random_weights(c, rng, fused=False, biases=(), qk_norm=False, extra_norms=()
             w[m + "input_linear.weight"] = rng.normal(0, 1.4 / math.sqrt(d), (count, 2 * f, d))
             w[m + "output_linear.weight"] = rng.normal(0, 1.4 / math.sqrt(f), (count, d, f))
         elif "num_experts_per_tok" in c:
-            mixtral = kind == "mixtral"
+            mixtral = kind in ("mixtral", "phimoe")
             m, inner = p + ("block_sparse_moe." if mixtral else "mlp."), c.get("moe_intermediate_size", f)
             count = c.get("num_local_experts") or c["num_experts"]
             w[m + "gate.weight"] = rng.normal(0, 4 / math.sqrt(d), (count, d))

@@ -382,6 +382,25 @@ TEST_CASE("moe: weights by gating, normalised and scaled") {
     near(routed(s, {-40, -40, -41, -42}).weights, {std::exp(-40.0) * 16384, std::exp(-40.0) * 16384});
 }
 
+TEST_CASE("moe: a sparse mixer weighs each pick among what is nearly as high") {
+    MoeSpec s = spec_of(5, 2, 8);
+    s.gating = Gating::sparse_mixer;
+    const auto check = [&](const std::vector<float>& logits, const Ids& ids, const std::vector<double>& weights) {
+        const auto r = routed(s, logits);
+        CHECK(r.ids == ids);
+        for (std::size_t i = 0; i < ids.size(); ++i)
+            CHECK(static_cast<double>(r.weights[i]) == doctest::Approx(weights[i]).epsilon(1e-6));
+    };
+    check({0, 3, 1, -2, 2}, {1, 4}, {1, 1});  // all others are far behind each
+    const double first = 1 / (1 + std::exp(-0.03)), second = 1 / (1 + std::exp(-0.01));
+    check({2.97F, 3, -9, 1, 0}, {0, 1}, {1, first});
+    check({2.97F, 1, 2.96F, 3, 0}, {0, 3}, {second, 1 / (1 + std::exp(-0.03) + std::exp(-0.04))});
+    check({-1, -2, -3, -1.01F, -4}, {0, 3}, {1 / (1 + std::exp(-0.01)), 1});  // by the magnitude of what is behind
+    check({0, 0, 0, 0, 0}, {0, 1}, {0.2, 0.25});                              // 0 / 0 is not behind
+    s.used = 5;
+    check({0, 3, 1, -2, 2}, {0, 1, 2, 3, 4}, {1, 1, 1, 1, 1});
+}
+
 TEST_CASE("moe: groups") {
     MoeSpec s = spec_of(8, 2, 8);
     s.gating = Gating::sigmoid;
@@ -405,7 +424,7 @@ TEST_CASE("moe: groups") {
 
 TEST_CASE("moe: logits that are no numbers pick experts that exist and show in the weights") {
     const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
-    for (const Gating gating : {Gating::softmax, Gating::sigmoid, Gating::softmax_of_chosen}) {
+    for (const Gating gating : {Gating::softmax, Gating::sigmoid, Gating::softmax_of_chosen, Gating::sparse_mixer}) {
         for (const std::uint32_t groups : {1U, 2U, 6U}) {
             MoeSpec s = spec_of(6, 2, 8);
             s.gating = gating;

@@ -129,7 +129,9 @@ TEST_CASE("decoder: every family with every kind of weights, on every instructio
             // Formats with int8 activations round them; the others compute with the decoded weights exactly.
             const bool int8 = find_panel_format(find_codec(type)->id) != nullptr &&
                               find_panel_format(find_codec(type)->id)->activation != Activation::f32;
-            CHECK_MESSAGE(distance <= (int8 ? 0.05 : 0.0), distance);
+            // A sparse mixer drops what falls behind by a threshold, which rounding can tip.
+            const double most = s.is({"phimoe"}) ? 0.25 : 0.05;
+            CHECK_MESSAGE(distance <= (int8 ? most : 0.0), distance);
             if (int8) CHECK(distance > 0);
         }
     }

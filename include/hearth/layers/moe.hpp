@@ -23,7 +23,12 @@ enum class Gating : int {
     softmax,            // over all experts
     sigmoid,            // of each
     softmax_of_chosen,  // over those that were picked
+    // One after the other is picked, each with its share of a softmax over what is left and scores nearly as high: within
+    // kSparseMixerNoise * 2 of it, by the larger of both magnitudes (SparseMixer; Liu et al., "GRIN: GRadient-INformed
+    // MoE", 2024, as Phi 3.5 MoE infers). Knows no bias, groups or normalisation.
+    sparse_mixer,
 };
+inline constexpr float kSparseMixerNoise = 0.01F;
 
 inline constexpr std::uint32_t kMaxExpertGroups = 64;
 inline constexpr float kLeastWeightSum = 0x1p-14F;  // that normalised weights are divided by

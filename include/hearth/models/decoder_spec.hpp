@@ -99,7 +99,7 @@ struct DecoderSpec {
     QkNorm qk_norm = QkNorm::none;
     bool value_norm = false;       // of every value head, without weights
     bool keys_as_values = false;   // where a layer has no values of its own: keys before norm and rotation
-    bool norm_bias = false;        // the norms of the stream add a bias
+    bool layer_norm = false;       // the norms of the stream are LayerNorms with a bias instead of RMS norms
     bool pre_norms = true;         // attention and feed-forward see the stream through a norm
     const char* ffn_norm = "ffn_norm";  // what the file calls the norm before the feed-forward
     const char* output_norm = "output_norm";  // and that of the output
