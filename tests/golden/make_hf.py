@@ -137,6 +137,8 @@ def frequencies(c, width, length):
         old = c["original_max_position_embeddings"]
         factors = np.array(scaling["long_factor"] if length > old else scaling["short_factor"])
         scale = c["max_position_embeddings"] / old
+        if "short_mscale" in scaling:
+            return inv / factors, scaling["short_mscale"]
         return inv / factors, math.sqrt(1 + math.log(scale) / math.log(old)) if scale > 1 else 1.0
     raise ValueError(kind)
 
@@ -639,6 +641,14 @@ def main(out):
           "BF16", bytes_(), biases=("q_proj", "k_proj", "v_proj"), rows=6)
     write(out, "mixtral", transformers.MixtralConfig,
           {**moe, "intermediate_size": 16, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": None}, "BF16", bytes_(), rows=6)
+    # The models on the hub name the class of their own code.
+    for name, class_name in (("phimoe", "PhimoeForCausalLM"), ("phimoe-hub", "PhiMoEForCausalLM")):
+        write(out, name, transformers.PhimoeConfig,
+              {**moe, "intermediate_size": 16, "num_local_experts": 4, "num_experts_per_tok": 2, "sliding_window": None, "attention_bias": True,
+               "lm_head_bias": True, "tie_word_embeddings": False, "original_max_position_embeddings": 128,
+               "rope_scaling": {"type": "longrope", "short_factor": [1.0 + 0.1 * i for i in range(8)], "long_factor": [1.5 + i for i in range(8)], "short_mscale": 1.24, "long_mscale": 1.24,
+                                "original_max_position_embeddings": 128}},
+              "BF16", bytes_(), biases=("q_proj", "k_proj", "v_proj", "o_proj", "lm_head"), rows=6, class_name=class_name)
     write(out, "olmoe", transformers.OlmoeConfig,
           {"hidden_size": 16, "intermediate_size": 16, "tie_word_embeddings": True, "num_experts": 4, "num_experts_per_tok": 2, "norm_topk_prob": False},
           "BF16", bytes_(), qk_norm=True, rows=6)

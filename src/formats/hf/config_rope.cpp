@@ -171,6 +171,11 @@ private:
         double magnitude = 1;
         if (scaling["attention_factor"].given()) {
             HEARTH_ASSIGN(magnitude, hf_number(scaling, "rope_scaling.", "attention_factor"));
+        } else if (scaling["short_mscale"].given() || scaling["long_mscale"].given()) {  // Phi 3.5 MoE
+            HEARTH_ASSIGN(magnitude, hf_number(scaling, "rope_scaling.", "short_mscale"));
+            HEARTH_ASSIGN(const double far, hf_number(scaling, "rope_scaling.", "long_mscale"));
+            if (magnitude != far)
+                return hf_unsupported("'rope_scaling.long_mscale' is ", far, ", supported is that of short_mscale, which is ", magnitude);
         } else if (factor > 1) {
             magnitude = std::sqrt(1 + det_log(factor) / det_log(original));
         }
