@@ -88,7 +88,7 @@ public:
                 !spec_.shared_gated ? 1.0F : static_cast<float>(1 / (1 + det_exp(-static_cast<double>(weight))));
             at<std::uint32_t>(layout_.slot_token)[slots_ + t] = static_cast<std::uint32_t>(t);
         };
-        router.run(run_, in_, [](const LinearRun::Piece&, std::size_t) {}, space_.token_blocks_, pick);
+        router.run(run_, in_, LinearRun::kNothing, space_.token_blocks_, pick);
     }
 
     // A counting sort: slots of an expert in the order of their tokens. Then a job for each expert that has any.

@@ -200,7 +200,7 @@ void DecoderModel::feed_forward(Pass& pass, std::size_t index) const {
                              [&](std::size_t t) { after_feed_forward(pass, index, t); });
     LinearRun product;
     product.add(l.down, pass.branch, spec_.embedding);
-    product.run(pass.run, down_in, kNothing, pass.w.token_blocks,
+    product.run(pass.run, down_in, LinearRun::kNothing, pass.w.token_blocks,
                 [&](std::size_t t) { norm_stream(pass, l.router_norm, ffn_needs_, t); });
     add_experts_beside(pass, index);
 }
@@ -262,7 +262,7 @@ void DecoderModel::activate(Pass& pass, std::size_t index, const LinearInput& in
             act(t, 0, f);
             quantize_token(run, down_in, l.down_needs, t);
         };
-        gate_up.run(run, in, kNothing, pass.w.token_blocks, whole);
+        gate_up.run(run, in, LinearRun::kNothing, pass.w.token_blocks, whole);
         return;
     }
     if (spec_.gate_in_up)

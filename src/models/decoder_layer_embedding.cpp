@@ -37,7 +37,7 @@ void DecoderModel::add_layer_embedding(Pass& pass, std::size_t index) const {
     const LinearInput gated = pass.inner_input(pass.activated, part);
     LinearRun gate, projection;
     gate.add(l.input_gate, pass.activated, part);
-    gate.run(run, pass.stream_input(several ? pass.normed : pass.hidden, d), kNothing, pass.w.token_blocks,
+    gate.run(run, pass.stream_input(several ? pass.normed : pass.hidden, d), LinearRun::kNothing, pass.w.token_blocks,
              [&](std::size_t t) {
                  float* const x = pass.activated + t * part;
                  apply_glu(spec_.glu, run.kernels, x, pass.layer_inputs + t * width + index * part, part, x);
@@ -47,7 +47,7 @@ void DecoderModel::add_layer_embedding(Pass& pass, std::size_t index) const {
         return add_to_stream(pass, l.input_projection, gated, l.input_norm,
                              [&](std::size_t t) { end_layer(pass, index, t); });
     projection.add(l.input_projection, pass.normed, d);
-    projection.run(run, gated, kNothing, pass.w.token_blocks, [&](std::size_t t) {
+    projection.run(run, gated, LinearRun::kNothing, pass.w.token_blocks, [&](std::size_t t) {
         float* const x = pass.normed + t * d;
         norm_token(pass, l.input_norm, x, x);
         for (std::size_t i = 1; i < spec_.streams; ++i)

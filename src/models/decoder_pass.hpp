@@ -60,9 +60,6 @@ struct DecoderModel::Pass {
     }
 };
 
-// After a piece of a product whose tokens are seen to when they are complete.
-inline constexpr auto kNothing = [](const LinearRun::Piece&, std::size_t) {};
-
 // stream += scale * W in, and then(token) once it stands. Each chunk's worker adds the rows that it has computed; but a
 // norm of the output needs all of it.
 template <class Then>

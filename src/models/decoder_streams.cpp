@@ -63,7 +63,7 @@ void DecoderModel::predict_streams(Pass& pass, const DecoderLayer& l) const {
     const KernelTable& k = pass.run.kernels;
     LinearRun router;
     router.add(l.stream_router, pass.mix, n);
-    router.run(pass.run, pass.normed_input(d, pass.tokens), kNothing, pass.w.token_blocks, [&](std::size_t t) {
+    router.run(pass.run, pass.normed_input(d, pass.tokens), LinearRun::kNothing, pass.w.token_blocks, [&](std::size_t t) {
         float* const mix = pass.mix + t * n;
         k.soft_cap(mix, 1, n);
         for (std::size_t i = 0; i < n; ++i) {
@@ -85,7 +85,7 @@ void DecoderModel::correct_streams(Pass& pass, std::size_t index) const {
     const LinearInput in = pass.normed_input(d, pass.tokens);
     LinearRun router;
     router.add(l.stream_router, pass.mix, n);
-    router.run(pass.run, in, kNothing, pass.w.token_blocks, [&](std::size_t t) {
+    router.run(pass.run, in, LinearRun::kNothing, pass.w.token_blocks, [&](std::size_t t) {
         float* const mix = pass.mix + t * n;
         float* const change = pass.hidden + t * d;
         k.soft_cap(mix, 1, n);
@@ -130,10 +130,10 @@ void DecoderModel::laurel(Pass& pass, const DecoderLayer& l, const LinearInput& 
     const LinearInput narrow = pass.inner_input(pass.activated, spec_.laurel);
     LinearRun down, up;
     down.add(l.laurel_down, pass.activated, spec_.laurel);
-    down.run(pass.run, in, kNothing, pass.w.token_blocks,
+    down.run(pass.run, in, LinearRun::kNothing, pass.w.token_blocks,
              [&](std::size_t t) { quantize_token(pass.run, narrow, l.laurel_needs, t); });
     up.add(l.laurel_up, pass.branch, d);
-    up.run(pass.run, narrow, kNothing, pass.w.token_blocks, [&](std::size_t t) {
+    up.run(pass.run, narrow, LinearRun::kNothing, pass.w.token_blocks, [&](std::size_t t) {
         float* const y = pass.branch + t * d;
         norm_token(pass, l.laurel_norm, y, y);
         pass.run.kernels.add_scaled(pass.normed + t * d, 1, d, y);

@@ -7,13 +7,6 @@
 
 namespace hearth {
 
-namespace {
-
-// After a piece of a product whose tokens are seen to when they are complete.
-constexpr auto kNothing = [](const LinearRun::Piece&, std::size_t) {};
-
-}  // namespace
-
 Status EncoderModel::forward(std::span<const SequenceBatch>, Workspace&, const KernelTable&, Executor&, float*) const {
     return {Code::internal, "an encoder was asked for logits"};
 }
@@ -148,7 +141,7 @@ void EncoderModel::project(const Pass& pass, std::size_t index) const {
         qkv.add(l.qkv, pass.columns, row.width, std::lcm(kLanes, std::size_t{spec_.head_dim}));
     }
     if (!l.q_norm.weight.empty()) {  // which needs all heads before it can finish one
-        qkv.run(pass.run, in, kNothing, pass.w.token_blocks, [&](std::size_t t) {
+        qkv.run(pass.run, in, LinearRun::kNothing, pass.w.token_blocks, [&](std::size_t t) {
             float* const q = pass.columns + t * row.width;
             norm(pass, l.q_norm, q, row.keys, q);
             norm(pass, l.k_norm, q + row.keys, row.values - row.keys, q + row.keys);
@@ -241,7 +234,7 @@ void EncoderModel::activate(const Pass& pass, std::size_t index, const LinearInp
     LinearRun product;
     if (spec_.form == Form::gate_in_up && f % kLanes != 0) {  // a panel holds rows of both
         product.add(l.up, pass.gate_up, stride);
-        product.run(pass.run, in, kNothing, pass.w.token_blocks, [&](std::size_t t) {
+        product.run(pass.run, in, LinearRun::kNothing, pass.w.token_blocks, [&](std::size_t t) {
             act(t, 0, f);
             quantize_token(pass.run, down_in, l.down_needs, t);
         });

@@ -112,8 +112,7 @@ void Attention::project(const MixerPass& pass) const {
             pass.run.kernels.rms_norm(k, k_norm_.data(), spec_.norm_eps, row_.values - row_.keys, k);
             finish_heads(pass, t, 0, row_.width);
         };
-        qkv.run(
-            pass.run, pass.in, [](const LinearRun::Piece&, std::size_t) {}, pass.token_blocks, finish);
+        qkv.run(pass.run, pass.in, LinearRun::kNothing, pass.token_blocks, finish);
         return;
     }
     const std::size_t offsets[] = {0, row_.keys, row_.values};  // of the parts that there are

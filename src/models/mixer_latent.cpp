@@ -216,8 +216,7 @@ void Latent::compress(const MixerPass& pass, const Columns& at, const LinearInpu
         k.rms_norm(q, q_norm_.data(), spec_.norm_eps, w_.query_rank, q);
         quantize_token(pass.run, query, q_needs_, t);
     };
-    product.run(
-        pass.run, pass.in, [](const LinearRun::Piece&, std::size_t) {}, pass.token_blocks, finish);
+    product.run(pass.run, pass.in, LinearRun::kNothing, pass.token_blocks, finish);
 }
 
 // Layer norm, and a rotation of the first channels by halves, whose pairs turn by the angles of the main one.

@@ -113,6 +113,8 @@ public:
         std::size_t first, end;        // rows, which stand in y
         std::size_t token, token_end;  // for tokens [token, token_end)
     };
+    // After a piece of a product whose tokens are seen to when they are complete.
+    static constexpr auto kNothing = [](const Piece&, std::size_t) {};
 
     // y: [tokens, y_stride]. Empty weights are passed over and not counted. Chunks are multiples of `unit` rows.
     void add(const Linear& w, float* y, std::size_t y_stride, std::size_t unit = 1);
@@ -122,7 +124,7 @@ public:
                   std::size_t y_stride);
 
     void run(const RunContext& run, const LinearInput& input) {
-        this->run(run, input, [](const Piece&, std::size_t) {});
+        this->run(run, input, kNothing);
     }
     template <class After>
     void run(const RunContext& run, const LinearInput& input, After&& after) {
