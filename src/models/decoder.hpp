@@ -11,13 +11,10 @@
 #include "models/experts.hpp"
 #include "models/family.hpp"
 #include "models/mixer.hpp"
+#include "models/norms.hpp"
 #include "models/pooling_head.hpp"
 
 namespace hearth {
-
-struct NormInfo {
-    const TensorInfo *weight = nullptr, *bias = nullptr;
-};
 
 struct DecoderLayerTensors {
     NormInfo attn_norm;
@@ -61,10 +58,6 @@ struct DecoderTensors {
             if (m->weight != nullptr) f(*m);
         head.each_matrix(f);
     }
-};
-
-struct Norm {
-    std::vector<float> weight, bias;  // bias may be empty
 };
 
 struct DecoderLayer {

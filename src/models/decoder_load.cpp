@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "models/decoder.hpp"
+#include "models/weight_account.hpp"
 
 namespace hearth {
 
@@ -40,14 +41,7 @@ public:
     }
 
 private:
-    Result<NormInfo> norm(const std::string& name) {
-        NormInfo n;
-        HEARTH_ASSIGN(n.weight, t_.need(name + ".weight", {s_.embedding}));
-        if (s_.layer_norm) {
-            HEARTH_ASSIGN(n.bias, t_.need(name + ".bias", {s_.embedding}));
-        }
-        return n;
-    }
+    Result<NormInfo> norm(const std::string& name) { return find_norm(t_, name, s_.embedding, s_.layer_norm); }
 
     Result<MatrixInfo> matrix(const std::string& name, std::uint64_t k, std::uint64_t rows) {
         return t_.matrix(name, {k, rows});
@@ -141,33 +135,18 @@ public:
             scratch_bytes_ = std::max(scratch_bytes_, sizes.scratch);
         }
         for (const TensorInfo& t : source.tensors()) info_.parameters += t.elements();
-        std::uint64_t matrices = 0;
-        auto count = [&](const TensorInfo* weight) {
-            matrices += Linear::memory_bytes(weight);
-            scratch_bytes_ = std::max<std::size_t>(scratch_bytes_, Linear::scratch_bytes(weight));
-        };
-        tensors_.each_matrix([&](const MatrixInfo& m) { count(m.weight); });
-        for (const DecoderLayerTensors& l : tensors_.layers) add_forms(l.experts, forms_);
-        const std::size_t moe_scratch = spec_.moe.experts == 0 ? 0 : moe_scratch_bytes(forms_, spec_.embedding);
-        std::uint64_t unused = 0;  // by a token: experts that it does not choose
-        for (const DecoderLayerTensors& l : tensors_.layers) {
-            l.experts.each_matrix([&](const MatrixInfo& m, bool stack) {
-                const std::uint64_t bytes = expert_memory_bytes(l.experts, m);
-                matrices += bytes;
-                if (stack) unused += bytes / spec_.moe.experts * (spec_.moe.experts - spec_.moe.used);
-                scratch_bytes_ = std::max<std::size_t>(scratch_bytes_, moe_scratch + Linear::scratch_bytes(m.weight));
-            });
-        }
+        WeightAccount account(tensors_, spec_.moe, spec_.embedding);
         // A token reads one row of an embedding, or all of it when it is the output too.
-        std::uint64_t read = matrices - unused;
-        count(tensors_.embedding);
-        if (tensors_.output.weight == nullptr) read = matrices - unused;
+        if (tensors_.output.weight == nullptr) account.read += Linear::memory_bytes(tensors_.embedding);
+        account.add(tensors_.embedding);
         if (tensors_.layer_embedding != nullptr) {
-            count(tensors_.layer_embedding);
+            account.add(tensors_.layer_embedding);
             scratch_bytes_ = std::max<std::size_t>(scratch_bytes_, tensors_.layer_embedding->shape[0] * sizeof(float));
         }
-        info_.weight_bytes = matrices;
-        info_.decode_bytes = read;
+        scratch_bytes_ = std::max(scratch_bytes_, account.scratch);
+        forms_ = account.forms;
+        info_.weight_bytes = account.bytes;
+        info_.decode_bytes = account.read;
     }
 
     std::uint64_t workspace_bytes(const RunLimits& limits) const override {
@@ -210,12 +189,7 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
         far.factors = spec_.rope_factors_long;
         frequencies_long_ = rope_frequencies(far);
     }
-    auto norm = [&](const NormInfo& n) -> Result<Norm> {
-        Norm loaded;
-        HEARTH_ASSIGN(loaded.weight, load_vector(context, n.weight));
-        HEARTH_ASSIGN(loaded.bias, load_vector(context, n.bias));
-        return loaded;
-    };
+    auto norm = [&](const NormInfo& n) { return load_norm(context, n); };
     auto matrix = [&](const MatrixInfo& m) { return Linear::load(context, m.weight, m.bias, m.scale); };
     const bool tied = tensors.output.weight == nullptr;
     HEARTH_ASSIGN(embedding_, Linear::load(context, tensors.embedding, tied ? tensors.output.bias : nullptr,

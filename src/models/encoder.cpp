@@ -50,7 +50,7 @@ void EncoderModel::finish(Head head, const float* pooled, std::size_t count, Wor
     head_.run({kernels, executor, w.scratch}, head, pooled, count, spec_.embedding, w.head, out);
 }
 
-void EncoderModel::norm(const Pass& pass, const EncoderNorm& norm, const float* x, std::size_t n, float* y) const {
+void EncoderModel::norm(const Pass& pass, const Norm& norm, const float* x, std::size_t n, float* y) const {
     const KernelTable& k = pass.run.kernels;
     if (spec_.rms_norms)
         k.rms_norm(x, norm.weight.data(), spec_.norm_eps, n, y);

@@ -10,18 +10,15 @@
 #include "hearth/models/encoder_spec.hpp"
 #include "hearth/models/model.hpp"
 #include "models/experts.hpp"
+#include "models/norms.hpp"
 #include "models/pooling_head.hpp"
 
 namespace hearth {
 
-struct EncoderNormTensors {
-    const TensorInfo *weight = nullptr, *bias = nullptr;
-};
-
 struct EncoderLayerTensors {
-    EncoderNormTensors input_norm, attention_norm, attention_norm_2, ffn_norm, output_norm;
+    NormInfo input_norm, attention_norm, attention_norm_2, ffn_norm, output_norm;
     MatrixInfo q, k, v, qkv;  // either q, k and v, or qkv with rows Q, K, V
-    EncoderNormTensors q_norm, k_norm;
+    NormInfo q_norm, k_norm;
     MatrixInfo output;
     MatrixInfo gate, up, down;
     ExpertTensors experts;  // the gates of which are what is activated
@@ -29,7 +26,7 @@ struct EncoderLayerTensors {
 
 struct EncoderTensors {
     const TensorInfo *embedding = nullptr, *types = nullptr, *positions = nullptr;
-    EncoderNormTensors embedding_norm, final_norm;
+    NormInfo embedding_norm, final_norm;
     std::vector<EncoderLayerTensors> layers;
     HeadTensors head;
 
@@ -42,12 +39,8 @@ struct EncoderTensors {
     }
 };
 
-struct EncoderNorm {
-    std::vector<float> weight, bias;  // either may be empty
-};
-
 struct EncoderLayer {
-    EncoderNorm input_norm, attention_norm, attention_norm_2, ffn_norm, output_norm, q_norm, k_norm;
+    Norm input_norm, attention_norm, attention_norm_2, ffn_norm, output_norm, q_norm, k_norm;
     Linear q, k, v, qkv, output, gate, up, down;
     std::unique_ptr<MoeWeights> experts;
     ActivationNeeds input_needs, ffn_needs, output_needs, down_needs;
@@ -96,7 +89,7 @@ private:
     void end_attention(const Pass& pass, std::size_t layer, std::size_t token) const;
     void feed_forward(const Pass& pass, std::size_t layer) const;
     void activate(const Pass& pass, std::size_t layer, const LinearInput& down_in) const;
-    void norm(const Pass& pass, const EncoderNorm& norm, const float* x, std::size_t n, float* y) const;
+    void norm(const Pass& pass, const Norm& norm, const float* x, std::size_t n, float* y) const;
     template <class Then>
     void add_to_stream(const Pass& pass, const Linear& w, const LinearInput& in, Then&& then) const;
 
@@ -104,7 +97,7 @@ private:
     EmbeddingInfo info_;
     Linear embedding_, positions_;
     std::vector<float> type_;  // [embedding], of every token
-    EncoderNorm embedding_norm_, final_norm_;
+    Norm embedding_norm_, final_norm_;
     std::vector<EncoderLayer> layers_;
     PoolingHead head_;
     KvLayout layout_;  // of one layer: its keys and values are read before the next writes its own

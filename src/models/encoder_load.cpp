@@ -5,6 +5,7 @@
 #include "hearth/base/math.hpp"
 #include "models/encoder.hpp"
 #include "models/encoder_family.hpp"
+#include "models/weight_account.hpp"
 
 namespace hearth {
 
@@ -44,14 +45,7 @@ public:
     }
 
 private:
-    Result<EncoderNormTensors> norm(const std::string& name, std::uint64_t n) {
-        EncoderNormTensors found;
-        HEARTH_ASSIGN(found.weight, t_.need(name + ".weight", {n}));
-        if (s_.norm_bias) {
-            HEARTH_ASSIGN(found.bias, t_.need(name + ".bias", {n}));
-        }
-        return found;
-    }
+    Result<NormInfo> norm(const std::string& name, std::uint64_t n) { return find_norm(t_, name, n, s_.norm_bias); }
 
     Status attention(EncoderLayerTensors& l, const std::string& b) {
         const std::uint64_t d = s_.embedding, q = std::uint64_t{s_.heads} * s_.head_dim,
@@ -139,28 +133,13 @@ public:
         embeddings.logits = false;
         info_.embeddings = std::move(embeddings);
         for (const TensorInfo& t : source.tensors()) info_.parameters += t.elements();
-        scratch_bytes_ = attention_scratch(spec_.head_dim);
-        std::uint64_t matrices = 0;
-        const auto count = [&](const TensorInfo* weight) {
-            matrices += Linear::memory_bytes(weight);
-            scratch_bytes_ = std::max<std::size_t>(scratch_bytes_, Linear::scratch_bytes(weight));
-        };
-        tensors_.each_matrix([&](const MatrixInfo& m) { count(m.weight); });
-        for (const EncoderLayerTensors& l : tensors_.layers) add_forms(l.experts, forms_);
-        const std::size_t moe_scratch = spec_.moe.experts == 0 ? 0 : moe_scratch_bytes(forms_, spec_.embedding);
-        std::uint64_t unused = 0;  // by a token: experts that it does not choose
-        for (const EncoderLayerTensors& l : tensors_.layers) {
-            l.experts.each_matrix([&](const MatrixInfo& m, bool stack) {
-                const std::uint64_t bytes = expert_memory_bytes(l.experts, m);
-                matrices += bytes;
-                if (stack) unused += bytes / spec_.moe.experts * (spec_.moe.experts - spec_.moe.used);
-                scratch_bytes_ = std::max<std::size_t>(scratch_bytes_, moe_scratch + Linear::scratch_bytes(m.weight));
-            });
-        }
-        info_.decode_bytes = matrices - unused;
+        WeightAccount account(tensors_, spec_.moe, spec_.embedding);
         for (const TensorInfo* table : {tensors_.embedding, tensors_.positions})
-            if (table != nullptr) count(table);
-        info_.weight_bytes = matrices;
+            if (table != nullptr) account.add(table);
+        forms_ = account.forms;
+        info_.decode_bytes = account.read;
+        info_.weight_bytes = account.bytes;
+        scratch_bytes_ = std::max(attention_scratch(spec_.head_dim), account.scratch);
         widest_head_ = PoolingHead::widest(tensors_.head);
     }
 
@@ -213,11 +192,6 @@ Status EncoderModel::load(LoadContext& context, const EncoderTensors& tensors, s
     frequencies_ = rope_frequencies(spec_.rope);
     frequencies_local_ = rope_frequencies(spec_.local_rope);
     if (spec_.alibi > 0) slopes_ = alibi_slopes(spec_.heads, spec_.alibi);
-    const auto load_norm = [&](const EncoderNormTensors& n, EncoderNorm& to) -> Status {
-        HEARTH_ASSIGN(to.weight, load_vector(context, n.weight));
-        HEARTH_ASSIGN(to.bias, load_vector(context, n.bias));
-        return {};
-    };
     const auto load_matrix = [&](const MatrixInfo& m, Linear& to) -> Status {
         HEARTH_ASSIGN(to, Linear::load(context, m.weight, m.bias, m.scale));
         return {};
@@ -228,17 +202,19 @@ Status EncoderModel::load(LoadContext& context, const EncoderTensors& tensors, s
         HEARTH_ASSIGN(type_, load_vector(context, tensors.types));
         type_.resize(spec_.embedding);
     }
-    HEARTH_TRY(load_norm(tensors.embedding_norm, embedding_norm_));
+    HEARTH_ASSIGN(embedding_norm_, load_norm(context, tensors.embedding_norm));
     for (const EncoderLayerTensors& t : tensors.layers) {
         EncoderLayer l;
-        const std::pair<const EncoderNormTensors*, EncoderNorm*> norms[] = {{&t.input_norm, &l.input_norm},
-                                                                            {&t.attention_norm, &l.attention_norm},
-                                                                            {&t.attention_norm_2, &l.attention_norm_2},
-                                                                            {&t.ffn_norm, &l.ffn_norm},
-                                                                            {&t.output_norm, &l.output_norm},
-                                                                            {&t.q_norm, &l.q_norm},
-                                                                            {&t.k_norm, &l.k_norm}};
-        for (const auto& [from, to] : norms) HEARTH_TRY(load_norm(*from, *to));
+        const std::pair<const NormInfo*, Norm*> norms[] = {{&t.input_norm, &l.input_norm},
+                                                           {&t.attention_norm, &l.attention_norm},
+                                                           {&t.attention_norm_2, &l.attention_norm_2},
+                                                           {&t.ffn_norm, &l.ffn_norm},
+                                                           {&t.output_norm, &l.output_norm},
+                                                           {&t.q_norm, &l.q_norm},
+                                                           {&t.k_norm, &l.k_norm}};
+        for (const auto& [from, to] : norms) {
+            HEARTH_ASSIGN(*to, load_norm(context, *from));
+        }
         const std::pair<const MatrixInfo*, Linear*> matrices[] = {
             {&t.q, &l.q},           {&t.k, &l.k},       {&t.v, &l.v},   {&t.qkv, &l.qkv},
             {&t.output, &l.output}, {&t.gate, &l.gate}, {&t.up, &l.up}, {&t.down, &l.down}};
@@ -254,7 +230,7 @@ Status EncoderModel::load(LoadContext& context, const EncoderTensors& tensors, s
         }
         layers_.push_back(std::move(l));
     }
-    HEARTH_TRY(load_norm(tensors.final_norm, final_norm_));
+    HEARTH_ASSIGN(final_norm_, load_norm(context, tensors.final_norm));
     HEARTH_ASSIGN(head_, PoolingHead::load(context, tensors.head, spec_.norm_eps));
     return {};
 }
