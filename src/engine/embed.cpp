@@ -326,17 +326,24 @@ Result<std::vector<Token>> rerank_tokens(const LoadedModel& model, std::string_v
     const Tokenizer& t = *model.tokenizer();
     HEARTH_ASSIGN(const auto form, model.metadata().get_string("tokenizer.chat_template.rerank"));
     if (form) return t.encode(fill_in(*form, query, document), {false, true});
-    // Both stand as a text of its own would; between them perhaps a separator more.
+    // Both stand as a text of its own would; between them perhaps a separator more, or what a tokenizer.json says.
     HEARTH_ASSIGN(const auto around, t.encode("", {true, false}));
-    const auto middle = around.begin() + (t.adds_bos() && !around.empty() ? 1 : 0);
+    HEARTH_ASSIGN(const auto before, model.metadata().get_uints("tokenizer.hearth.prefix_ids"));
+    HEARTH_ASSIGN(const auto between, model.metadata().get_uints("tokenizer.hearth.between_ids"));
+    const std::size_t told = before ? before->size() : t.adds_bos() ? 1 : 0;
+    const auto middle = around.begin() + static_cast<std::ptrdiff_t>(std::min(told, around.size()));
     HEARTH_ASSIGN(const bool separator, flag(model, "tokenizer.ggml.add_sep_token", false));
     HEARTH_ASSIGN(const auto first, t.encode(query, {false, false}));
     HEARTH_ASSIGN(const auto second, t.encode(document, {false, false}));
     std::vector<Token> out(around.begin(), middle);
     out.insert(out.end(), first.begin(), first.end());
-    out.insert(out.end(), middle, around.end());
-    if (const auto token = t.special(SpecialToken::separator); separator && t.adds_eos() && token)
-        out.push_back(*token);
+    if (between) {
+        for (const std::uint64_t id : *between) out.push_back(static_cast<Token>(id));
+    } else {
+        out.insert(out.end(), middle, around.end());
+        if (const auto token = t.special(SpecialToken::separator); separator && t.adds_eos() && token)
+            out.push_back(*token);
+    }
     out.insert(out.end(), second.begin(), second.end());
     out.insert(out.end(), middle, around.end());
     return out;

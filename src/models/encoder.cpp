@@ -204,6 +204,7 @@ void EncoderModel::feed_forward(const Pass& pass, std::size_t index) const {
         auto complete = [&](std::size_t first, std::size_t end, std::size_t) {
             for (std::size_t t = first; t < end; ++t) {
                 float* const h = pass.hidden + t * d;
+                if (!l.experts_bias.empty()) pass.run.kernels.add_scaled(l.experts_bias.data(), 1, d, h);
                 if (!spec_.pre_norm) norm(pass, l.output_norm, h, d, h);
                 begin_layer(pass, index + 1, t);
             }

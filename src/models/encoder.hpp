@@ -22,6 +22,7 @@ struct EncoderLayerTensors {
     MatrixInfo output;
     MatrixInfo gate, up, down;
     ExpertTensors experts;  // the gates of which are what is activated
+    const TensorInfo* experts_bias = nullptr;  // [embedding], added to what they make together
 };
 
 struct EncoderTensors {
@@ -43,6 +44,7 @@ struct EncoderLayer {
     Norm input_norm, attention_norm, attention_norm_2, ffn_norm, output_norm, q_norm, k_norm;
     Linear q, k, v, qkv, output, gate, up, down;
     std::unique_ptr<MoeWeights> experts;
+    std::vector<float> experts_bias;
     ActivationNeeds input_needs, ffn_needs, output_needs, down_needs;
 };
 

@@ -81,6 +81,7 @@ private:
         HEARTH_ASSIGN(l.experts.router, t_.matrix(b + "ffn_gate_inp", {d, n}));
         HEARTH_ASSIGN(l.experts.gate, t_.matrix(b + "ffn_up_exps", {d, f, n}));
         HEARTH_ASSIGN(l.experts.down, t_.matrix(b + "ffn_down_exps", {f, d, n}));
+        HEARTH_ASSIGN(l.experts_bias, t_.want(b + "ffn_exps_sum.bias", {d}));
         return {};
     }
 
@@ -227,6 +228,7 @@ Status EncoderModel::load(LoadContext& context, const EncoderTensors& tensors, s
             HEARTH_ASSIGN(auto experts, load_experts(context, t.experts));
             for (const Linear* w : {&experts.router, &experts.gate}) l.ffn_needs.add(*w);
             l.experts = std::make_unique<MoeWeights>(std::move(experts));
+            HEARTH_ASSIGN(l.experts_bias, load_vector(context, t.experts_bias));
         }
         layers_.push_back(std::move(l));
     }

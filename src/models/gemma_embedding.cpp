@@ -8,7 +8,6 @@ Result<std::unique_ptr<Blueprint>> describe_gemma_embedding(const Hparams& h, Te
     HEARTH_ASSIGN(DecoderSpec spec, base_gemma_spec(h, tensors));
     spec.qk_norm = QkNorm::heads;
     spec.causal = false;
-    spec.head.dense = true;
     HEARTH_ASSIGN(const auto window, h.metadata().get_uint(h.full("attention.sliding_window")));
     HEARTH_TRY(local_rope(h, spec, 10000));
     HEARTH_TRY(local_layers(h, spec, window.value_or(0), 6));

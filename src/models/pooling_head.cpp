@@ -21,12 +21,24 @@ Result<HeadLayerTensors> layer(TensorFinder& tensors, const char* name, std::uin
     return l;
 }
 
-Result<Pooling> read_pooling(const Hparams& h) {
-    HEARTH_ASSIGN(const auto pooling, h.metadata().get_uint(h.full("pooling_type")));
+Result<Pooling> read_pooling(const Hparams& h, std::string_view key, Pooling fallback) {
+    HEARTH_ASSIGN(const auto pooling, h.metadata().get_uint(h.full(key)));
     if (pooling.value_or(0) > 4)
-        return Status(Code::unsupported, cat("metadata key '", h.full("pooling_type"), "' is ", *pooling,
+        return Status(Code::unsupported, cat("metadata key '", h.full(key), "' is ", *pooling,
                                              ", supported are 0 (none), 1 (mean), 2 (cls), 3 (last), 4 (rank)"));
-    return static_cast<Pooling>(pooling.value_or(0));
+    return pooling ? static_cast<Pooling>(*pooling) : fallback;
+}
+
+// Of a dense layer, as folders of sentence-transformers have it.
+Result<HeadActivation> read_activation(const Hparams& h, const char* layer) {
+    const std::string key = cat(layer, "_activation");
+    const auto name = h.text(key, "none");
+    if (!name.ok()) return name.status();
+    if (*name == "none") return HeadActivation::none;
+    if (*name == "tanh") return HeadActivation::tanh;
+    if (*name == "gelu") return HeadActivation::gelu_erf;
+    return Status(Code::unsupported,
+                  cat("metadata key '", h.full(key), "' is '", *name, "', supported are none, tanh and gelu"));
 }
 
 }  // namespace
@@ -34,17 +46,18 @@ Result<Pooling> read_pooling(const Hparams& h) {
 Result<HeadTensors> find_head(const Hparams& h, TensorFinder& tensors, const HeadSpec& spec, std::uint32_t width,
                               EmbeddingInfo& info) {
     HeadTensors out;
-    HEARTH_ASSIGN(info.pooling, read_pooling(h));
-    info.rank_pooling = spec.rank_pooling;
-    info.softmax = spec.softmax;
+    HEARTH_ASSIGN(info.pooling, read_pooling(h, "pooling_type", Pooling::none));
+    HEARTH_ASSIGN(info.rank_pooling, read_pooling(h, "classifier.pooling_type", spec.rank_pooling));
+    if (info.rank_pooling == Pooling::none || info.rank_pooling == Pooling::rank)
+        return Status(Code::unsupported, cat("metadata key '", h.full("classifier.pooling_type"), "' is ",
+                                             static_cast<int>(info.rank_pooling), ", supported are 1 (mean), 2 (cls), 3 (last)"));
     std::uint64_t at = width;
-    if (spec.dense) {
-        for (const char* name : {"dense_2", "dense_3"}) {
-            if (!tensors.exists(cat(name, ".weight"))) continue;
-            HEARTH_ASSIGN(HeadLayerTensors l, layer(tensors, name, at));
-            at = l.matrix.weight->shape[1];
-            out.projection.push_back(l);
-        }
+    for (const char* name : {"dense_2", "dense_3"}) {
+        if (!tensors.exists(cat(name, ".weight"))) continue;
+        HEARTH_ASSIGN(HeadLayerTensors l, layer(tensors, name, at));
+        HEARTH_ASSIGN(l.activation, read_activation(h, name));
+        at = l.matrix.weight->shape[1];
+        out.projection.push_back(l);
     }
     info.width = static_cast<std::uint32_t>(at);
     at = width;
@@ -63,6 +76,7 @@ Result<HeadTensors> find_head(const Hparams& h, TensorFinder& tensors, const Hea
         out.scores.push_back(l);
     }
     if (!out.scores.empty()) info.scores = static_cast<std::uint32_t>(at);
+    info.softmax = spec.softmax && info.scores > 1;  // of one alone it would say nothing
     if (info.pooling == Pooling::rank && out.scores.empty())
         return Status(Code::malformed, cat("metadata key '", h.full("pooling_type"),
                                            "' is 4 (rank), but tensor 'cls.output.weight' is missing"));

@@ -14,6 +14,11 @@ enum class How : int {
     minus_one,  // norms whose 1 the class adds
     experts,    // one matrix for each, "{E}" in the name
     transposed,
+    swapped,             // the first half of the rows behind the second
+    by_heads,            // queries, keys and values of each of four heads after each other
+    stacked,             // matrices of all experts below each other
+    stacked_transposed,  // the same, each on its side
+    padded,              // two rows before the first
     gone,       // the config has it, or the class computes it
 };
 struct Rename {

@@ -1,65 +1,15 @@
 // Folders made of the goldens in GGUF: the same weights under the names, shapes and keys of Hugging Face's classes (as
 // transformers' modeling files define them) give the logits of the golden.
 #include <cmath>
-#include <fstream>
-#include <map>
 
+#include "capi/folder_arrays.hpp"
 #include "capi/folder_families.hpp"
-#include "capi/support.hpp"
-#include "hearth/codecs/codec.hpp"
-#include "hearth/formats/gguf.hpp"
 #include "support/figures.hpp"
 #include "support/temporary.hpp"
 
 using namespace hearth::test;
 
 namespace {
-
-struct Array {
-    std::vector<std::size_t> shape;  // row-major
-    std::vector<float> values;
-};
-using Arrays = std::map<std::string, Array>;
-
-Arrays arrays_of(const std::filesystem::path& path) {
-    auto source = hearth::open_path(path);
-    REQUIRE(source.ok());
-    const auto file = hearth::Gguf::open(*std::move(source));
-    REQUIRE(file.ok());
-    Arrays out;
-    for (const hearth::TensorInfo& t : (*file)->tensors()) {
-        Array a;
-        for (std::uint32_t d = t.dims; d-- != 0;) a.shape.push_back(t.shape[d]);
-        std::vector<std::byte> stored(t.bytes);
-        REQUIRE((*file)->read(t, 0, stored).ok());
-        a.values.resize(t.elements());
-        const hearth::Codec& codec = *hearth::find_codec(t.type);
-        codec.decode(stored.data(), a.values.size() / codec.block_values, a.values.data());
-        out[t.name] = std::move(a);
-    }
-    return out;
-}
-
-// Reorders rows [count, width] by heads: row of halves h * n + i was 2 i + h.
-void to_halves(Array& a, std::size_t heads) {
-    const std::size_t rows = a.shape[0], width = a.values.size() / rows, half = rows / heads / 2;
-    Array out = a;
-    for (std::size_t r = 0; r < rows; ++r) {
-        const std::size_t head = r / (2 * half), within = r % (2 * half);
-        const std::size_t from = head * 2 * half + within % half * 2 + within / half;
-        std::copy_n(a.values.begin() + static_cast<std::ptrdiff_t>(from * width), width, out.values.begin() + static_cast<std::ptrdiff_t>(r * width));
-    }
-    a = std::move(out);
-}
-
-void transpose_last(Array& a) {
-    const std::size_t n = a.shape.size(), rows = a.shape[n - 2], columns = a.shape[n - 1];
-    const std::vector<float> from = a.values;
-    for (std::size_t m = 0; m < from.size() / (rows * columns); ++m)
-        for (std::size_t r = 0; r < rows; ++r)
-            for (std::size_t c = 0; c < columns; ++c) a.values[(m * columns + c) * rows + r] = from[(m * rows + r) * columns + c];
-    std::swap(a.shape[n - 2], a.shape[n - 1]);
-}
 
 // Rows of b behind those of a, matrix for matrix.
 Array joined(const Array& a, const Array& b) {
@@ -137,10 +87,6 @@ void adapt(const std::string& golden, Arrays& from) {
     }
 }
 
-void put_number(std::string& text, const std::string& hole, const std::string& number) {
-    if (const auto at = text.find(hole); at != std::string::npos) text.replace(at, hole.size(), number);
-}
-
 // The folder's tensors.
 Arrays renamed(const Case& c, Arrays from) {
     Arrays out;
@@ -191,26 +137,6 @@ Arrays renamed(const Case& c, Arrays from) {
         }
     }
     return out;
-}
-
-void write_folder(const std::filesystem::path& folder, const nlohmann::json& config, const Arrays& arrays) {
-    std::filesystem::create_directories(folder);
-    std::ofstream(folder / "config.json") << config.dump();
-    // Of any vocabulary: this is about the model.
-    std::filesystem::copy_file(golden("hf/qwen3/tokenizer.json"), folder / "tokenizer.json", std::filesystem::copy_options::overwrite_existing);
-    nlohmann::json header;
-    std::size_t at = 0;
-    for (const auto& [name, a] : arrays) {
-        header[name] = {{"dtype", "F32"}, {"shape", a.shape}, {"data_offsets", {at, at + 4 * a.values.size()}}};
-        at += 4 * a.values.size();
-    }
-    const std::string text = header.dump();
-    std::ofstream out(folder / "model.safetensors", std::ios::binary);
-    const std::uint64_t size = text.size();
-    out.write(reinterpret_cast<const char*>(&size), sizeof size);
-    out << text;
-    for (const auto& [name, a] : arrays)
-        out.write(reinterpret_cast<const char*>(a.values.data()), static_cast<std::streamsize>(4 * a.values.size()));
 }
 
 }  // namespace

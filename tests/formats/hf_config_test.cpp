@@ -1,7 +1,7 @@
 // Configs of every class that is more than a key for a key, damaged: they are read or refused with a sentence.
 #include <doctest/doctest.h>
 
-#include "capi/folder_families.hpp"
+#include "capi/folder_encoders.hpp"
 #include "formats/hf/config.hpp"
 #include "hearth/base/rng.hpp"
 
@@ -27,10 +27,13 @@ TEST_CASE("config.json: values of other kinds and sizes are read or refused with
     std::uint64_t draw = 0;
     const auto next = [&] { return philox4x32(17, draw++, 0)[0]; };
     std::size_t read = 0, refused = 0;
-    for (const Case& c : family_cases()) {
-        CAPTURE(c.golden);
+    std::vector<nlohmann::json> configs;
+    for (const Case& c : family_cases()) configs.push_back(c.config);
+    for (const EncoderCase& c : encoder_cases()) configs.push_back(c.config);
+    for (const nlohmann::json& whole : configs) {
+        CAPTURE(whole["architectures"].dump());
         for (int round = 0; round < 200; ++round) {
-            nlohmann::json config = c.config;
+            nlohmann::json config = whole;
             std::vector<nlohmann::json*> all;
             leaves(config, all);
             for (std::uint32_t i = 0; i <= next() % 2; ++i) *all[next() % all.size()] = values[next() % values.size()];
@@ -77,6 +80,31 @@ TEST_CASE("config.json: what a class may say but hearth does not compute is refu
     refused("qwen3next", "linear_value_head_dim", 32);
     refused("qwen35", "layer_types", {"linear_attention", "sliding_attention"});
     refused("lfm2", "conv_bias", true);
+    const auto refused_encoder = [](const std::string& name, const char* key, const nlohmann::json& value) {
+        for (const EncoderCase& c : encoder_cases()) {
+            if (c.name() != name) continue;
+            nlohmann::json config = c.config;
+            config[key] = value;
+            const auto json = formats::Json::parse(config.dump(), "config.json");
+            REQUIRE(json.ok());
+            Metadata metadata;
+            const auto got = formats::read_config(*json, metadata);
+            CHECK_MESSAGE(!got.ok(), key);
+            CHECK_MESSAGE(got.status().message().find(key) != std::string::npos, got.status().message());
+        }
+    };
+    refused_encoder("BertModel", "hidden_act", "relu");
+    refused_encoder("BertModel", "position_embedding_type", "relative_key");
+    refused_encoder("BertModel", "is_decoder", true);
+    refused_encoder("RobertaModel", "pad_token_id", 601);
+    refused_encoder("NomicBertModel", "rotary_emb_fraction", 0.5);
+    refused_encoder("NomicBertModel", "prenorm", true);
+    refused_encoder("ModernBertModel", "hidden_activation", "relu");
+    refused_encoder("ModernBertModel", "layer_types", {"full_attention", "sliding_attention", "sliding_attention", "full_attention", "full_attention"});
+    refused_encoder("ModernBertForSequenceClassification", "classifier_pooling", "max");
+    refused_encoder("JinaBertModel", "feed_forward_type", "original");
+    refused_encoder("NeoBERT", "ngpt", true);
+    refused_encoder("NeoBERT", "intermediate_size", 0);
     refused("lfm2moe", "layer_types", {"conv", "sliding_attention"});
 }
 

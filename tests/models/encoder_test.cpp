@@ -181,7 +181,7 @@ private:
             const Vec down = product(up, b + "ffn_down_exps", order[i], kWidth);
             for (std::size_t c = 0; c < kWidth; ++c) y[c] += p[order[i]] / sum * down[c];
         }
-        return y;
+        return f_.has_tensor(b + "ffn_exps_sum.bias") ? plus(y, values(b + "ffn_exps_sum.bias")) : y;
     }
 
     const ModelFile& f_;

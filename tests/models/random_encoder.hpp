@@ -96,6 +96,7 @@ inline ModelFile encoder_file(const std::string& arch, const std::string& type =
             add(b + "ffn_gate_inp.weight", {kWidth, 5}, 0.5F);
             add(b + "ffn_up_exps.weight", {kWidth, kFeedForward, 5}, 0.25F);
             add(b + "ffn_down_exps.weight", {kFeedForward, kWidth, 5}, 0.25F);
+            add(b + "ffn_exps_sum.bias", {kWidth}, 0.2F);
             continue;
         }
         if (gated(arch)) matrix(b + "ffn_gate", kWidth, kFeedForward);

@@ -8,7 +8,6 @@ namespace hearth {
 enum class HeadActivation : int { none, tanh, gelu_erf };
 
 struct HeadSpec {
-    bool dense = false;                                     // dense_2 and dense_3 make the embedding
     Pooling rank_pooling = Pooling::cls;                    // of what cls and cls.output score
     HeadActivation rank_activation = HeadActivation::tanh;  // after cls
     bool rank_norm = false;                                 // cls.norm follows it

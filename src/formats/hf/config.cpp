@@ -14,6 +14,16 @@ using enum HfRotation;
 enum class Kind : int { count, count_or_none, number, number_or_none, flag_or_none, inverse_root, local_layers, every_second_local };
 using enum Kind;
 
+struct VariantLine {
+    std::string_view key, value;
+    HfFamily family;
+
+    bool applies_to(JsonValue config) const {
+        const JsonValue v = config[key];
+        if (value == "true") return v.boolean() == true;
+        return value == "some" ? v.number().value_or(0) > 0 : v.is(value);
+    }
+};
 struct KeyLine {
     std::string_view architecture, from, to;
     Kind kind;
@@ -23,6 +33,15 @@ struct Expected {
     double number = 0;
     constexpr Expected(const char* t) : text(t) {}           // NOLINT(google-explicit-constructor)
     constexpr Expected(double n) : number(n) {}              // NOLINT(google-explicit-constructor)
+    constexpr Expected(bool on) : number(on ? 1 : 0) {}  // NOLINT(google-explicit-constructor)
+    constexpr Expected(int n) : number(n) {}                 // NOLINT(google-explicit-constructor)
+
+    // A flag is 0 or 1; of texts the case is nothing.
+    bool is(JsonValue v) const {
+        if (text.empty()) return v.is_boolean() ? (*v.boolean() ? 1.0 : 0.0) == number : v.number() == number;
+        const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+        return v.is_string() && std::ranges::equal(v.text(), text, {}, lower, lower);
+    }
 };
 struct ExpectLine {
     std::string_view architecture, key;
@@ -34,6 +53,7 @@ struct DefaultLine {
 };
 
 #define HEARTH_HF_FAMILY(name, architecture, rotation) {name, architecture, rotation},
+#define HEARTH_HF_VARIANT(name, key, value, architecture, rotation)
 #define HEARTH_HF_KEY(architecture, from, to, kind)
 #define HEARTH_HF_EXPECT(architecture, key, value)
 #define HEARTH_HF_DEFAULT(name, key, value)
@@ -42,6 +62,16 @@ constexpr HfFamily families[] = {
 #include "formats/hf/families.inc"
 };
 #define HEARTH_HF_FAMILY(name, architecture, rotation)
+#define HEARTH_HF_VARIANT(name, key, value, architecture, rotation) {key, value, {name, architecture, rotation}},
+#define HEARTH_HF_KEY(architecture, from, to, kind)
+#define HEARTH_HF_EXPECT(architecture, key, value)
+#define HEARTH_HF_DEFAULT(name, key, value)
+#define HEARTH_HF_MODULE(architecture, from, to, role)
+constexpr VariantLine variants[] = {
+#include "formats/hf/families.inc"
+};
+#define HEARTH_HF_FAMILY(name, architecture, rotation)
+#define HEARTH_HF_VARIANT(name, key, value, architecture, rotation)
 #define HEARTH_HF_KEY(architecture, from, to, kind) {architecture, from, to, kind},
 #define HEARTH_HF_EXPECT(architecture, key, value)
 #define HEARTH_HF_DEFAULT(name, key, value)
@@ -50,6 +80,7 @@ constexpr KeyLine keys[] = {
 #include "formats/hf/families.inc"
 };
 #define HEARTH_HF_FAMILY(name, architecture, rotation)
+#define HEARTH_HF_VARIANT(name, key, value, architecture, rotation)
 #define HEARTH_HF_KEY(architecture, from, to, kind)
 #define HEARTH_HF_EXPECT(architecture, key, value) {architecture, key, value},
 #define HEARTH_HF_DEFAULT(name, key, value)
@@ -58,6 +89,7 @@ constexpr ExpectLine expectations[] = {
 #include "formats/hf/families.inc"
 };
 #define HEARTH_HF_FAMILY(name, architecture, rotation)
+#define HEARTH_HF_VARIANT(name, key, value, architecture, rotation)
 #define HEARTH_HF_KEY(architecture, from, to, kind)
 #define HEARTH_HF_EXPECT(architecture, key, value)
 #define HEARTH_HF_DEFAULT(name, key, value) {name, key, value},
@@ -66,13 +98,20 @@ constexpr DefaultLine defaults[] = {
 #include "formats/hf/families.inc"
 };
 
+HfFamily variant_of(const HfFamily& family, JsonValue config) {
+    const JsonValue text = config["text_config"];
+    for (const VariantLine& line : variants)
+        if (line.family.name == family.name && line.applies_to(text.is_object() ? text : config)) return line.family;
+    return family;
+}
+
 Result<HfFamily> family_of(JsonValue config) {
     const JsonValue names = config["architectures"];
     if (!names.is_array() || names.size() == 0) return hf_wrong("'architectures' names no class of model");
     const JsonValue name = *names.begin();
     std::string known;
     for (const HfFamily& f : families) {
-        if (name.is(f.name)) return f;
+        if (name.is(f.name)) return variant_of(f, config);
         known += cat(known.empty() ? "" : ", ", f.name);
     }
     return hf_unsupported("'architectures' is ", quote(name.text()), ", which is not supported as a folder; supported are ", known);
@@ -107,9 +146,11 @@ public:
                     return other.architecture == r_.family.architecture && other.key == line.key;
                 }))
                 continue;
-            const bool same = line.value.text.empty() ? v.number() == line.value.number : v.is(line.value.text);
-            if (same) continue;
-            const std::string has = v.is_string() ? quote(v.text()) : v.number() ? cat(*v.number()) : std::string(v.kind_name());
+            if (line.value.is(v)) continue;
+            const std::string has = v.is_string()   ? quote(v.text())
+                                    : v.number()    ? cat(*v.number())
+                                    : v.is_boolean() ? std::string(*v.boolean() ? "true" : "false")
+                                                     : std::string(v.kind_name());
             return hf_unsupported("'", line.key, "' is ", has, ", supported is ",
                                   line.value.text.empty() ? cat(line.value.number) : quote(line.value.text));
         }
@@ -229,6 +270,18 @@ Status check_layers(JsonValue config) {
     return {};
 }
 
+// A class that scores has a head for it, whose labels may have names.
+void read_scores(JsonValue config, const HfReading& r) {
+    r.out.scores = true;
+    r.set("pooling_type", std::uint64_t{4});
+    std::vector<std::string> labels;
+    const JsonValue names = config["id2label"];
+    constexpr std::size_t most = 4096;  // of names that are looked at
+    for (std::size_t i = 0; i < names.size() && names.size() <= most; ++i)
+        if (names[cat(i)].is_string()) labels.emplace_back(names[cat(i)].text());
+    if (labels.size() > 1 && labels.size() == names.size()) r.set("classifier.output_labels", std::move(labels));
+}
+
 }  // namespace
 
 std::optional<double> hf_default(const HfFamily& family, std::string_view key) {
@@ -247,6 +300,7 @@ Result<HfConfig> read_config(const Json& json, Metadata& metadata) {
     const JsonValue text = whole["text_config"], config = text.is_object() ? text : whole;
     const auto either = [&](const char* key) { return config[key].given() ? config : whole; };
     const HfReading reading{config, out.family, metadata, out};
+    if (out.family.name.ends_with("ForSequenceClassification")) read_scores(whole, reading);
     HEARTH_TRY(read_special(reading));
     HEARTH_TRY(Reader(reading).keys_of_family());
     HEARTH_TRY(read_rope(reading));
@@ -254,6 +308,7 @@ Result<HfConfig> read_config(const Json& json, Metadata& metadata) {
     HEARTH_ASSIGN(out.packing, read_packing(either("quantization_config")));
     HEARTH_ASSIGN(out.layers, reading.count_of("block_count", 0));
     HEARTH_ASSIGN(out.heads, reading.count_of("attention.head_count", 0));
+    HEARTH_ASSIGN(out.experts, reading.count_of("expert_count", 0));
     const MetaValue* const kv_heads = metadata.find(cat(out.family.architecture, ".attention.head_count_kv"));
     if (kv_heads == nullptr || !std::holds_alternative<std::vector<std::uint64_t>>(*kv_heads)) {
         HEARTH_ASSIGN(out.kv_heads, reading.count_of("attention.head_count_kv", out.heads));

@@ -14,7 +14,8 @@
 namespace hearth::formats {
 
 enum class HfRotation : int { interleave, halves };
-enum class HfRole : int { plain, query, key, ignored, expert, alternate, plus_one, whole, transposed, squeezed, delta_inputs, value_rows, value_columns, decay };
+enum class HfRole : int { plain, query, key, ignored, expert, alternate, plus_one, whole, transposed, squeezed, delta_inputs, value_rows, value_columns, decay,
+                          positions, head, stacked, stacked_transposed, swapped, by_heads };
 
 struct HfFamily {
     std::string_view name;          // of the class in config.json
@@ -47,6 +48,9 @@ struct HfConfig {
     HfPacking packing;
     HfDelta delta;
     bool tied = false;  // the output is said to be the embedding
+    std::uint64_t experts = 0;
+    std::uint64_t first_position = 0;  // row of the table of positions
+    bool scores = false;               // of the class it is the head that counts
     std::uint64_t most_tokens = 0;  // rows of the embedding beyond it are left alone; 0: all count
     std::vector<HfFactors> factors;
 };

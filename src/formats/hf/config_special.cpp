@@ -172,12 +172,62 @@ Status lfm2(const HfReading& r) {
     return {};
 }
 
+// RoBERTa's positions begin behind that of padding, which its table has as well.
+Status bert(const HfReading& r) {
+    const auto padding = hf_default(r.family, "pad_token_id");
+    if (!padding) return {};
+    const std::uint64_t pad = whole(r.config["pad_token_id"], static_cast<std::uint64_t>(*padding)), rows = whole(r.config["max_position_embeddings"], 0);
+    if (pad >= rows || rows - pad < 2)
+        return hf_wrong("'max_position_embeddings' is ", rows, ", expected more than 'pad_token_id' and one, which is ", pad);
+    r.out.first_position = pad + 1;
+    r.set("context_length", rows - pad - 1);
+    return {};
+}
+
+// One layer in so many sees everything, beginning with the first; the activation is told to the loader.
+Status modern_bert(const HfReading& r) {
+    const JsonValue activation = r.config["hidden_activation"], types = r.config["layer_types"];
+    if (activation.given()) {
+        if (!activation.is("gelu") && !activation.is("silu"))
+            return hf_unsupported("'hidden_activation' is ", quote(activation.text()), ", supported are gelu and silu");
+        r.set("hidden_activation", std::string(activation.text()));
+    }
+    const JsonValue pooling = r.config["classifier_pooling"];
+    if (r.out.scores) {
+        if (pooling.given() && !pooling.is("cls") && !pooling.is("mean"))
+            return hf_unsupported("'classifier_pooling' is ", quote(pooling.text()), ", supported are cls and mean");
+        r.set("classifier.pooling_type", std::uint64_t{pooling.is("mean") ? 1U : 2U});
+    }
+    if (!types.given()) return {};
+    std::vector<bool> local;
+    for (const JsonValue type : types) {
+        local.push_back(type.is("sliding_attention"));
+        if (!local.back() && !type.is("full_attention"))
+            return hf_unsupported("'layer_types' has ", quote(type.text()), ", supported are sliding_attention and full_attention");
+    }
+    const std::size_t second = local.empty() ? 0 : static_cast<std::size_t>(std::find(local.begin() + 1, local.end(), false) - local.begin());
+    for (std::size_t i = 0; i < local.size(); ++i)
+        if (local[i] != (i % second != 0))
+            return hf_unsupported("'layer_types' is not full_attention at every ", second, "th layer from the first on, but at layer ", i);
+    if (second != 0) r.set("attention.sliding_window_pattern", std::uint64_t{second});
+    return {};
+}
+
+// Two thirds of what the config says, in multiples of 8, are the width of the feed-forward.
+Status neo_bert(const HfReading& r) {
+    const std::uint64_t told = whole(r.config["intermediate_size"], 0);
+    if (told == 0 || told > kMostLayers * 256) return hf_wrong("'intermediate_size' is no width from 1 to ", kMostLayers * 256);
+    r.set("feed_forward_length", (2 * told / 3 + 7) / 8 * 8);
+    return {};
+}
+
 struct Special {
     std::string_view architecture;
     Status (*read)(const HfReading&);
 };
 constexpr Special kSpecials[] = {{"gemma3n", gemma3n}, {"gemma4", gemma4}, {"llama4", llama4}, {"qwen3next", gated_delta},
-                                 {"qwen35", tiled_gated_delta}, {"qwen35moe", tiled_gated_delta}, {"lfm2", lfm2}, {"lfm2moe", lfm2}};
+                                 {"qwen35", tiled_gated_delta}, {"qwen35moe", tiled_gated_delta}, {"lfm2", lfm2}, {"lfm2moe", lfm2},
+                                 {"bert", bert}, {"modern-bert", modern_bert}, {"neo-bert", neo_bert}};
 
 }  // namespace
 

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <optional>
 
 #include "formats/hf/config.hpp"
+#include "formats/hf/files.hpp"
+#include "formats/hf/sentence.hpp"
 #include "formats/hf/tensors.hpp"
 #include "formats/hf/tokenizer.hpp"
 #include "formats/json.hpp"
@@ -15,34 +16,11 @@
 namespace hearth {
 
 using formats::Json;
+using formats::read_json;
+using formats::read_text;
 using formats::Safetensors;
 
 namespace {
-
-// Beyond any config or vocabulary.
-constexpr std::uint64_t kMostTextBytes = std::uint64_t{1} << 30;
-
-// nullopt: there is no such file.
-Result<std::optional<std::string>> read_text(const std::string& path) {
-    std::optional<std::string> out;
-    auto file = open_path(path);
-    if (!file.ok() && file.status().code() == Code::not_found) return out;
-    if (!file.ok()) return std::move(file).status();
-    if ((*file)->size() > kMostTextBytes)
-        return Status(Code::unsupported, cat(path, ": has ", (*file)->size(), " bytes, expected at most ", kMostTextBytes));
-    std::string text(static_cast<std::size_t>((*file)->size()), '\0');
-    HEARTH_TRY((*file)->read(0, std::as_writable_bytes(std::span<char>(text))));
-    out = std::move(text);
-    return out;
-}
-
-Result<std::optional<Json>> read_json(const std::string& folder, const char* name) {
-    std::optional<Json> out;
-    HEARTH_ASSIGN(const auto text, read_text(cat(folder, "/", name)));
-    if (!text) return out;
-    HEARTH_ASSIGN(out, Json::parse(*text, name));
-    return out;
-}
 
 Result<Safetensors> open_weights(const std::string& folder) {
     constexpr const char* index_name = "model.safetensors.index.json";
@@ -74,6 +52,7 @@ Status add_tokenizer(const std::string& folder, const Json& config, Metadata& me
 
 struct HfFolder::Weights {
     Safetensors files;
+    std::vector<std::unique_ptr<Safetensors>> behind;  // of layers behind pooling
     std::vector<formats::HfTensor> tensors;
 };
 
@@ -93,16 +72,18 @@ Result<std::unique_ptr<HfFolder>> HfFolder::open_path(const std::string& path) {
     std::unique_ptr<HfFolder> out(new HfFolder(folder));
     auto files = open_weights(folder);
     if (!files.ok()) return std::move(files).status().in(folder);
-    out->weights_ = std::make_unique<Weights>(Weights{*std::move(files), {}});
+    out->weights_ = std::make_unique<Weights>(Weights{*std::move(files), {}, {}});
     out->metadata_.insert("general.name", folder.substr(folder.rfind('/') + 1));
 
     auto understood = formats::read_config(*config, out->metadata_);
-    if (understood.ok())
+    if (understood.ok()) {
         out->troubles_.tensor = formats::place_tensors(out->weights_->files, *understood, out->weights_->tensors);
-    else if (out->metadata_.find("general.architecture") == nullptr)
+        out->troubles_.key = formats::read_sentence_modules(folder, understood->family, out->metadata_, out->weights_->behind, out->weights_->tensors);
+    } else if (out->metadata_.find("general.architecture") == nullptr) {
         out->troubles_.architecture = std::move(understood).status();
-    else
+    } else {
         out->troubles_.key = std::move(understood).status();
+    }
     out->troubles_.tokenizer = add_tokenizer(folder, *config, out->metadata_);
     for (std::size_t i = 0; i < out->weights_->tensors.size(); ++i) {
         out->infos_.push_back(out->weights_->tensors[i].info);
@@ -111,8 +92,14 @@ Result<std::unique_ptr<HfFolder>> HfFolder::open_path(const std::string& path) {
     return out;
 }
 
-std::uint64_t HfFolder::file_bytes() const { return weights_->files.file_bytes(); }
-bool HfFolder::maps() const { return weights_->files.maps(); }
+std::uint64_t HfFolder::file_bytes() const {
+    std::uint64_t bytes = weights_->files.file_bytes();
+    for (const auto& files : weights_->behind) bytes += files->file_bytes();
+    return bytes;
+}
+bool HfFolder::maps() const {
+    return weights_->files.maps() && std::ranges::all_of(weights_->behind, [](const auto& files) { return files->maps(); });
+}
 
 const TensorInfo* HfFolder::find(std::string_view name) const {
     const auto at = std::ranges::lower_bound(infos_, name, {}, [](const TensorInfo& t) { return std::string_view(t.name); });

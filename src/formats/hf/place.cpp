@@ -13,6 +13,7 @@ struct ModuleLine {
     HfRole role;
 };
 #define HEARTH_HF_FAMILY(name, architecture, rotation)
+#define HEARTH_HF_VARIANT(name, key, value, architecture, rotation)
 #define HEARTH_HF_KEY(architecture, from, to, kind)
 #define HEARTH_HF_EXPECT(architecture, key, value)
 #define HEARTH_HF_DEFAULT(name, key, value)
@@ -54,17 +55,23 @@ bool matches(std::string_view pattern, std::string_view text, HfPlace& numbers) 
 }  // namespace
 
 std::optional<HfPlace> place_of(const HfFamily& family, std::uint64_t layers, std::string_view name) {
-    // Classes that see or hear have the text model one level deeper, at either of two places; models without a head may
-    // have it one level higher.
+    // Classes that see or hear have the text model one level deeper, at either of two places; encoders have it under a
+    // name of their own; models without a head may have it one level higher.
     std::string deeper;
     for (const auto& [from, to] : {std::pair("model.language_model.", "model."), std::pair("language_model.model.", "model."),
                                    std::pair("language_model.lm_head", "lm_head"), std::pair("layers.", "model.layers."),
-                                   std::pair("embed_tokens", "model.embed_tokens")}) {
+                                   std::pair("embed_tokens", "model.embed_tokens"), std::pair("bert.", "model."),
+                                   std::pair("roberta.", "model."), std::pair("distilbert.", "model."),
+                                   std::pair("embeddings.", "model.embeddings."), std::pair("encoder.", "model.encoder."),
+                                   std::pair("transformer.", "model.transformer."), std::pair("pooler.", "model.pooler."),
+                                   std::pair("transformer_encoder.", "model.transformer_encoder."),
+                                   std::pair("emb_ln", "model.emb_ln"), std::pair("final_norm", "model.final_norm")}) {
         if (!name.starts_with(from)) continue;
         deeper = cat(to, name.substr(std::string_view(from).size()));
         break;
     }
-    if (name == "norm") deeper = "model.norm";
+    for (const std::string_view alone : {"norm", "layer_norm", "encoder", "freqs_cis"})
+        if (name == alone) deeper = cat("model.", alone);
     const std::string_view module = deeper.empty() ? name : std::string_view(deeper);
     for (const ModuleLine& line : modules) {
         HfPlace place{"", line.role};

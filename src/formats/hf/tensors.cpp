@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <numeric>
 
 #include "formats/hf/module.hpp"
 #include "formats/quote.hpp"
@@ -26,6 +27,8 @@ struct Split {
 };
 Split split_name(std::string_view name) {
     const std::size_t dot = name.rfind('.');
+    // What old models call the parameters of norms.
+    if (name.ends_with(".gamma") || name.ends_with(".beta")) return {name.substr(0, dot), name.ends_with(".gamma") ? "weight" : "bias"};
     if (dot != std::string_view::npos && std::ranges::find(kParameters, name.substr(dot + 1)) != kParameters.end())
         return {name.substr(0, dot), name.substr(dot + 1)};
     for (const std::string_view s : kSuffixes)
@@ -66,6 +69,7 @@ private:
     Status one(const HfModule& m) {
         const auto place = place_of(config_.family, config_.layers, m.name);
         if (place && (place->role == HfRole::ignored || place->layer >= config_.layers)) return {};
+        if (place && place->role == HfRole::head && !config_.scores) return {};
         const bool whole = m.find("") != nullptr;
         if (!place || whole != names_parameter(place->role)) {
             const StoredTensor& t = *m.parameters.begin()->second;
@@ -86,7 +90,8 @@ private:
     }
 
     static bool names_parameter(HfRole role) {
-        return role == HfRole::whole || role == HfRole::transposed || role == HfRole::decay;
+        return role == HfRole::whole || role == HfRole::transposed || role == HfRole::decay || role == HfRole::stacked ||
+               role == HfRole::stacked_transposed;
     }
 
     bool permuted(HfRole role) const {
@@ -116,6 +121,13 @@ private:
             if (t.shape.size() != 3) return {Code::malformed, cat("tensor ", quote(t.name), " has the shape ", shape_text(t), ", expected three dimensions")};
             HEARTH_ASSIGN(RowsPtr rows, plain_rows(files_, t, t.shape[2]));
             add(full, {t.shape[0], t.shape[2], t.shape[1]}, transposed_rows(std::move(rows), t.shape[1]));
+            return {};
+        }
+        if (role == HfRole::stacked || role == HfRole::stacked_transposed) return stacked_experts(t, name, role == HfRole::stacked_transposed);
+        if (role == HfRole::swapped || role == HfRole::by_heads) {
+            HEARTH_ASSIGN(RowsPtr rows, plain_rows(files_, t, 1));
+            HEARTH_ASSIGN(rows, reordered(m.name, std::move(rows), role));
+            add(full, t.shape, std::move(rows));
             return {};
         }
         if (role == HfRole::alternate) {
@@ -159,12 +171,65 @@ private:
             case HfRole::plus_one:
                 w.rows = float_rows(std::move(w.rows), 1);
                 break;
+            case HfRole::positions:
+                if (w.shape.size() != 2 || w.shape[0] <= config_.first_position)
+                    return {Code::malformed, cat("tensor ", quote(m.name), " has ", w.shape[0], " rows and ", w.shape.size(), " dimensions, expected more than ", config_.first_position, " rows and two dimensions")};
+                if (config_.first_position == 0) break;
+                w.shape[0] -= config_.first_position;
+                w.rows = ordered_rows(std::move(w.rows), counting(config_.first_position, w.shape[0]));
+                break;
+            case HfRole::swapped:
+            case HfRole::by_heads: {
+                HEARTH_ASSIGN(w.rows, reordered(m.name, std::move(w.rows), place.role));
+                break;
+            }
             default:
                 if (permuted(place.role)) {
                     HEARTH_ASSIGN(w.rows, permute(m.name, std::move(w.rows), place.role));
                 }
         }
         add(full, w.shape, std::move(w.rows));
+        return {};
+    }
+
+    static std::vector<std::uint64_t> counting(std::uint64_t first, std::uint64_t count) {
+        std::vector<std::uint64_t> order(static_cast<std::size_t>(count));
+        std::iota(order.begin(), order.end(), first);
+        return order;
+    }
+
+    // Rows of a gate from behind what it gates to before it; or queries, keys and values apart, that stand head by head.
+    Result<RowsPtr> reordered(std::string_view name, RowsPtr rows, HfRole role) const {
+        const std::uint64_t count = rows->count(), heads = config_.heads, unit = role == HfRole::swapped ? 2 : 3 * heads;
+        if (unit == 0 || heads > count || count % unit != 0)
+            return Status(Code::malformed, cat("tensor ", quote(name), " has ", count, " rows, expected a multiple of ", unit));
+        std::vector<std::uint64_t> order;
+        order.reserve(static_cast<std::size_t>(count));
+        const std::uint64_t each = count / unit;
+        const auto take = [&](std::uint64_t first) {
+            for (std::uint64_t i = 0; i < each; ++i) order.push_back(first + i);
+        };
+        if (role == HfRole::swapped) {
+            take(each);
+            take(0);
+        } else {
+            for (std::uint64_t part = 0; part < 3; ++part)
+                for (std::uint64_t h = 0; h < heads; ++h) take((3 * h + part) * each);
+        }
+        return ordered_rows(std::move(rows), std::move(order));
+    }
+
+    // Matrices of all experts below each other.
+    Status stacked_experts(const StoredTensor& t, const std::string& name, bool transposed) {
+        const std::uint64_t n = config_.experts;
+        if (t.shape.size() != 2 || n == 0 || t.shape[0] % n != 0)
+            return {Code::malformed, cat("tensor ", quote(t.name), " has the shape ", shape_text(t), ", expected two dimensions, the first a multiple of the ", n, " experts")};
+        const std::uint64_t height = t.shape[0] / n;
+        HEARTH_ASSIGN(RowsPtr rows, plain_rows(files_, t, t.shape[1]));
+        if (transposed)
+            add(name, {n, t.shape[1], height}, transposed_rows(std::move(rows), height));
+        else
+            add(name, {n, height, t.shape[1]}, std::move(rows));
         return {};
     }
 

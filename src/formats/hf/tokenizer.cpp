@@ -277,6 +277,24 @@ private:
     }
 
     // ---- what stands around a text ----
+    // Of a template for two texts: what stands between them. Templates that hearth cannot follow have none.
+    void between_two(JsonValue list, JsonValue specials) {
+        std::vector<std::uint64_t> ids;
+        bool first_seen = false;
+        for (const JsonValue piece : list) {
+            if (piece["Sequence"].is_object()) {
+                if (first_seen) {
+                    if (piece["Sequence"]["id"].is("B")) between_ = std::move(ids);
+                    return;
+                }
+                if (!piece["Sequence"]["id"].is("A")) return;
+                first_seen = true;
+            } else if (first_seen && !ids_at(specials[piece["SpecialToken"]["id"].text()]["ids"], "tokenizer.json: an id of 'post_processor'", ids).ok()) {
+                return;
+            }
+        }
+    }
+
     Status pieces(JsonValue list, JsonValue specials, std::vector<std::uint64_t>& before, std::vector<std::uint64_t>& after) {
         bool text_seen = false;
         for (const JsonValue piece : list) {
@@ -302,13 +320,18 @@ private:
         }
         if (found) return unsupported("'post_processor' puts tokens around a text twice, which is not supported");
         found = true;
-        if (p["type"].is("TemplateProcessing")) return pieces(p["single"], p["special_tokens"], before, after);
+        if (p["type"].is("TemplateProcessing")) {
+            between_two(p["pair"], p["special_tokens"]);
+            return pieces(p["single"], p["special_tokens"], before, after);
+        }
         if (p["type"].is("BertProcessing") || p["type"].is("RobertaProcessing")) {
             for (const auto& [key, to] : {std::pair("cls", &before), std::pair("sep", &after)}) {
                 const JsonValue pair = p[key];
                 if (!pair.is_array() || pair.size() != 2) return wrong("'post_processor.", key, "' is no pair of a token and its id");
                 HEARTH_TRY(ids_at(*++pair.begin(), "tokenizer.json: an id of 'post_processor'", *to));
             }
+            between_ = after;
+            if (p["type"].is("RobertaProcessing")) between_->insert(between_->end(), after.begin(), after.end());
             return {};
         }
         return unsupported("'post_processor' is of the type ", quote(p["type"].text()), ", which is not supported");
@@ -326,6 +349,7 @@ private:
                 if (const auto id = id_of(at(texts_.config, none, token))) to->push_back(*id);
             }
         }
+        if (between_) out_.insert("tokenizer.hearth.between_ids", *std::move(between_));
         out_.insert("tokenizer.hearth.prefix_ids", std::move(before));
         out_.insert("tokenizer.hearth.suffix_ids", std::move(after));
         return {};
@@ -349,6 +373,7 @@ private:
     std::vector<std::string> tokens_;
     std::vector<std::int64_t> kinds_;  // 0: a hole
     std::map<std::string, std::int64_t, std::less<>> ids_;
+    std::optional<std::vector<std::uint64_t>> between_;
 };
 
 }  // namespace
