@@ -221,6 +221,9 @@ HEARTH_API uint32_t hearth_model_vocab_size(const hearth_model *model);
 HEARTH_API uint32_t hearth_model_context_length(const hearth_model *model); /* as trained, or as the file says */
 HEARTH_API uint64_t hearth_model_weight_bytes(const hearth_model *model);   /* held in memory */
 HEARTH_API uint64_t hearth_model_decode_bytes(const hearth_model *model);   /* of weights read for one decoded token */
+/* Tells models apart that compute differently: of the architecture, its numbers and all weights, 16 bytes. Names and the
+ * tokenizer do not matter. The first call reads all weights. @since 0.1 */
+HEARTH_API hearth_status hearth_model_digest(uint8_t digest[16], hearth_model *model);
 /* The value of a metadata key as text; strings as they are, other values as JSON. HEARTH_ENOTFOUND. */
 HEARTH_API hearth_status hearth_model_metadata(hearth_text **out, const hearth_model *model, const char *key);
 
@@ -318,6 +321,25 @@ HEARTH_API hearth_status hearth_session_eval(float *logits, size_t capacity, siz
  * appended together), where a session was truncated, and every 1024 tokens, the older the fewer, 16 at most, of a quarter
  * of the cache at most, and of no memory that the session itself may need. @since 0.1 */
 HEARTH_API hearth_status hearth_session_truncate(hearth_session *session, size_t length);
+/* `count` tokens in place of `removed` tokens from `at` on: what stays the same up to the first difference is not evaluated
+ * again, what follows is. With at 0 and removed = hearth_session_length it gives the session other tokens altogether and
+ * keeps the past that both have. HEARTH_ERANGE beyond its length, the context or the vocabulary; then nothing has
+ * changed. @since 0.1 */
+HEARTH_API hearth_status hearth_session_replace(hearth_session *session, size_t at, size_t removed,
+                                                const hearth_token *tokens, size_t count);
+/* The conversation as bytes: tokens, cache, and the newest checkpoint. Restored, it goes on as if it had never stopped, to
+ * the bit. The first save or restore of a model reads all its weights once (for their digest).
+ * hearth_session_save: capacity and needed count bytes; HEARTH_EBUFS comes before any work.
+ * hearth_session_save_path: the file appears whole or not at all. @since 0.1 */
+HEARTH_API hearth_status hearth_session_save(void *bytes, size_t capacity, size_t *needed, hearth_session *session);
+HEARTH_API hearth_status hearth_session_save_path(hearth_session *session, const char *path);
+/* What was saved in place of what the session holds. On any failure the session is as it was. The bytes may come from
+ * anywhere. HEARTH_EFORMAT for bytes that are no saved session, cut or damaged; HEARTH_EUNSUPPORTED for one of another
+ * version of the format; HEARTH_ESTATE for one of another model, another type of cache, or (models whose positions depend
+ * on it) a context on the other side of the one that they were trained for; HEARTH_ERANGE for one that is longer than the
+ * session's context. While it runs both conversations take memory. @since 0.1 */
+HEARTH_API hearth_status hearth_session_restore(hearth_session *session, const void *bytes, size_t count);
+HEARTH_API hearth_status hearth_session_restore_path(hearth_session *session, const char *path);
 /* A second conversation with the same past; memory is shared until the two differ: who goes on copies a page of up to 256
  * tokens, and recurrent states. @since 0.1 */
 HEARTH_API hearth_status hearth_session_fork(hearth_session **out, const hearth_session *session);

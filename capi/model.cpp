@@ -143,6 +143,17 @@ uint32_t hearth_model_context_length(const hearth_model* model) {
     return model != nullptr ? static_cast<uint32_t>(model->impl->info().context) : 0;
 }
 
+hearth_status hearth_model_digest(uint8_t digest[16], hearth_model* model) {
+    return guard([&]() -> Status {
+        HEARTH_NOT_NULL(digest);
+        HEARTH_NOT_NULL(model);
+        const Hash128 d = model->impl->digest();
+        std::memcpy(digest, &d.low, 8);
+        std::memcpy(digest + 8, &d.high, 8);
+        return {};
+    });
+}
+
 uint64_t hearth_model_weight_bytes(const hearth_model* model) { return model != nullptr ? model->impl->weight_bytes() : 0; }
 
 uint64_t hearth_model_decode_bytes(const hearth_model* model) {

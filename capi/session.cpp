@@ -117,6 +117,59 @@ hearth_status hearth_session_truncate(hearth_session* session, size_t length) {
     });
 }
 
+hearth_status hearth_session_replace(hearth_session* session, size_t at, size_t removed, const hearth_token* tokens,
+                                     size_t count) {
+    return guard([&]() -> Status {
+        HEARTH_TRY(check_idle(session));
+        if (count != 0) HEARTH_NOT_NULL(tokens);
+        return session->impl->sequence().replace(at, removed, {tokens, count});
+    });
+}
+
+hearth_status hearth_session_save(void* bytes, size_t capacity, size_t* needed, hearth_session* session) {
+    return guard([&]() -> Status {
+        if (needed != nullptr) *needed = 0;
+        HEARTH_TRY(check_idle(session));
+        BlobCounter counter;
+        HEARTH_TRY(session->impl->save(counter));
+        const auto all = static_cast<size_t>(counter.written());
+        if (needed != nullptr) *needed = all;
+        if (capacity < all) return {Code::buffer_too_small, cat("the buffer holds ", capacity, " bytes, needed are ", all)};
+        HEARTH_NOT_NULL(bytes);
+        BlobMemory blob({static_cast<std::byte*>(bytes), all});
+        return session->impl->save(blob);
+    });
+}
+
+hearth_status hearth_session_save_path(hearth_session* session, const char* path) {
+    return guard([&]() -> Status {
+        HEARTH_TRY(check_idle(session));
+        HEARTH_NOT_NULL(path);
+        HEARTH_ASSIGN(const auto file, FileWriter::create(path));
+        BlobFile blob(*file);
+        HEARTH_TRY(session->impl->save(blob));
+        return file->commit();
+    });
+}
+
+hearth_status hearth_session_restore(hearth_session* session, const void* bytes, size_t count) {
+    return guard([&]() -> Status {
+        HEARTH_TRY(check_idle(session));
+        if (count != 0) HEARTH_NOT_NULL(bytes);
+        HEARTH_ASSIGN(const auto source, open_memory({static_cast<const std::byte*>(bytes), count}));
+        return session->impl->restore(*source);
+    });
+}
+
+hearth_status hearth_session_restore_path(hearth_session* session, const char* path) {
+    return guard([&]() -> Status {
+        HEARTH_TRY(check_idle(session));
+        HEARTH_NOT_NULL(path);
+        HEARTH_ASSIGN(const auto source, open_path(path, FileAccess::read));
+        return session->impl->restore(*source);
+    });
+}
+
 hearth_status hearth_session_fork(hearth_session** out, const hearth_session* session) {
     return guard([&]() -> Status {
         HEARTH_NOT_NULL(out);

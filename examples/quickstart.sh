@@ -15,7 +15,7 @@ if [ -n "$model" ] && [ ! -f "$model" ]; then
     exit 1
 fi
 
-packages="build-essential cmake ninja-build pkg-config libtbb-dev libpcre2-dev libutf8proc-dev nlohmann-json3-dev libcli11-dev"
+packages="build-essential cmake ninja-build pkg-config libtbb-dev libpcre2-dev libutf8proc-dev libxxhash-dev nlohmann-json3-dev libcli11-dev"
 if command -v dpkg-query >/dev/null; then
     missing=
     for package in $packages; do
@@ -40,7 +40,7 @@ if command -v dpkg-query >/dev/null; then
 else
     for command in cmake ninja pkg-config c++; do
         command -v $command >/dev/null && continue
-        say "'$command' is not installed. On macOS: xcode-select --install; brew install cmake ninja pkg-config tbb pcre2 utf8proc nlohmann-json cli11"
+        say "'$command' is not installed. On macOS: xcode-select --install; brew install cmake ninja pkg-config tbb pcre2 utf8proc xxhash nlohmann-json cli11"
         exit 1
     done
 fi

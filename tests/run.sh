@@ -75,7 +75,7 @@ needs() {  # needs COMMAND… where there is no dpkg
 }
 
 base_packages="build-essential cmake ninja-build pkg-config ccache python3 git libtbb-dev libpcre2-dev libutf8proc-dev
-    nlohmann-json3-dev doctest-dev libcli11-dev"
+    libxxhash-dev nlohmann-json3-dev doctest-dev libcli11-dev"
 if command -v dpkg-query >/dev/null; then
     # shellcheck disable=SC2086
     packages $base_packages || exit 1

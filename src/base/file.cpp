@@ -156,7 +156,7 @@ const char* kind_text(mode_t mode) {
     return "of an unknown kind";
 }
 
-Result<std::unique_ptr<ByteSource>> open_descriptor(Descriptor fd, std::string name) {
+Result<std::unique_ptr<ByteSource>> open_descriptor(Descriptor fd, std::string name, FileAccess access) {
     struct stat info {};
     if (fstat(fd.get(), &info) != 0) return Status(Code::io, cat(name, ": cannot be examined: ", system_text(errno)));
     if (!S_ISREG(info.st_mode)) {
@@ -166,7 +166,7 @@ Result<std::unique_ptr<ByteSource>> open_descriptor(Descriptor fd, std::string n
     if (size == 0)
         return std::unique_ptr<ByteSource>(
             std::make_unique<MemorySource>(std::move(name), std::span<const std::byte>()));
-    if (size <= std::numeric_limits<std::size_t>::max()) {
+    if (access == FileAccess::map && size <= std::numeric_limits<std::size_t>::max()) {
         void* base = mmap(nullptr, static_cast<std::size_t>(size), PROT_READ, MAP_PRIVATE, fd.get(), 0);
         if (base != MAP_FAILED) {
             return std::unique_ptr<ByteSource>(
@@ -178,7 +178,7 @@ Result<std::unique_ptr<ByteSource>> open_descriptor(Descriptor fd, std::string n
 
 }  // namespace
 
-Result<std::unique_ptr<ByteSource>> open_path(const std::string& path) {
+Result<std::unique_ptr<ByteSource>> open_path(const std::string& path, FileAccess access) {
     if (path.empty()) return Status(Code::invalid_argument, "the path of a file is empty");
     if (path.find('\0') != std::string::npos) {
         return Status(Code::invalid_argument,
@@ -196,7 +196,7 @@ Result<std::unique_ptr<ByteSource>> open_path(const std::string& path) {
         if (error == EACCES || error == EPERM) return Status(Code::io, cat(path, ": permission to read it is denied"));
         return Status(Code::io, cat(path, ": cannot be opened: ", system_text(error)));
     }
-    return open_descriptor(Descriptor(fd), path);
+    return open_descriptor(Descriptor(fd), path, access);
 }
 
 Result<std::unique_ptr<ByteSource>> open_fd(int fd) {
@@ -206,7 +206,7 @@ Result<std::unique_ptr<ByteSource>> open_fd(int fd) {
     if ((flags & O_ACCMODE) == O_WRONLY) return Status(Code::invalid_argument, cat(name, ": is open for writing only"));
     const int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (copy < 0) return Status(Code::io, cat(name, ": cannot be duplicated: ", system_text(errno)));
-    return open_descriptor(Descriptor(copy), std::move(name));
+    return open_descriptor(Descriptor(copy), std::move(name), FileAccess::map);
 }
 
 Result<std::unique_ptr<ByteSource>> open_memory(std::span<const std::byte> bytes) {

@@ -1,9 +1,51 @@
 #include <algorithm>
+#include <set>
 
 #include "engine/inspect.hpp"
 #include "hearth/base/cat.hpp"
 
 namespace hearth {
+
+namespace {
+
+// More of a tensor that is no matrix of the model (of a part that is not run) is not read for the digest's sake.
+constexpr std::uint64_t kMostOfTensor = std::uint64_t{1} << 20;
+constexpr std::size_t kDigestPiece = std::size_t{1} << 22;
+
+// The architecture's numbers, names and shapes of matrices, and the bytes of what is none.
+Result<Hash128> described(const ModelFile& file, const std::string& architecture,
+                          std::span<const LoadContext::Matrix> matrices) {
+    Hasher h;
+    h.add(std::string_view(architecture));
+    const std::string prefix = architecture + ".";
+    const auto& values = file.metadata().values();
+    for (auto it = values.lower_bound(prefix); it != values.end() && it->first.starts_with(prefix); ++it) {
+        h.add(std::string_view(it->first));
+        h.add(std::string_view(metadata_text(it->second)));
+    }
+    std::set<const TensorInfo*> are_matrices;
+    for (const LoadContext::Matrix& m : matrices) {
+        are_matrices.insert(m.info);
+        h.add(std::string_view(m.info->name));
+        for (const std::uint64_t n : m.info->shape) h.add(n);
+        h.add(std::uint64_t{m.info->type});
+    }
+    std::vector<const TensorInfo*> others;
+    for (const TensorInfo& t : file.tensors())
+        if (!are_matrices.contains(&t)) others.push_back(&t);
+    std::ranges::sort(others, {}, &TensorInfo::name);
+    std::vector<std::byte> bytes;
+    for (const TensorInfo* t : others) {
+        bytes.resize(static_cast<std::size_t>(std::min(t->bytes, kMostOfTensor)));
+        HEARTH_TRY(file.read(*t, 0, bytes));
+        h.add(std::string_view(t->name));
+        h.add(std::uint64_t{t->bytes});
+        h.add(bytes);
+    }
+    return h.digest();
+}
+
+}  // namespace
 
 Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> runtime, std::unique_ptr<ModelFile> file,
                                                        LoadProgress progress) {
@@ -36,10 +78,33 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
     if (!loaded.ok()) return std::move(loaded).status().in(name);
     HEARTH_TRY(context.finish().in(name));
     m->model_ = *std::move(loaded);
+    HEARTH_ASSIGN(m->described_, described(*file, m->info_.architecture, context.matrices));
+    for (const LoadContext::Matrix& matrix : context.matrices) m->matrices_.push_back(matrix.bytes);
     m->metadata_ = file->take_metadata();
     if (in_place != 0) m->file_ = std::move(file);
     m->runtime_->log()(LogLevel::info, cat(name, ": ", m->info_.architecture, ", ", m->info_.weight_bytes, " bytes of weights"));
     return m;
+}
+
+Hash128 LoadedModel::digest() {
+    std::call_once(digested_, [&] {
+        const auto guard = runtime_->lock();
+        std::vector<std::span<const std::byte>> pieces;
+        for (std::span<const std::byte> rest : matrices_)
+            for (; !rest.empty(); rest = rest.subspan(std::min(rest.size(), kDigestPiece)))
+                pieces.push_back(rest.first(std::min(rest.size(), kDigestPiece)));
+        std::vector<Hash128> digests(pieces.size());
+        parallel_for(runtime_->executor(), pieces.size(), [&](std::size_t i, std::size_t) {
+            Hasher h;
+            h.add(pieces[i]);
+            digests[i] = h.digest();
+        });
+        Hasher h;
+        h.add(described_);
+        for (const Hash128& d : digests) h.add(d);
+        digest_ = h.digest();
+    });
+    return digest_;
 }
 
 Status LoadedModel::forward(std::span<const SequenceBatch> batch, float* logits) {

@@ -74,6 +74,8 @@ Result<Linear> Linear::load(LoadContext& context, const TensorInfo* info, const 
     w.arena_ = context.arena;
     if (w.format_ != nullptr) w.panel_bytes_ = w.format_->panel_bytes(w.k_);
     HEARTH_TRY(w.load_weights(context, *info));
+    const std::uint64_t used = w.format_ != nullptr ? w.matrices_ * panels_of(w.rows_) * w.panel_bytes_ : info->bytes;
+    context.matrices.push_back({info, {w.weights_, static_cast<std::size_t>(used)}});
     HEARTH_TRY(context.advance(*info));
     HEARTH_ASSIGN(w.bias_, load_vector(context, bias));
     HEARTH_ASSIGN(w.scale_, load_vector(context, scale));

@@ -116,6 +116,7 @@ public:
         info_.embeddings.layers_alone = std::ranges::all_of(spec_.layers, &LayerSpec::has_kv);
         widest_head_ = PoolingHead::widest(tensors_.head);
         info_.context = spec_.context;
+        info_.long_context = spec_.rope_factors_long.empty() ? 0 : spec_.long_context;
         info_.vocab = spec_.vocab;
         info_.embedding = spec_.embedding;
         info_.layers = static_cast<std::uint32_t>(spec_.layers.size());

@@ -242,19 +242,18 @@ void KvCache::write_pointers(std::size_t group, std::size_t from, std::size_t en
     for (std::size_t p = from; p < end; ++p) pointers_[group * stride_ + p] = tables_[group][p]->data();
 }
 
+// All of them anew.
+void KvCache::point_to_pages(std::size_t stride) {
+    pointers_ = std::vector<std::byte*>(stride * tables_.size());
+    stride_ = stride;
+    for (std::size_t g = 0; g < tables_.size(); ++g) write_pointers(g, tables_[g].begin, tables_[g].end());
+}
+
 void KvCache::commit(std::vector<Step>& steps, std::size_t end) {
     // All have their room before any grows: where memory ends, nothing has changed.
     for (std::size_t g = 0; g < steps.size(); ++g)
         tables_[g].pages.reserve(std::max(tables_[g].end(), pages_of(end)) - tables_[g].begin);
-    if (pages_of(end) > stride_) {
-        const std::size_t wider = std::max<std::size_t>(2 * pages_of(end), 16);
-        std::vector<std::byte*> pointers(wider * tables_.size());
-        for (std::size_t g = 0; g < tables_.size(); ++g)
-            std::copy_n(pointers_.begin() + static_cast<std::ptrdiff_t>(g * stride_), stride_,
-                        pointers.begin() + static_cast<std::ptrdiff_t>(g * wider));
-        pointers_ = std::move(pointers);
-        stride_ = wider;
-    }
+    if (pages_of(end) > stride_) point_to_pages(std::max<std::size_t>(2 * pages_of(end), 16));
     for (std::size_t g = 0; g < steps.size(); ++g) {
         Table& t = tables_[g];
         for (auto& [number, page] : steps[g].fresh) {

@@ -6,11 +6,17 @@
 
 namespace hearth {
 
-Status Sequence::append(std::span<const std::int32_t> tokens) {
+// Ids that stand behind `before` others.
+Status Sequence::check(std::span<const std::int32_t> tokens, std::size_t before) const {
     for (std::size_t i = 0; i < tokens.size(); ++i)
         if (tokens[i] < 0 || static_cast<std::uint32_t>(tokens[i]) >= vocab_)
-            return {Code::out_of_range, cat("token ", tokens[i], " at position ", tokens_.size() + i,
+            return {Code::out_of_range, cat("token ", tokens[i], " at position ", before + i,
                                             " is outside the vocabulary of ", vocab_, " tokens")};
+    return {};
+}
+
+Status Sequence::append(std::span<const std::int32_t> tokens) {
+    HEARTH_TRY(check(tokens, tokens_.size()));
     if (tokens.size() > context_ - tokens_.size()) {
         const std::string past = tokens_.empty() ? "" : cat(", of which ", tokens_.size(), " are taken");
         return {Code::out_of_range, cat("the prompt of ", tokens.size(), " tokens is longer than the context of ", context_, " tokens", past)};
@@ -38,6 +44,63 @@ Status Sequence::truncate(std::size_t length) {
     const auto known = cached_ == length ? cache_.logits_at(length) : std::span<const float>();
     logits_.assign(known.begin(), known.end());
     return {};
+}
+
+Status Sequence::replace(std::size_t at, std::size_t count, std::span<const std::int32_t> tokens) {
+    const std::size_t length = tokens_.size();
+    if (at > length || count > length - at)
+        return {Code::out_of_range, cat("cannot replace ", count, " tokens from position ", at, " on, there are ", length)};
+    HEARTH_TRY(check(tokens, at));
+    if (tokens.size() > context_ - (length - count))
+        return {Code::out_of_range, cat(tokens.size(), " tokens in place of ", count, " would make the sequence of ", length,
+                                        " longer than the context of ", context_, " tokens")};
+    std::vector<std::int32_t> behind(tokens.begin(), tokens.end());
+    behind.insert(behind.end(), tokens_.begin() + static_cast<std::ptrdiff_t>(at + count), tokens_.end());
+    const auto old = std::span(tokens_).subspan(at);
+    const auto same = static_cast<std::size_t>(std::ranges::mismatch(old, behind).in1 - old.begin());
+    HEARTH_TRY(truncate(at + same));
+    return append(std::span(behind).subspan(same));
+}
+
+Status Sequence::save(BlobWriter& blob) {
+    cached_ = cache_.rewind(cache_.reachable(cached_));  // a pass that failed may have left it in between
+    for (const std::size_t n : {tokens_.size(), evaluated_, cached_, mark_, logits_.size()})
+        HEARTH_TRY(blob.value(std::uint64_t{n}));
+    HEARTH_TRY(blob.bytes(std::as_bytes(std::span(tokens_))));
+    HEARTH_TRY(blob.bytes(std::as_bytes(std::span(logits_))));
+    return cache_.save(blob, cached_);
+}
+
+Result<Sequence> Sequence::restored(BlobReader& blob) const {
+    const auto count = [&](std::string_view what, std::uint64_t most) -> Result<std::size_t> {
+        HEARTH_ASSIGN(const auto n, blob.value<std::uint64_t>(what));
+        if (n <= most) return static_cast<std::size_t>(n);
+        return Status(Code::malformed, cat(what, " is ", n, " before byte ", blob.position(), ", expected at most ", most));
+    };
+    HEARTH_ASSIGN(const auto length, blob.value<std::uint64_t>("the number of tokens"));
+    if (length > context_)
+        return Status(Code::out_of_range, cat("has ", length, " tokens, the session's context is ", context_));
+    HEARTH_ASSIGN(const std::size_t evaluated, count("the number of evaluated tokens", length));
+    HEARTH_ASSIGN(const std::size_t cached, count("the number of tokens in the cache", evaluated));
+    HEARTH_ASSIGN(const std::size_t mark, count("the end of the last prompt", length));
+    HEARTH_ASSIGN(const std::size_t known, count("the number of logits", cached == length ? vocab_ : 0));
+    if (known != 0 && known != vocab_)
+        return Status(Code::malformed, cat("the number of logits is ", known, ", expected 0 or ", vocab_));
+    if (length > blob.left() / sizeof(std::int32_t))
+        return Status(Code::malformed, cat("ends before its ", length, " tokens do"));
+    std::vector<std::int32_t> tokens(static_cast<std::size_t>(length));
+    std::vector<float> logits(known);
+    HEARTH_TRY(blob.bytes(std::as_writable_bytes(std::span(tokens)), "the tokens"));
+    HEARTH_TRY(check(tokens, 0));
+    HEARTH_TRY(blob.bytes(std::as_writable_bytes(std::span(logits)), "the logits"));
+    HEARTH_ASSIGN(KvCache cache, cache_.restored(blob, cached, vocab_));
+    Sequence s(std::move(cache), vocab_, context_);
+    s.tokens_ = std::move(tokens);
+    s.logits_ = std::move(logits);
+    s.evaluated_ = evaluated;
+    s.cached_ = cached;
+    s.mark_ = mark;
+    return s;
 }
 
 // Where the next pass begins. With all tokens in the cache but not the logits after the last: with that token again,

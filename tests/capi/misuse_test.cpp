@@ -47,6 +47,14 @@ TEST_CASE("misuse: null where a pointer is required") {
     CHECK_FAILS(hearth_session_append_text(session.get(), nullptr, 1, 0), HEARTH_EINVAL, "text");
     CHECK_FAILS(hearth_session_append_tokens(nullptr, nullptr, 0), HEARTH_EINVAL, "session");
     CHECK_FAILS(hearth_session_fork(&fork, nullptr), HEARTH_EINVAL, "session");
+    CHECK_FAILS(hearth_session_replace(nullptr, 0, 0, nullptr, 0), HEARTH_EINVAL, "session");
+    CHECK_FAILS(hearth_session_save(nullptr, 0, &needed, nullptr), HEARTH_EINVAL, "session");
+    CHECK_FAILS(hearth_session_save(nullptr, 1 << 20, &needed, session.get()), HEARTH_EINVAL, "bytes");
+    CHECK_FAILS(hearth_session_save_path(session.get(), nullptr), HEARTH_EINVAL, "path");
+    CHECK_FAILS(hearth_session_save_path(nullptr, "x"), HEARTH_EINVAL, "session");
+    CHECK_FAILS(hearth_session_restore(nullptr, nullptr, 0), HEARTH_EINVAL, "session");
+    CHECK_FAILS(hearth_session_restore_path(nullptr, "x"), HEARTH_EINVAL, "session");
+    CHECK_FAILS(hearth_model_digest(nullptr, f.model.get()), HEARTH_EINVAL, "digest");
     CHECK_FAILS(hearth_sampling_set(nullptr, "seed", 1), HEARTH_EINVAL, "sampling");
     CHECK_FAILS(hearth_generator_new(&generator, nullptr), HEARTH_EINVAL, "model");
     CHECK_FAILS(hearth_generator_step(nullptr), HEARTH_EINVAL, "generator");

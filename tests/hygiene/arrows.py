@@ -29,6 +29,7 @@ EXTERNAL = {
     r"tbb/|oneapi/": ["src/base/parallel.cpp"],
     r"pcre2": ["src/text/"],
     r"utf8proc": ["src/text/"],
+    r"xxhash": ["src/base/hash.cpp"],
     r"nlohmann/": ["src/engine/", "src/text/", "src/formats/"],
     r"(imm|[a-z]mm|avx\w*|x86|x86gpr|amx\w*)intrin\.h$|arm_(neon|sve|acle|bf16|fp16)\.h$": ["src/kernels/"],
     r"(sys/socket|netdb|arpa/inet|netinet/in)\.h$": [],

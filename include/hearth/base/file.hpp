@@ -34,8 +34,10 @@ public:
     virtual void release(std::uint64_t offset, std::uint64_t bytes) const = 0;
 };
 
-// Files are memory-mapped; a file that cannot be mapped (a pipe is refused) is read.
-Result<std::unique_ptr<ByteSource>> open_path(const std::string& path);
+// Files are memory-mapped where `access` says so; what cannot be mapped is read (a pipe is refused). A mapping that others
+// shorten ends the process with SIGBUS, reading them only fails.
+enum class FileAccess : int { map, read };
+Result<std::unique_ptr<ByteSource>> open_path(const std::string& path, FileAccess access = FileAccess::map);
 // Does not take ownership: the descriptor is duplicated.
 Result<std::unique_ptr<ByteSource>> open_fd(int fd);
 // Borrowed: must outlive the source.

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "hearth/base/file.hpp"
+#include "hearth/base/hash.hpp"
 #include "hearth/base/log.hpp"
 #include "hearth/base/memory.hpp"
 #include "hearth/base/parallel.hpp"
@@ -72,6 +73,9 @@ public:
     const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }
     const std::string& inspection() const { return inspection_; }  // JSON
     std::uint64_t weight_bytes() const { return info_.weight_bytes; }
+    // Of the architecture, its numbers and every weight as it stands in memory: equal for models that compute the same
+    // with the same panels. The first call reads all weights and takes the runtime's lock.
+    Hash128 digest();
 
     const Model& model() const { return *model_; }
     // Bytes that a pass within the limits takes beside what earlier passes hold already.
@@ -101,6 +105,10 @@ private:
     RunLimits limits_;
     std::atomic<std::uint64_t> held_{0};  // bytes of workspace_ and logits_, which sessions are planned with
     Buffer logits_;
+    Hash128 described_;                                // of all but the matrices
+    std::vector<std::span<const std::byte>> matrices_;  // as they stand in memory
+    std::once_flag digested_;
+    Hash128 digest_;
 };
 
 struct SessionOptions {
@@ -124,6 +132,11 @@ public:
     // `out` (may be null) has room for rows(all) * vocab floats.
     Status evaluate(bool all, float* out);
     std::size_t rows(bool all) const;
+
+    // The conversation as a blob, and back: bit-identical to never having stopped. A blob of another model, another type
+    // of cache or another version is refused, and so is a damaged one; then the session is as it was.
+    Status save(BlobWriter& blob);
+    Status restore(const ByteSource& source);
 
     // Set while a generator runs it.
     std::atomic<bool> busy{false};

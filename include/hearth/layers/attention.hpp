@@ -107,6 +107,12 @@ void kv_store_key(const KvView& kv, std::size_t layer, std::size_t head, std::si
 void kv_store_value(const KvView& kv, std::size_t layer, std::size_t head, std::size_t position, const float* value,
                     const KernelTable& kernels);
 
+// The first `tokens` <= kSpan tokens of a page of a group, without the room behind them: of each layer and head the keys
+// in blocks of 16 tokens, of which those that are not there are zeros, the values and the scales.
+std::size_t kv_packed_bytes(const KvLayout& layout, std::size_t group, std::size_t tokens);
+void kv_pack(const KvLayout& layout, std::size_t group, const std::byte* page, std::size_t tokens, std::byte* to);
+void kv_unpack(const KvLayout& layout, std::size_t group, const std::byte* from, std::size_t tokens, std::byte* page);
+
 struct AttentionSpec {
     std::uint32_t heads = 0;  // query heads; a multiple of the cache's heads
     float scale = 1;

@@ -32,6 +32,12 @@ struct LoadContext {
     void* progress_user = nullptr;
     std::uint64_t total_bytes = 0;
     std::uint64_t done_bytes = 0;
+    // Matrices as they stand in memory, in the order of loading: what a digest of the weights is made of.
+    struct Matrix {
+        const TensorInfo* info;
+        std::span<const std::byte> bytes;
+    };
+    std::vector<Matrix> matrices = {};
 
     bool in_place(const TensorInfo& info) const;
     Status advance(const TensorInfo& info);

@@ -42,6 +42,7 @@ struct EmbeddingInfo {
 struct ModelInfo {
     std::string architecture;
     std::uint64_t context = 0;  // tokens, as the file says
+    std::uint64_t long_context = 0;  // sequences that may grow beyond it are computed otherwise; 0: none
     std::uint32_t vocab = 0, embedding = 0, layers = 0, heads = 0, kv_heads = 0, feed_forward = 0;
     std::uint32_t experts = 0, experts_used = 0;  // in a layer, and by a token; 0: none
     std::uint64_t parameters = 0;

@@ -20,6 +20,7 @@
 #include <span>
 #include <vector>
 
+#include "hearth/base/blob.hpp"
 #include "hearth/base/memory.hpp"
 #include "hearth/layers/attention.hpp"
 
@@ -52,6 +53,12 @@ public:
     std::size_t checkpoints() const { return checkpoints_.size(); }
     // That were given with the checkpoint at a position.
     std::span<const float> logits_at(std::size_t position) const;
+
+    // What passes after `position`, where the cache stands, read, and the newest checkpoint. Nothing of tokens behind it.
+    Status save(BlobWriter& blob, std::size_t position) const;
+    // One of the same layout and allowance that holds what was saved at `position`; takes nothing for granted. Of logits
+    // of a checkpoint there are none or `vocab`.
+    Result<KvCache> restored(BlobReader& blob, std::size_t position, std::size_t vocab) const;
 
     KvView view() const {
         return {layout_.get(), pointers_.data(), states_.empty() ? nullptr : states_.data(), 0, stride_};
@@ -107,6 +114,14 @@ private:
     void commit(std::vector<Step>& steps, std::size_t end);
     void write_pointers(std::size_t group, std::size_t from, std::size_t end);
     std::uint64_t own_bytes() const;
+    Status save_page(BlobWriter& blob, std::size_t group, const Page& page, std::size_t tokens) const;
+    Result<Page> restore_page(BlobReader& blob, std::size_t group, std::size_t tokens) const;
+    Status save_checkpoint(BlobWriter& blob, const Checkpoint& c) const;
+    Result<std::shared_ptr<const Checkpoint>> restore_checkpoint(BlobReader& blob, std::size_t position,
+                                                                 std::size_t vocab) const;
+    // Numbers of the first page of a table that reaches to `position`, as they stand in the blob.
+    Result<Table> restore_table(BlobReader& blob, std::size_t group, std::size_t position) const;
+    void point_to_pages(std::size_t stride);
     // What checkpoints have and the sequence has not, where its tables begin there.
     std::uint64_t kept_bytes(std::span<const Step> steps, const Buffer* state) const;
 

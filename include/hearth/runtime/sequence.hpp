@@ -25,6 +25,13 @@ public:
     // Keeps the first `length` tokens; the last logits are gone if anything was cut. Where the cache cannot go back that
     // far alone, it goes back further, and the tokens in between are part of the next passes again: to the same bits.
     Status truncate(std::size_t length);
+    // `tokens` in place of `count` tokens from `at` on: what follows is evaluated again where it has changed, and nothing is
+    // that stays the same. Refuses as append() does, without change.
+    Status replace(std::size_t at, std::size_t count, std::span<const std::int32_t> tokens);
+    // Tokens, cache and last logits: what a restored sequence computes is what this one would, to the bit.
+    Status save(BlobWriter& blob);
+    // The one that was saved, of a sequence like this one: of the same model and type of cache, with this context.
+    Result<Sequence> restored(BlobReader& blob) const;
 
     std::span<const std::int32_t> tokens() const { return tokens_; }
     std::size_t length() const { return tokens_.size(); }
@@ -48,6 +55,7 @@ public:
 
 private:
     std::size_t start() const;
+    Status check(std::span<const std::int32_t> tokens, std::size_t before) const;
 
     KvCache cache_;
     std::uint32_t vocab_;
