@@ -30,6 +30,9 @@ struct Case {
     std::string prefix;  // of modules but the output
     nlohmann::json config;
     std::vector<Rename> renames;  // before the usual ones
+    // Where a class has one number for two of GGUF's: what attention.temperature_length of the golden becomes. The reference
+    // then is the GGUF with that number, over more tokens.
+    std::uint32_t temperature_length = 0;
 };
 
 inline const std::vector<Rename> kUsual = {

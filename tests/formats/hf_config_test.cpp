@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include "capi/folder_encoders.hpp"
+#include "capi/folder_latent.hpp"
 #include "formats/hf/config.hpp"
 #include "hearth/base/rng.hpp"
 
@@ -28,7 +29,7 @@ TEST_CASE("config.json: values of other kinds and sizes are read or refused with
     const auto next = [&] { return philox4x32(17, draw++, 0)[0]; };
     std::size_t read = 0, refused = 0;
     std::vector<nlohmann::json> configs;
-    for (const Case& c : family_cases()) configs.push_back(c.config);
+    for (const Case& c : decoder_cases()) configs.push_back(c.config);
     for (const EncoderCase& c : encoder_cases()) configs.push_back(c.config);
     for (const nlohmann::json& whole : configs) {
         CAPTURE(whole["architectures"].dump());
@@ -52,7 +53,7 @@ TEST_CASE("config.json: values of other kinds and sizes are read or refused with
 
 TEST_CASE("config.json: what a class may say but hearth does not compute is refused by its key") {
     const auto refused = [](const std::string& golden, const char* key, const nlohmann::json& value) {
-        for (const Case& c : family_cases()) {
+        for (const Case& c : decoder_cases()) {
             if (c.golden != golden) continue;
             nlohmann::json config = c.config;
             (config.contains("text_config") ? config["text_config"] : config)[key] = value;
@@ -80,6 +81,15 @@ TEST_CASE("config.json: what a class may say but hearth does not compute is refu
     refused("qwen3next", "linear_value_head_dim", 32);
     refused("qwen35", "layer_types", {"linear_attention", "sliding_attention"});
     refused("lfm2", "conv_bias", true);
+    refused("deepseek2", "scoring_func", "softmax");
+    refused("deepseek2", "topk_method", "greedy");
+    refused("deepseek2", "moe_layer_freq", 2);
+    refused("deepseek2", "attention_bias", true);
+    refused("deepseek2-groups", "scoring_func", "sigmoid");
+    refused("deepseek2-groups", "norm_topk_prob", true);
+    refused("deepseek2-groups", "topk_method", "noaux_tc");
+    refused("mistral4", "rope_interleave", false);
+    refused("mistral4", "mlp_layer_types", {"sparse", "dense", "sparse"});
     const auto refused_encoder = [](const std::string& name, const char* key, const nlohmann::json& value) {
         for (const EncoderCase& c : encoder_cases()) {
             if (c.name() != name) continue;

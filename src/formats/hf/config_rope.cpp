@@ -144,7 +144,25 @@ private:
             if (scale != 0 && all != 0) wanted = magnitude(scale) / magnitude(all);
         }
         if (!(wanted > 0 && wanted < 1e6)) return hf_wrong("'rope_scaling.attention_factor' is ", wanted, ", expected more than 0");
+        if (r_.has("attention.kv_lora_rank")) return latent_magnitude(scaling, factor, wanted);
         if (wanted != magnitude(1)) r_.set("rope.scaling.attn_factor", wanted / magnitude(1));
+        return {};
+    }
+
+    // Latent attention: scores are multiplied by what "mscale_all_dim" says, the rotation by `wanted`. Loaders take scores
+    // times the square of rotation times correction, where the correction is 1 + multiplier * log(factor), and the rotation
+    // by a form of the architecture's own.
+    Status latent_magnitude(JsonValue scaling, double factor, double wanted) {
+        double all = 0;
+        if (scaling["mscale_all_dim"].given()) {
+            HEARTH_ASSIGN(all, hf_number(scaling, "rope_scaling.", "mscale_all_dim"));
+        }
+        const double log = det_log(factor), scores = 1 + 0.1 * all * log;
+        if (!(scores > 0 && scores < 1e6)) return hf_wrong("'rope_scaling.mscale_all_dim' is ", all, ", expected at least 0");
+        if (!(log > 0)) return wanted == 1 ? Status() : hf_unsupported("'rope_scaling.attention_factor' is ", wanted, " with a factor of 1");
+        r_.set("rope.scaling.yarn_log_multiplier", (scores / wanted - 1) / log);
+        const double own = r_.family.architecture == "deepseek2" ? wanted : scores / (1 + 0.1 * log);
+        if (own != 1) r_.set("rope.scaling.attn_factor", own);
         return {};
     }
 

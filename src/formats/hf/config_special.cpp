@@ -221,13 +221,54 @@ Status neo_bert(const HfReading& r) {
     return {};
 }
 
+// Latent attention: widths of heads in parts, and how a class routes where its config is silent.
+Status latent(const HfReading& r) {
+    std::uint64_t widths[3] = {};
+    std::size_t at = 0;
+    for (const char* key : {"qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim"}) {
+        widths[at] = whole(r.config[key], 0);
+        if (widths[at] == 0 || widths[at] > kMostLayers) return hf_wrong("'", key, "' is no count from 1 to ", kMostLayers);
+        ++at;
+    }
+    r.set("attention.key_length", widths[0] + widths[1]);
+    r.set("rope.dimension_count", widths[1]);
+    r.set("attention.value_length", widths[2]);
+
+    const bool sigmoid = hf_default(r.family, "scoring_func") == 2.0;
+    const JsonValue scoring = r.config["scoring_func"], method = r.config["topk_method"];
+    if (scoring.given() && !scoring.is(sigmoid ? "sigmoid" : "softmax"))
+        return hf_unsupported("'scoring_func' is ", quote(scoring.text()), ", supported of this class is ", sigmoid ? "sigmoid" : "softmax");
+    r.set("expert_gating_func", std::uint64_t{sigmoid ? 2U : 1U});
+    const bool normalized = hf_default(r.family, "norm_topk_prob").has_value();
+    if (!normalized && r.config["norm_topk_prob"].boolean() == true) return hf_unsupported("'norm_topk_prob' is true, supported of this class is false");
+    if (!r.config["norm_topk_prob"].given()) r.set("expert_weights_norm", normalized);
+    if (method.given() && !method.is(sigmoid ? "noaux_tc" : "group_limited_greedy") && (sigmoid || !method.is("greedy")))
+        return hf_unsupported("'topk_method' is ", quote(method.text()), ", supported of this class ", sigmoid ? "is noaux_tc" : "are greedy and group_limited_greedy");
+    // V2 has groups only by name.
+    if (!sigmoid && !normalized && !method.is("group_limited_greedy")) {
+        r.set("expert_group_count", std::uint64_t{1});
+        r.set("expert_group_used_count", std::uint64_t{1});
+    }
+    std::uint64_t dense = 0, layer = 0;
+    for (const JsonValue type : r.config["mlp_layer_types"]) {
+        if (type.is("dense") && dense == layer)
+            ++dense;
+        else if (!type.is("sparse"))
+            return hf_unsupported("'mlp_layer_types' has ", quote(type.text()), " at layer ", layer, ", supported are dense ones and then sparse ones");
+        ++layer;
+    }
+    if (layer != 0) r.set("leading_dense_block_count", dense);
+    return {};
+}
+
 struct Special {
     std::string_view architecture;
     Status (*read)(const HfReading&);
 };
 constexpr Special kSpecials[] = {{"gemma3n", gemma3n}, {"gemma4", gemma4}, {"llama4", llama4}, {"qwen3next", gated_delta},
                                  {"qwen35", tiled_gated_delta}, {"qwen35moe", tiled_gated_delta}, {"lfm2", lfm2}, {"lfm2moe", lfm2},
-                                 {"bert", bert}, {"modern-bert", modern_bert}, {"neo-bert", neo_bert}};
+                                 {"bert", bert}, {"modern-bert", modern_bert}, {"neo-bert", neo_bert},
+                                 {"deepseek2", latent}, {"deepseek32", latent}, {"mistral4", latent}};
 
 }  // namespace
 
