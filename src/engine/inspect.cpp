@@ -77,11 +77,13 @@ void write_memory_plan(JsonText& j, const Blueprint& blueprint, std::size_t work
     const ModelInfo& info = blueprint.info();
     const KvLayout layout = KvLayout::make(KvType::f16, info.kv);
     j.key("memory").begin_object().member("weights", info.weight_bytes).member("decode_reads", info.decode_bytes);
-    j.member("kv_type", "f16").member("kv_bytes_per_token", layout.page_bytes / kSpan).member("kv_page_tokens", kSpan);
+    std::uint64_t per_token = 0;
+    for (const KvLayout::Group& g : layout.groups) per_token += g.page_bytes / g.span();
+    j.member("kv_type", "f16").member("kv_bytes_per_token", per_token).member("kv_page_tokens", kSpan);
     j.key("kv_groups").begin_array();
     for (const KvLayout::Group& g : layout.groups) {
         j.begin_object().member("window", std::uint64_t{g.reach.window}).member("chunk", std::uint64_t{g.reach.chunk});
-        j.member("bytes_per_token", g.page_bytes / kSpan).end_object();
+        j.member("bytes_per_token", g.page_bytes / g.span()).end_object();
     }
     j.end_array().member("state", layout.state_bytes);
     j.member("scratch", blueprint.workspace_bytes({kPassTokens, std::min<std::uint64_t>(info.context, 4096), workers}));

@@ -176,8 +176,9 @@ KvLayout KvLayout::make(KvType type, std::span<const KvShape> shapes) {
         Layer l{};
         l.shape = s;
         if (s.heads != 0) {
-            while (l.group < layout.groups.size() && !(layout.groups[l.group].reach == s.reach)) ++l.group;
-            if (l.group == layout.groups.size()) layout.groups.push_back({s.reach, 0});
+            const auto is_own = [&](const Group& g) { return g.reach == s.reach && g.every == s.every; };
+            l.group = static_cast<std::size_t>(std::ranges::find_if(layout.groups, is_own) - layout.groups.begin());
+            if (l.group == layout.groups.size()) layout.groups.push_back({s.reach, 0, s.every});
         }
         l.key_scales = kSpan * (coded ? 4 * key_units(s.key_dim) : s.key_dim) * element;
         l.key_bytes = l.key_scales + scales;

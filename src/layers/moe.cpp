@@ -74,14 +74,21 @@ public:
           slots_(input.tokens * spec.used) {}
 
     // Router logits, and the experts of each token.
-    void choose() {
+    void choose(std::span<const std::int32_t> token_ids) {
         const std::size_t stride = 2 * std::size_t{spec_.experts};
         LinearRun router;
         router.add(w_.router, at<float>(layout_.logits), stride);
         router.add(w_.shared_router, at<float>(layout_.slot_weight) + slots_, 1);
         const auto pick = [&](std::size_t t) {
-            route(spec_, w_.selection_bias, run_.kernels, at<float>(layout_.logits) + t * stride,
-                  at<std::uint32_t>(layout_.ids) + t * spec_.used, at<float>(layout_.weights) + t * spec_.used);
+            float *const logits = at<float>(layout_.logits) + t * stride,
+                  *const weights = at<float>(layout_.weights) + t * spec_.used;
+            auto* const ids = at<std::uint32_t>(layout_.ids) + t * spec_.used;
+            if (w_.by_token.empty()) {
+                route(spec_, w_.selection_bias, run_.kernels, logits, ids, weights);
+            } else {
+                std::copy_n(w_.by_token.data() + static_cast<std::size_t>(token_ids[t]) * spec_.used, spec_.used, ids);
+                weigh(spec_, run_.kernels, logits, ids, weights);
+            }
             if (spec_.shared_feed_forward == 0) return;
             float& weight = at<float>(layout_.slot_weight)[slots_ + t];
             weight =
@@ -111,6 +118,7 @@ public:
             job.down = &w_.down;
             job.matrix = e;
             job.width = spec_.feed_forward;
+            job.limit = w_.limit;
             job.slot = next[e];
             job.tokens = count;
             job.value = std::size_t{job.slot} * spec_.feed_forward;
@@ -127,6 +135,7 @@ public:
         job.up = &w_.shared_up;
         job.down = &w_.shared_down;
         job.width = spec_.shared_feed_forward;
+        job.limit = w_.shared_limit;
         job.slot = static_cast<std::uint32_t>(slots_);
         job.tokens = static_cast<std::uint32_t>(in_.tokens);
         job.value = slots_ * spec_.feed_forward;
@@ -235,7 +244,7 @@ private:
                         run_.kernels.scale(y + i * job.width, weight, rows);
                         run_.kernels.scale(up + i * rows, weight, rows);
                     }
-                    apply_glu(spec_.glu, run_.kernels, y + i * job.width, up + i * rows, rows, y + i * job.width);
+                    apply_glu(spec_.glu, run_.kernels, y + i * job.width, up + i * rows, rows, y + i * job.width, job.limit);
                 }
             }
         }
@@ -300,8 +309,8 @@ private:
 };
 
 void moe_choose(const RunContext& run, const MoeSpec& spec, const MoeWeights& weights, MoeWorkspace& workspace,
-                const LinearInput& input) {
-    MoeRun(run, spec, weights, workspace, input).choose();
+                const LinearInput& input, std::span<const std::int32_t> token_ids) {
+    MoeRun(run, spec, weights, workspace, input).choose(token_ids);
 }
 
 void moe_apply(const RunContext& run, const MoeSpec& spec, const MoeWeights& weights, MoeWorkspace& workspace,
@@ -313,8 +322,9 @@ void moe_apply(const RunContext& run, const MoeSpec& spec, const MoeWeights& wei
 }
 
 void moe_feed_forward(const RunContext& run, const MoeSpec& spec, const MoeWeights& weights, MoeWorkspace& workspace,
-                      const LinearInput& input, const MoeOutput& output, ChunkBody then) {
-    moe_choose(run, spec, weights, workspace, input);
+                      const LinearInput& input, const MoeOutput& output, ChunkBody then,
+                      std::span<const std::int32_t> token_ids) {
+    moe_choose(run, spec, weights, workspace, input, token_ids);
     moe_apply(run, spec, weights, workspace, input, output, then);
 }
 

@@ -10,6 +10,7 @@ struct MoeJob {
     const Linear *gate, *up, *down;
     std::size_t gate_matrix, up_matrix, matrix;
     std::size_t width;        // feed-forward
+    float limit;              // of what enters its gated unit
     std::size_t value;        // number of its first activated value
     std::uint32_t slot, tokens;
 };

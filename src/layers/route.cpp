@@ -14,6 +14,14 @@ constexpr float kNone = -std::numeric_limits<float>::infinity();
 
 float below_numbers(float value) { return value == value ? value : kNone; }  // where NaN stands
 
+// sqrt(ln(1 + exp(x))); where exp(x) is far below 1, ln(1 + exp(x)) is exp(x).
+float root_of_softplus(float logit) {
+    const auto x = static_cast<double>(logit);
+    if (x != x) return logit;
+    if (x < -16) return static_cast<float>(det_exp(x / 2));
+    return static_cast<float>(std::sqrt(std::max(x, 0.0) + det_log(1 + det_exp(-std::abs(x)))));
+}
+
 // Scores of experts outside of the best groups become -infinity.
 void keep_best_groups(const MoeSpec& spec, float* scores) {
     const std::size_t size = spec.experts / spec.groups;
@@ -81,30 +89,21 @@ void mix_sparsely(const MoeSpec& spec, const float* logits, float* scores, std::
     }
 }
 
-}  // namespace
-
-void route(const MoeSpec& spec, std::span<const float> selection_bias, const KernelTable& kernels, float* logits,
-           std::uint32_t* ids, float* weights) {
+// What stands for the logits among scores, and in weights before they are brought to their sum, which it returns.
+float activate(const MoeSpec& spec, const KernelTable& kernels, float* logits) {
     const std::size_t n = spec.experts;
-    float* scores = logits + n;
-    std::copy_n(logits, n, scores);
-    float sum = 1;
-    if (spec.gating == Gating::softmax) {
-        sum = kernels.exp_sum(logits, n, logits);
-        // Exponentials keep the order of logits but may round two of them to one: where nothing is added, logits pick.
-        if (!selection_bias.empty() || spec.groups != 1)
-            for (std::size_t e = 0; e < n; ++e) scores[e] = logits[e] / sum;
-    } else if (spec.gating == Gating::sigmoid) {
+    if (spec.gating == Gating::softmax) return kernels.exp_sum(logits, n, logits);
+    if (spec.gating == Gating::sigmoid) {
         for (std::size_t e = 0; e < n; ++e)
             logits[e] = static_cast<float>(1 / (1 + det_exp(-static_cast<double>(logits[e]))));
-        if (!selection_bias.empty() || spec.groups != 1) std::copy_n(logits, n, scores);
+    } else if (spec.gating == Gating::root_of_softplus) {
+        for (std::size_t e = 0; e < n; ++e) logits[e] = root_of_softplus(logits[e]);
     }
-    for (std::size_t e = 0; e < selection_bias.size(); ++e) scores[e] += selection_bias[e];
-    for (std::size_t e = 0; e < n; ++e) scores[e] = below_numbers(scores[e]);
-    if (spec.gating == Gating::sparse_mixer) return mix_sparsely(spec, logits, scores, ids, weights);
-    if (spec.groups != 1) keep_best_groups(spec, scores);
-    pick(spec, scores, ids, weights);
+    return 1;
+}
 
+void finish_weights(const MoeSpec& spec, const KernelTable& kernels, const float* logits, float sum,
+                    const std::uint32_t* ids, float* weights) {
     for (std::size_t i = 0; i < spec.used; ++i) weights[i] = logits[ids[i]];
     if (spec.gating == Gating::softmax_of_chosen) sum = kernels.exp_sum(weights, spec.used, weights);
     for (std::size_t i = 0; i < spec.used; ++i) weights[i] /= sum;
@@ -116,6 +115,32 @@ void route(const MoeSpec& spec, std::span<const float> selection_bias, const Ker
     }
     if (spec.scale != 1)
         for (std::size_t i = 0; i < spec.used; ++i) weights[i] *= spec.scale;
+}
+
+}  // namespace
+
+void route(const MoeSpec& spec, std::span<const float> selection_bias, const KernelTable& kernels, float* logits,
+           std::uint32_t* ids, float* weights) {
+    const std::size_t n = spec.experts;
+    float* scores = logits + n;
+    std::copy_n(logits, n, scores);
+    const float sum = activate(spec, kernels, logits);
+    // Exponentials, sigmoids and roots keep the order of logits but may round two of them to one: where nothing is
+    // added, logits pick.
+    if (spec.gating != Gating::softmax_of_chosen && spec.gating != Gating::sparse_mixer &&
+        (!selection_bias.empty() || spec.groups != 1))
+        for (std::size_t e = 0; e < n; ++e) scores[e] = logits[e] / sum;
+    for (std::size_t e = 0; e < selection_bias.size(); ++e) scores[e] += selection_bias[e];
+    for (std::size_t e = 0; e < n; ++e) scores[e] = below_numbers(scores[e]);
+    if (spec.gating == Gating::sparse_mixer) return mix_sparsely(spec, logits, scores, ids, weights);
+    if (spec.groups != 1) keep_best_groups(spec, scores);
+    pick(spec, scores, ids, weights);
+    finish_weights(spec, kernels, logits, sum, ids, weights);
+}
+
+void weigh(const MoeSpec& spec, const KernelTable& kernels, float* logits, const std::uint32_t* ids, float* weights) {
+    const float sum = activate(spec, kernels, logits);
+    finish_weights(spec, kernels, logits, sum, ids, weights);
 }
 
 }  // namespace hearth

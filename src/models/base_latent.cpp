@@ -64,15 +64,15 @@ Status read_indexer(const Hparams& h, DecoderSpec& s) {
     LatentSpec& l = s.latent;
     constexpr const char* kHeads = "attention.indexer.head_count";
     if (!h.has(kHeads)) return {};
-    HEARTH_ASSIGN(l.index_heads, h.count(kHeads, kMaxIndexHeads));
-    HEARTH_ASSIGN(l.index_dim, h.count("attention.indexer.key_length", kMaxHeadDim));
-    HEARTH_ASSIGN(l.index_top, h.count("attention.indexer.top_k", kMaxIndexTop));
+    HEARTH_ASSIGN(l.index.heads, h.count(kHeads, kMaxIndexHeads));
+    HEARTH_ASSIGN(l.index.dim, h.count("attention.indexer.key_length", kMaxHeadDim));
+    HEARTH_ASSIGN(l.index.top, h.count("attention.indexer.top_k", kMaxIndexTop));
     if (l.query_rank == 0)
         return {Code::malformed,
-                cat("metadata key '", h.full(kHeads), "' is ", l.index_heads, ", but '",
+                cat("metadata key '", h.full(kHeads), "' is ", l.index.heads, ", but '",
                     h.full("attention.q_lora_rank"), "', of which the indexer makes queries, is missing")};
-    if (l.index_dim >= s.rope.dims) return {};
-    return {Code::malformed, cat("metadata key '", h.full("attention.indexer.key_length"), "' is ", l.index_dim,
+    if (l.index.dim >= s.rope.dims) return {};
+    return {Code::malformed, cat("metadata key '", h.full("attention.indexer.key_length"), "' is ", l.index.dim,
                                  ", expected at least '", h.full("rope.dimension_count"), "', which is ", s.rope.dims)};
 }
 
@@ -106,7 +106,7 @@ Result<DecoderSpec> base_latent_spec(const Hparams& h, TensorFinder& tensors, bo
     for (LayerSpec& layer : s.layers) {
         layer.mixer = MixerKind::latent;
         layer.kv_heads = 1;
-        layer.key_dim = s.latent.rank + s.rope.dims + s.latent.index_dim;
+        layer.key_dim = s.latent.rank + s.rope.dims + s.latent.index.dim;
         layer.value_dim = s.latent.rank;
     }
     return s;

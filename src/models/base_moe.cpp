@@ -18,10 +18,12 @@ Result<Gating> read_gating(const Hparams& h, Gating fallback) {
             return Gating::sigmoid;
         case 3:
             return Gating::softmax_of_chosen;
+        case 4:
+            return Gating::root_of_softplus;
         default:
             return Status(Code::unsupported,
                           cat("metadata key '", h.full("expert_gating_func"), "' is ", *value,
-                              ", supported are 1 (softmax), 2 (sigmoid), 3 (softmax of the chosen)"));
+                              ", supported are 1 (softmax), 2 (sigmoid), 3 (softmax of the chosen), 4 (root of softplus)"));
     }
 }
 

@@ -80,12 +80,13 @@ Status DecoderModel::run(std::span<const SequenceBatch> batch, Workspace& worksp
               w.gate_up.as<float>(),
               w.activated.as<float>()};
     embed(pass);
-    if (spec_.streams != 1) split_streams(pass);
+    if (spec_.predicts_streams()) split_streams(pass);
     if (spec_.layer_embedding != 0) embed_layers(pass);
-    if (spec_.streams != 1 || spec_.layer_embedding != 0)
+    if (spec_.predicts_streams() || spec_.layer_embedding != 0)
         parallel_for(executor, pass.tokens, [&](std::size_t t, std::size_t) { begin_layer(pass, 0, t); });
     for (std::size_t layer = 0; layer < layers_.size(); ++layer) run_layer(pass, layer);
-    if (spec_.streams != 1 && !w.logit_rows.empty()) merge_streams(pass);
+    if (spec_.predicts_streams() && !w.logit_rows.empty()) merge_streams(pass);
+    if (spec_.mixes_streams() && !w.logit_rows.empty()) join_streams(pass);
     write(pass);
     return {};
 }
@@ -105,6 +106,7 @@ void DecoderModel::embed(Pass& pass) const {
         }
         float* const local = cos + 2 * half;
         rope_angles(frequencies_local_, spec_.local_rope.magnitude, position, local, local + local_half);
+        if (spec_.mixes_streams()) return start_streams(pass, t);
         if (spec_.streams == 1 && spec_.layer_embedding == 0) return begin_layer(pass, 0, t);
         quantize_token(pass.run, pass.stream_input(pass.hidden, spec_.embedding), stream_needs_, t);
     });
@@ -153,7 +155,8 @@ void DecoderModel::run_layer(Pass& pass, std::size_t index) const {
     const DecoderLayer& l = layers_[index];
     const RunContext& run = pass.run;
     const std::size_t d = spec_.embedding;
-    if (spec_.streams != 1) predict_streams(pass, l);
+    if (spec_.predicts_streams()) predict_streams(pass, l);
+    if (spec_.mixes_streams()) read_streams(pass, l.attention_mix, l.attn_norm, attn_needs_);
 
     // Attention, or what stands in its place: normed input → mixed → output, added to the stream.
     const LinearInput in = pass.normed_input(d, pass.tokens);
@@ -169,11 +172,13 @@ void DecoderModel::run_layer(Pass& pass, std::size_t index) const {
             run.kernels.add_scaled(pass.branch + t * d, 1, d, pass.hidden + t * d);
             run.kernels.scale(pass.hidden + t * d, kHalfRoot, d);
         }
+        if (spec_.mixes_streams()) return write_streams(pass, t);
         norm_stream(pass, l.ffn_norm, ffn_needs_, t);
     });
 
+    if (spec_.mixes_streams()) read_streams(pass, l.ffn_mix, l.ffn_norm, ffn_needs_);
     feed_forward(pass, index);
-    if (spec_.streams != 1) correct_streams(pass, index);
+    if (spec_.predicts_streams()) correct_streams(pass, index);
     if (spec_.layer_embedding != 0) add_layer_embedding(pass, index);
 }
 
@@ -190,7 +195,7 @@ void DecoderModel::feed_forward(Pass& pass, std::size_t index) const {
         };
         float* const stream = spec_.post_norms ? nullptr : pass.hidden;
         moe_feed_forward(pass.run, spec_.moe, *l.experts, pass.w.experts, in,
-                         {pass.normed, stream, spec_.residual_scale}, complete);
+                         {pass.normed, stream, spec_.residual_scale}, complete, pass.w.ids);
         return;
     }
     const LinearInput down_in = pass.inner_input(pass.activated, spec_.layers[index].feed_forward);
@@ -230,6 +235,7 @@ void DecoderModel::add_experts_beside(Pass& pass, std::size_t index) const {
 
 // What a token needs for the product that follows the feed-forward.
 void DecoderModel::after_feed_forward(const Pass& pass, std::size_t index, std::size_t t) const {
+    if (spec_.mixes_streams()) return write_streams(pass, t);
     if (spec_.streams != 1) return norm_stream(pass, layers_[index].stream_router_norm, stream_needs_, t);
     if (spec_.layer_embedding == 0) return end_layer(pass, index, t);
     quantize_token(pass.run, pass.stream_input(pass.hidden, spec_.embedding), stream_needs_, t);

@@ -16,6 +16,12 @@
 
 namespace hearth {
 
+// Of what streams are mixed by, before a part of a layer or the output.
+struct StreamMixTensors {
+    MatrixInfo weights;  // {streams * embedding, outputs}
+    const TensorInfo *base = nullptr, *scale = nullptr;
+};
+
 struct DecoderLayerTensors {
     NormInfo attn_norm;
     std::unique_ptr<MixerTensors> mixer;
@@ -28,6 +34,7 @@ struct DecoderLayerTensors {
     const TensorInfo* scale = nullptr;
     MatrixInfo stream_router;  // with several streams
     const TensorInfo *stream_router_norm = nullptr, *predict = nullptr, *correct = nullptr, *correct_scale = nullptr;
+    StreamMixTensors attention_mix, ffn_mix;  // with streams that are mixed
     MatrixInfo laurel_down, laurel_up;
     NormInfo laurel_norm;
 };
@@ -41,6 +48,7 @@ struct DecoderTensors {
     MatrixInfo layer_projection;
     const TensorInfo* layer_projection_norm = nullptr;
     MatrixInfo stream_split, stream_merge;  // a matrix for every stream but the first
+    StreamMixTensors output_mix;
     HeadTensors head;
 
     // Every matrix once, in file-independent order.
@@ -51,13 +59,19 @@ struct DecoderTensors {
                 if (m.weight != nullptr) f(m);
             const MatrixInfo& mixed = l.mixer->output;
             for (const MatrixInfo* m : {&mixed, &l.gate, &l.up, &l.down, &l.input_gate, &l.input_projection,
-                                        &l.stream_router, &l.laurel_down, &l.laurel_up})
+                                        &l.stream_router, &l.attention_mix.weights, &l.ffn_mix.weights, &l.laurel_down,
+                                        &l.laurel_up})
                 if (m->weight != nullptr) f(*m);
         }
-        for (const MatrixInfo* m : {&layer_projection, &stream_split, &stream_merge, &output})
+        for (const MatrixInfo* m : {&layer_projection, &stream_split, &stream_merge, &output_mix.weights, &output})
             if (m->weight != nullptr) f(*m);
         head.each_matrix(f);
     }
+};
+
+struct StreamMix {
+    Linear weights;
+    std::vector<float> base, scale;  // [outputs]; one for each kind of outputs
 };
 
 struct DecoderLayer {
@@ -69,6 +83,7 @@ struct DecoderLayer {
     Linear input_gate, input_projection;
     Norm input_norm;
     float scale = 1;
+    StreamMix attention_mix, ffn_mix;
     Linear stream_router, laurel_down, laurel_up;
     Norm stream_router_norm, laurel_norm;
     std::vector<float> predict, correct, correct_scale;  // [streams, streams, streams], [streams, streams], [embedding]
@@ -118,6 +133,12 @@ private:
     void merge_streams(Pass& pass) const;
     void product_of(Pass& pass, const Linear& w, std::size_t matrix, const LinearInput& in, float* y) const;
     void laurel(Pass& pass, const DecoderLayer& layer, const LinearInput& in) const;
+    // decoder_mixing.cpp
+    void start_streams(const Pass& pass, std::size_t token) const;
+    void read_streams(Pass& pass, const StreamMix& mix, const Norm& norm, ActivationNeeds needs) const;
+    void write_streams(const Pass& pass, std::size_t token) const;
+    void join_streams(Pass& pass) const;
+    void weigh_streams(const Pass& pass, const StreamMix& mix, std::size_t token) const;
     void activate(Pass& pass, std::size_t layer, const LinearInput& in, const LinearInput& down_in) const;
     void write_logits(Pass& pass, float* logits) const;
 
@@ -126,6 +147,7 @@ private:
     std::vector<double> frequencies_, frequencies_long_, frequencies_local_;
     Linear embedding_, output_;  // embedding_ doubles as output when tied
     Linear layer_embedding_, layer_projection_, stream_split_, stream_merge_;
+    StreamMix output_mix_;
     std::vector<float> layer_projection_norm_;
     std::vector<DecoderLayer> layers_;
     Norm output_norm_;
@@ -140,7 +162,7 @@ private:
 struct DecoderWorkspaceSizes {
     std::size_t tokens, feed_forward;  // of the widest dense layer
     std::size_t hidden, normed, branch, layer_inputs, streams, mix, columns, mixed, gate_up, activated, angles,
-        normed_32, normed_256, inner_32, inner_256, partials, experts, head;
+        normed_32, normed_256, inner_32, inner_256, streams_32, streams_256, partials, experts, head;
     std::size_t tallies;  // of mixers
     std::uint64_t total(std::size_t workers, std::size_t scratch_bytes) const;
 };

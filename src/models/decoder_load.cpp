@@ -31,7 +31,9 @@ public:
             HEARTH_ASSIGN(out.layer_projection, matrix("per_layer_model_proj", s_.embedding, values));
             HEARTH_ASSIGN(out.layer_projection_norm, t_.need("per_layer_proj_norm.weight", {s_.layer_embedding}));
         }
-        if (s_.streams != 1) {
+        if (s_.mixes_streams()) {
+            HEARTH_ASSIGN(out.output_mix, stream_mix("output_hc", s_.streams, 1));
+        } else if (s_.streams != 1) {
             const std::uint64_t d = s_.embedding, others = s_.streams - 1;
             HEARTH_ASSIGN(out.stream_split, t_.matrix("altup_proj", {d, d, others}));
             HEARTH_ASSIGN(out.stream_merge, t_.matrix("altup_unembd_proj", {d, d, others}));
@@ -45,6 +47,14 @@ private:
 
     Result<MatrixInfo> matrix(const std::string& name, std::uint64_t k, std::uint64_t rows) {
         return t_.matrix(name, {k, rows});
+    }
+
+    Result<StreamMixTensors> stream_mix(const std::string& name, std::uint64_t outputs, std::uint64_t kinds) {
+        StreamMixTensors m;
+        HEARTH_ASSIGN(m.weights, matrix(name + "_fn", std::uint64_t{s_.streams} * s_.embedding, outputs));
+        HEARTH_ASSIGN(m.base, t_.need(name + "_base.weight", {outputs}));
+        HEARTH_ASSIGN(m.scale, t_.need(name + "_scale.weight", {kinds}));
+        return m;
     }
 
     Result<DecoderLayerTensors> one(std::size_t index) {
@@ -66,7 +76,11 @@ private:
             HEARTH_ASSIGN(l.input_projection, matrix(b + "proj", s_.layer_embedding, d));
             HEARTH_ASSIGN(l.input_norm, norm(b + "post_norm"));
         }
-        if (s_.streams != 1) {
+        if (s_.mixes_streams()) {
+            const std::uint64_t n = s_.streams;
+            HEARTH_ASSIGN(l.attention_mix, stream_mix(b + "hc_attn", n * (n + 2), 3));
+            HEARTH_ASSIGN(l.ffn_mix, stream_mix(b + "hc_ffn", n * (n + 2), 3));
+        } else if (s_.streams != 1) {
             const std::uint64_t n = s_.streams;
             HEARTH_ASSIGN(l.stream_router, matrix(b + "altup_router", d, n));
             HEARTH_ASSIGN(l.stream_router_norm, t_.need(b + "altup_router_norm.weight", {d}));
@@ -83,7 +97,7 @@ private:
             HEARTH_ASSIGN(l.scale, t_.want(b + "layer_output_scale.weight", {1}));
         }
         if (layer.experts) {
-            HEARTH_ASSIGN(l.experts, find_experts(t_, s_, b));
+            HEARTH_ASSIGN(l.experts, find_experts(t_, s_, b, layer.chosen_by_token));
             if (!s_.experts_beside_dense) return l;
             HEARTH_ASSIGN(l.dense_post_norm, norm(b + "post_ffw_norm_1"));
             HEARTH_ASSIGN(l.experts_norm, norm(b + "pre_ffw_norm_2"));
@@ -123,18 +137,22 @@ public:
         info_.heads = spec_.heads;
         info_.experts = spec_.moe.experts;
         info_.experts_used = spec_.moe.used;
+        std::vector<KvShape> rows;
         for (const LayerSpec& l : spec_.layers) {
             const Reach reach{l.window, l.chunk};
             info_.kv_heads = std::max(info_.kv_heads, l.kv_heads);
             info_.feed_forward = std::max(info_.feed_forward, l.feed_forward);
             const MixerSizes sizes = mixer_sizes(spec_, l, {});
             info_.kv.push_back(sizes.kv);
+            rows.push_back(sizes.rows);
             if (l.has_kv())
                 info_.kv.back().reach = reach;
             else
                 info_.kv[l.kv_layer].reach = info_.kv[l.kv_layer].reach | reach;
             scratch_bytes_ = std::max(scratch_bytes_, sizes.scratch);
         }
+        if (std::ranges::any_of(rows, [](const KvShape& r) { return r.heads != 0; }))
+            info_.kv.insert(info_.kv.end(), rows.begin(), rows.end());
         for (const TensorInfo& t : source.tensors()) info_.parameters += t.elements();
         WeightAccount account(tensors_, spec_.moe, spec_.embedding);
         // A token reads one row of an embedding, or all of it when it is the output too.
@@ -192,6 +210,13 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
     }
     auto norm = [&](const NormInfo& n) { return load_norm(context, n); };
     auto matrix = [&](const MatrixInfo& m) { return Linear::load(context, m.weight, m.bias, m.scale); };
+    auto stream_mix = [&](const StreamMixTensors& t, StreamMix& m) -> Status {
+        HEARTH_ASSIGN(m.weights, matrix(t.weights));
+        HEARTH_ASSIGN(m.base, load_vector(context, t.base));
+        HEARTH_ASSIGN(m.scale, load_vector(context, t.scale));
+        stream_needs_.add(m.weights);
+        return {};
+    };
     const bool tied = tensors.output.weight == nullptr;
     HEARTH_ASSIGN(embedding_, Linear::load(context, tensors.embedding, tied ? tensors.output.bias : nullptr,
                                            tied ? tensors.output.scale : nullptr));
@@ -201,6 +226,7 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
     HEARTH_ASSIGN(stream_split_, matrix(tensors.stream_split));
     HEARTH_ASSIGN(stream_merge_, matrix(tensors.stream_merge));
     for (const Linear* w : {&layer_projection_, &stream_split_, &stream_merge_}) stream_needs_.add(*w);
+    HEARTH_TRY(stream_mix(tensors.output_mix, output_mix_));
     for (const DecoderLayerTensors& t : tensors.layers) {
         DecoderLayer l;
         HEARTH_ASSIGN(l.attn_norm, norm(t.attn_norm));
@@ -219,6 +245,8 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
         l.down_needs.add(l.down);
         if (t.experts.router.weight != nullptr) {
             HEARTH_ASSIGN(auto experts, load_experts(context, t.experts));
+            experts.limit = spec_.layers[layers_.size()].expert_limit;
+            experts.shared_limit = spec_.layers[layers_.size()].shared_limit;
             for (const Linear* w : {&experts.router, &experts.gate, &experts.up, &experts.gate_up, &experts.shared_router,
                                     &experts.shared_gate, &experts.shared_up})
                 ffn_needs_.add(*w);
@@ -235,6 +263,8 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
         HEARTH_ASSIGN(l.input_norm, norm(t.input_norm));
         stream_needs_.add(l.input_gate);
         l.input_needs.add(l.input_projection);
+        HEARTH_TRY(stream_mix(t.attention_mix, l.attention_mix));
+        HEARTH_TRY(stream_mix(t.ffn_mix, l.ffn_mix));
         HEARTH_ASSIGN(l.stream_router, matrix(t.stream_router));
         HEARTH_ASSIGN(l.stream_router_norm.weight, load_vector(context, t.stream_router_norm));
         for (float& w : l.stream_router_norm.weight) w /= static_cast<float>(spec_.embedding);

@@ -13,14 +13,16 @@ struct DecoderWorkspace final : Workspace {
     Buffer normed;                 // [tokens, embedding]
     Buffer branch;                 // [tokens, embedding]: what stands beside the branch that is being computed
     Buffer layer_inputs;           // [tokens, layers, layer_embedding]
-    Buffer streams;                // [2, streams, tokens, embedding]: as they are, and as predicted
-    Buffer mix;                    // [tokens, streams]
+    Buffer streams;                // [2, streams, tokens, embedding]: as they are, and as predicted; or, mixed, [2, tokens,
+                                   // streams, embedding]: as they are, and as the part of a layer leaves them
+    Buffer mix;                    // [tokens, streams], or, mixed, [tokens, streams * (streams + 2)]
     Buffer columns, mixed;         // of mixers: [tokens, …] of the widest layer
     Buffer gate_up;                // [tokens, 2 * feed_forward]
     Buffer activated;              // [tokens, feed_forward, layer_embedding or laurel]
     Buffer angles;                 // [tokens, 2, rope dims / 2]: cos, sin of the main rotation, then of the local
     Buffer normed_32, normed_256;  // of `normed`, or of a stream
     Buffer inner_32, inner_256;    // of `mixed`, later of `activated`
+    Buffer streams_32, streams_256;  // of mixed streams, all of a token together
     Buffer partials;               // of mixers
     MoeWorkspace experts;
     HeadWorkspace head;
@@ -42,8 +44,9 @@ struct DecoderModel::Pass {
     float* normed;               // [tokens, embedding]
     float* branch;               // [tokens, embedding]
     float* layer_inputs;         // [tokens, layers, layer_embedding]
-    float *streams, *predicted;  // [streams, tokens, embedding], the first of which passes through layers
-    float* mix;                  // [tokens, streams]
+    float *streams, *predicted;  // [streams, tokens, embedding], the first of which passes through layers; or, mixed,
+                                 // [tokens, streams, embedding] as they are and as they will be
+    float* mix;                  // as in the workspace
     float* gate_up;              // [tokens, 2 * feed_forward]
     float* activated;            // [tokens, feed_forward]
 
@@ -54,6 +57,10 @@ struct DecoderModel::Pass {
     // Of another [tokens, embedding] in its place.
     LinearInput stream_input(const float* x, std::size_t k) const {
         return {x, w.normed_32.as<std::byte>(), w.normed_256.as<std::byte>(), tokens, k};
+    }
+    // All mixed streams of a token as one row.
+    LinearInput mixed_input(std::size_t k) const {
+        return {streams, w.streams_32.as<std::byte>(), w.streams_256.as<std::byte>(), tokens, k};
     }
     LinearInput inner_input(const float* x, std::size_t k) const {
         return {x, w.inner_32.as<std::byte>(), w.inner_256.as<std::byte>(), tokens, k};

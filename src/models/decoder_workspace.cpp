@@ -27,7 +27,10 @@ DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const MoeFor
     z.branch = s.experts_beside_dense || s.laurel != 0 ? z.hidden : 0;
     z.layer_inputs = t * s.layer_embedding * s.layers.size() * f;
     z.streams = s.streams != 1 ? 2 * s.streams * z.hidden : 0;
-    z.mix = s.streams != 1 ? t * s.streams * f : 0;
+    z.mix = s.mixes_streams() ? t * s.streams * (s.streams + 2) * f : s.streams != 1 ? t * s.streams * f : 0;
+    const std::size_t together = s.mixes_streams() ? std::size_t{s.streams} * s.embedding : 0;
+    z.streams_32 = t * activation_bytes(Activation::q8_32, together);
+    z.streams_256 = t * activation_bytes(Activation::q8_256, together);
     z.columns = t * columns * f;
     z.mixed = t * mixed * f;
     z.partials = partials * f;
@@ -45,7 +48,7 @@ DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const MoeFor
 
 std::uint64_t DecoderWorkspaceSizes::total(std::size_t workers, std::size_t scratch_bytes) const {
     return hidden + normed + branch + layer_inputs + streams + mix + columns + mixed + gate_up + activated + angles +
-           normed_32 + normed_256 + inner_32 + inner_256 + partials + experts + head + workers * scratch_bytes;
+           normed_32 + normed_256 + inner_32 + inner_256 + streams_32 + streams_256 + partials + experts + head + workers * scratch_bytes;
 }
 
 std::uint64_t DecoderModel::workspace_bytes(const RunLimits& limits) const {
@@ -72,6 +75,8 @@ Result<std::unique_ptr<Workspace>> DecoderModel::make_workspace(const RunLimits&
                                                        {&w->normed_256, z.normed_256},
                                                        {&w->inner_32, z.inner_32},
                                                        {&w->inner_256, z.inner_256},
+                                                       {&w->streams_32, z.streams_32},
+                                                       {&w->streams_256, z.streams_256},
                                                        {&w->partials, z.partials}};
     for (auto [buffer, bytes] : buffers) {
         HEARTH_ASSIGN(*buffer, Buffer::make(memory, bytes, "the workspace of a forward pass"));

@@ -1,8 +1,29 @@
 #include "models/experts.hpp"
 
+#include "hearth/codecs/codec.hpp"
+#include "hearth/codecs/codec_id.hpp"
+
 namespace hearth {
 
-Result<ExpertTensors> find_experts(TensorFinder& tensors, const DecoderSpec& spec, const std::string& prefix) {
+namespace {
+
+// The ids of a table's experts, each of which there must be.
+Result<std::vector<std::uint16_t>> load_table(LoadContext& context, const TensorInfo& info, std::size_t experts) {
+    HEARTH_ASSIGN(const std::vector<float> values, load_vector(context, &info));
+    std::vector<std::uint16_t> table(values.size());
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        if (!(values[i] >= 0 && values[i] < static_cast<float>(experts)))
+            return Status(Code::malformed, cat("tensor '", info.name, "' entry ", i, " is ", values[i], ", expected 0 to ",
+                                               experts - 1));
+        table[i] = static_cast<std::uint16_t>(values[i]);
+    }
+    return table;
+}
+
+}  // namespace
+
+Result<ExpertTensors> find_experts(TensorFinder& tensors, const DecoderSpec& spec, const std::string& prefix,
+                                   bool by_token) {
     const MoeSpec& m = spec.moe;
     const std::uint64_t d = spec.embedding, n = m.experts, f = m.feed_forward, shared = m.shared_feed_forward;
     ExpertTensors t;
@@ -12,7 +33,14 @@ Result<ExpertTensors> find_experts(TensorFinder& tensors, const DecoderSpec& spe
     } else {
         HEARTH_ASSIGN(t.router, tensors.matrix(prefix + "ffn_gate_inp", {d, n}));
     }
-    HEARTH_ASSIGN(t.selection_bias, tensors.want(prefix + "exp_probs_b.bias", {n}));
+    if (by_token) {
+        HEARTH_ASSIGN(t.by_token, tensors.need(prefix + "ffn_gate_tid2eid.weight", {m.used, spec.vocab}));
+        if (t.by_token->type != codec_id::I32)
+            return Status(Code::malformed, cat("tensor '", t.by_token->name, "' has type ",
+                                               find_codec(t.by_token->type)->name, ", expected I32"));
+    } else {
+        HEARTH_ASSIGN(t.selection_bias, tensors.want(prefix + "exp_probs_b.bias", {n}));
+    }
     if (tensors.exists(prefix + "ffn_gate_up_exps.weight")) {
         HEARTH_ASSIGN(t.gate_up, tensors.matrix(prefix + "ffn_gate_up_exps", {d, 2 * f, n}));
     } else {
@@ -41,6 +69,9 @@ Result<MoeWeights> load_experts(LoadContext& context, const ExpertTensors& t) {
     MoeWeights w;
     HEARTH_ASSIGN(w.router, matrix(t.router));
     HEARTH_ASSIGN(w.selection_bias, load_vector(context, t.selection_bias));
+    if (t.by_token != nullptr) {
+        HEARTH_ASSIGN(w.by_token, load_table(context, *t.by_token, w.router.rows()));
+    }
     HEARTH_ASSIGN(w.gate, matrix(t.gate));
     HEARTH_ASSIGN(w.up, matrix(t.up));
     HEARTH_ASSIGN(w.gate_up, matrix(t.gate_up, 2));

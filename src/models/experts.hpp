@@ -15,6 +15,7 @@ struct ExpertTensors {
     MatrixInfo gate_up;         // instead of gate and up: rows of the gate, then of up, for each expert
     const TensorInfo* shared_router = nullptr;
     MatrixInfo shared_gate, shared_up, shared_down;
+    const TensorInfo* by_token = nullptr;  // I32 {used, vocabulary}: which experts a token's id chooses
 
     template <class F>
     void each_matrix(F&& f) const {  // f(matrix, whether it is a stack of experts of which a token uses some)
@@ -26,8 +27,10 @@ struct ExpertTensors {
     }
 };
 
-// The tensors of one layer, named `prefix` + "ffn_gate_inp" and so on.
-Result<ExpertTensors> find_experts(TensorFinder& tensors, const DecoderSpec& spec, const std::string& prefix);
+// The tensors of one layer, named `prefix` + "ffn_gate_inp" and so on; with a table in place of a selection bias where
+// tokens choose by their ids.
+Result<ExpertTensors> find_experts(TensorFinder& tensors, const DecoderSpec& spec, const std::string& prefix,
+                                   bool by_token = false);
 Result<MoeWeights> load_experts(LoadContext& context, const ExpertTensors& tensors);
 std::uint64_t expert_memory_bytes(const ExpertTensors& tensors, const MatrixInfo& matrix);
 void add_forms(const ExpertTensors& tensors, MoeForms& forms);

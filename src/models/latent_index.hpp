@@ -6,8 +6,7 @@
 #include <array>
 #include <span>
 
-#include "hearth/layers/attention.hpp"
-#include "hearth/models/decoder_spec.hpp"
+#include "models/key_choice.hpp"
 
 namespace hearth {
 
@@ -19,7 +18,7 @@ public:
     static constexpr std::size_t kTokens = 8;  // that choose at a time
     // Floats that run needs, and bytes of a worker's scratch.
     static std::size_t floats(const LatentSpec& spec, std::size_t key_dim, std::size_t positions);
-    static std::size_t scratch(const LatentSpec& spec);
+    static std::size_t scratch(const LatentSpec& spec) { return KeyIndex::scratch(spec.index); }
 
     // For at most kTokens tokens, and their index queries [tokens, heads * dim] and weights [tokens, weight_stride]:
     // what attention should see in their place. Where a token sees no more keys than may be chosen it is itself.
@@ -28,13 +27,9 @@ public:
              std::array<BatchToken, kTokens>& seen) const;
 
 private:
-    void score(const RunContext& run, const BatchToken& token, const float* queries, const float* weights,
-               std::size_t span, float* scores, std::byte* scratch) const;
-    void choose(const float* scores, std::size_t count, float* room, std::uint32_t* chosen) const;
-    void gather(const BatchToken& token, std::span<const std::uint32_t> chosen, std::byte* page) const;
-
-    const LatentSpec& spec_;
-    std::size_t layer_, first_;        // of the layer; of the index channels in a key
+    const IndexSpec& spec_;
+    std::size_t layer_;
+    KeyIndex index_;
     std::array<KvLayout, 3> layouts_;  // of chosen keys, by KvType
 };
 

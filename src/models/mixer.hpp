@@ -22,6 +22,8 @@ struct MixerSizes {
     std::size_t tallies = 0;   // counts
     std::size_t scratch = 0;   // bytes of a worker, beside what products need
     KvShape kv;                // what stays in the cache of a token; empty: nothing
+    // Beside it, of several tokens each. In the cache they are a layer, with the number of their own behind those of all.
+    KvShape rows;
 };
 
 // cos [dims / 2] of a token and then its sin, of the main rotation and of the local one behind it.

@@ -9,6 +9,7 @@
 #include "models/latent_index.hpp"
 #include "models/latent_split.hpp"
 #include "models/mixer.hpp"
+#include "models/places.hpp"
 
 namespace hearth {
 
@@ -45,36 +46,19 @@ struct Widths {
           plain(s.latent.plain),
           value(s.latent.value_dim),
           query_rank(s.latent.query_rank),
-          index_heads(s.latent.index_heads),
-          index_dim(s.latent.index_dim) {}
+          index_heads(s.latent.index.heads),
+          index_dim(s.latent.index.dim) {}
     std::size_t latent() const { return rank + rotated; }     // what the file makes in one
     std::size_t key() const { return latent() + index_dim; }  // of the cache, and of an absorbed query
     std::size_t block() const { return index_heads != 0 ? LatentIndex::kTokens : kBlockTokens; }
     std::size_t query() const { return plain + rotated; }  // of a head
 };
 
-// Places for rows of floats, one after the other, each aligned to a line.
-class Places {
-public:
-    std::size_t take(std::size_t floats) {
-        const std::size_t at = end_;
-        end_ += (floats + 15) / 16 * 16;
-        return at;
-    }
-    std::size_t take_forms(std::size_t rows, std::size_t k) {
-        return take(rows * (activation_bytes(Activation::q8_32, k) + activation_bytes(Activation::q8_256, k) + 64) / 4);
-    }
-    std::size_t end() const { return end_; }
-
-private:
-    std::size_t end_ = 0;
-};
-
 // Rows of all tokens, in MixerPass::columns.
 struct Columns {
     std::size_t latent, query, query_forms, index_weights, end;
     Columns(const Widths& w, std::size_t tokens) {
-        Places p;
+        FloatPlaces p;
         latent = p.take(tokens * w.key());
         query = p.take(tokens * w.query_rank);
         query_forms = p.take_forms(tokens, w.query_rank);
@@ -87,7 +71,7 @@ struct Columns {
 struct Block {
     std::size_t query, query_forms, absorbed, sums, sums_forms, index_query, attention;
     Block(const Widths& w, std::size_t tokens) {
-        Places p;
+        FloatPlaces p;
         query = p.take(tokens * w.heads * w.query());
         query_forms = p.take_forms(tokens, w.heads * w.plain);
         absorbed = p.take(tokens * w.heads * w.key());
@@ -97,20 +81,6 @@ struct Block {
         attention = p.end();
     }
 };
-
-// [tokens, k] at `values`, its other forms in a place of take_forms.
-LinearInput input_at(float* values, float* forms, std::size_t tokens, std::size_t k) {
-    auto* const q8_32 = reinterpret_cast<std::byte*>(forms);
-    const std::size_t bytes = (tokens * activation_bytes(Activation::q8_32, k) + 63) / 64 * 64;
-    return {values, q8_32, q8_32 + bytes, tokens, k};
-}
-// Tokens [first, first + count) of it.
-LinearInput part_of(const LinearInput& in, std::size_t first, std::size_t count) {
-    const auto at = [&](std::byte* rows, Activation a) {
-        return rows == nullptr ? nullptr : rows + first * activation_bytes(a, in.k);
-    };
-    return {in.f32 + first * in.k, at(in.q8_32, Activation::q8_32), at(in.q8_256, Activation::q8_256), count, in.k};
-}
 
 class Latent final : public Mixer {
 public:

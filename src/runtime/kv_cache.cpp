@@ -16,7 +16,9 @@ std::size_t pages_before(const Reach& reach, std::size_t end, std::size_t tokens
 }
 
 // The most pages that a group has at a time: the most of pages_before(end) for any end up to `length`.
-std::size_t most_pages(const Reach& reach, std::size_t length, std::size_t chunk) {
+std::size_t most_pages(const KvLayout::Group& group, std::size_t length, std::size_t chunk) {
+    const Reach& reach = group.reach;
+    if (reach.all()) return group.pages(length);
     const std::size_t tokens = std::max(chunk, KvCache::kRollback);
     std::size_t in_window = pages_of(length), in_chunk = in_window;
     // Keys go at the rate at which others come: the deepest span has every case.
@@ -46,7 +48,7 @@ KvCache::KvCache(std::shared_ptr<const KvLayout> layout, std::shared_ptr<Memory>
 
 std::uint64_t KvCache::bytes_for(const KvLayout& layout, std::size_t tokens, std::size_t chunk) {
     std::uint64_t bytes = layout.state_bytes;
-    for (const KvLayout::Group& g : layout.groups) bytes += most_pages(g.reach, tokens, chunk) * g.page_bytes;
+    for (const KvLayout::Group& g : layout.groups) bytes += most_pages(g, tokens, chunk) * g.page_bytes;
     return bytes;
 }
 
@@ -65,7 +67,7 @@ std::uint64_t KvCache::own_bytes() const {
 bool KvCache::stands_at(std::size_t position) const {
     if (layout_->state_bytes != 0 && state_position_ != position) return false;
     for (std::size_t g = 0; g < tables_.size(); ++g)
-        if (layout_->groups[g].reach.first(position) / kSpan < tables_[g].begin) return false;
+        if (layout_->groups[g].reach.first(position) / layout_->groups[g].span() < tables_[g].begin) return false;
     return true;
 }
 
@@ -99,7 +101,7 @@ std::size_t KvCache::rewind(std::size_t length) {
     }
     for (std::size_t g = 0; g < tables_.size(); ++g) {
         Table& t = tables_[g];
-        const std::size_t end = std::max(pages_of(to), t.begin);
+        const std::size_t end = std::max(layout_->groups[g].pages(to), t.begin);
         if (end >= t.end()) continue;
         std::fill(pointers_.begin() + static_cast<std::ptrdiff_t>(g * stride_ + end),
                   pointers_.begin() + static_cast<std::ptrdiff_t>(g * stride_ + t.end()), nullptr);
@@ -195,8 +197,9 @@ bool KvCache::alone(std::size_t group, std::size_t number) const {
 bool KvCache::is_ready(std::size_t first, std::size_t end) const {
     if (layout_->state_bytes != 0 && (state_ == nullptr || state_.use_count() != 1)) return false;
     for (std::size_t g = 0; g < tables_.size(); ++g) {
-        if (tables_[g].end() < pages_of(end)) return false;
-        for (std::size_t p = first / kSpan; p < pages_of(end); ++p)
+        const std::size_t span = layout_->groups[g].span(), last = layout_->groups[g].pages(end);
+        if (tables_[g].end() < last) return false;
+        for (std::size_t p = first / span; p < last; ++p)
             if (!alone(g, p)) return false;
     }
     return true;
@@ -204,11 +207,13 @@ bool KvCache::is_ready(std::size_t first, std::size_t end) const {
 
 KvCache::Step KvCache::step(std::size_t group, std::size_t first, std::size_t end) const {
     const Table& t = tables_[group];
+    const KvLayout::Group& g = layout_->groups[group];
+    const std::size_t span = g.span(), last = g.pages(end);
     Step s{t.begin, {}};
-    for (std::size_t p = first / kSpan; p < std::min(pages_of(end), t.end()); ++p)
+    for (std::size_t p = first / span; p < std::min(last, t.end()); ++p)
         if (!alone(group, p)) s.fresh.emplace_back(p, nullptr);
-    const std::size_t seen = layout_->groups[group].reach.first(std::min(first, back(end, kRollback))) / kSpan;
-    for (std::size_t p = t.end(); p < pages_of(end); ++p) {
+    const std::size_t seen = g.reach.first(std::min(first, back(end, kRollback))) / span;
+    for (std::size_t p = t.end(); p < last; ++p) {
         // A page that is seen no more becomes the next one, where nobody else has it.
         const bool goes = s.begin < std::min(seen, t.end());
         const bool serves = goes && t[s.begin].use_count() == 1;
@@ -252,7 +257,7 @@ void KvCache::point_to_pages(std::size_t stride) {
 void KvCache::commit(std::vector<Step>& steps, std::size_t end) {
     // All have their room before any grows: where memory ends, nothing has changed.
     for (std::size_t g = 0; g < steps.size(); ++g)
-        tables_[g].pages.reserve(std::max(tables_[g].end(), pages_of(end)) - tables_[g].begin);
+        tables_[g].pages.reserve(std::max(tables_[g].end(), layout_->groups[g].pages(end)) - tables_[g].begin);
     if (pages_of(end) > stride_) point_to_pages(std::max<std::size_t>(2 * pages_of(end), 16));
     for (std::size_t g = 0; g < steps.size(); ++g) {
         Table& t = tables_[g];

@@ -1,4 +1,4 @@
-// A cache as a blob: positions, pages (of each the tokens that are there), states, and the newest checkpoint, whose
+// A cache as a blob: positions, pages (of each the tokens or rows that are there), states, and the newest checkpoint, whose
 // pages are named where the sequence has them as well.
 #include <algorithm>
 #include <vector>
@@ -10,9 +10,10 @@ namespace hearth {
 
 namespace {
 
-std::size_t pages_of(std::size_t tokens) { return (tokens + kSpan - 1) / kSpan; }
-std::size_t tokens_of_page(std::size_t number, std::size_t position) {
-    return std::min(kSpan, position - std::min(position, number * kSpan));
+// Rows of a page that are there before `position`.
+std::size_t rows_of_page(const KvLayout::Group& group, std::size_t number, std::size_t position) {
+    const std::size_t rows = position / group.every;
+    return std::min(kSpan, rows - std::min(rows, number * kSpan));
 }
 
 constexpr std::uint8_t kOwn = 0, kShared = 1;  // of a checkpoint's page or state: stored with it, or the sequence's
@@ -52,7 +53,7 @@ Result<KvCache::Page> KvCache::restore_page(BlobReader& blob, std::size_t group,
 
 Result<KvCache::Table> KvCache::restore_table(BlobReader& blob, std::size_t group, std::size_t position) const {
     HEARTH_ASSIGN(const auto begin, blob.value<std::uint64_t>("the first page of a group of layers"));
-    const std::size_t seen = layout_->groups[group].reach.first(position) / kSpan;
+    const std::size_t seen = layout_->groups[group].reach.first(position) / layout_->groups[group].span();
     HEARTH_TRY(expect(begin <= seen, blob, cat("the first page of group ", group), begin,
                       cat("at most ", seen, ", the first that is seen")));
     Table table;
@@ -73,7 +74,7 @@ Status KvCache::save_checkpoint(BlobWriter& blob, const Checkpoint& c) const {
         for (std::size_t p = t.begin; p < t.end(); ++p) {
             const bool shared = tables_[g].has(p, t[p]);
             HEARTH_TRY(blob.value(shared ? kShared : kOwn));
-            if (!shared) HEARTH_TRY(save_page(blob, g, t[p], tokens_of_page(p, c.position)));
+            if (!shared) HEARTH_TRY(save_page(blob, g, t[p], rows_of_page(layout_->groups[g], p, c.position)));
         }
     }
     HEARTH_TRY(blob.value(std::uint64_t{c.logits.size() / sizeof(float)}));
@@ -86,8 +87,8 @@ Status KvCache::save(BlobWriter& blob, std::size_t position) const {
     for (std::size_t g = 0; g < tables_.size(); ++g) {
         const Table& t = tables_[g];
         HEARTH_TRY(blob.value(std::uint64_t{position == 0 ? 0 : t.begin}));
-        for (std::size_t p = t.begin; p < pages_of(position); ++p)
-            HEARTH_TRY(save_page(blob, g, t[p], tokens_of_page(p, position)));
+        for (std::size_t p = t.begin; p < layout_->groups[g].pages(position); ++p)
+            HEARTH_TRY(save_page(blob, g, t[p], rows_of_page(layout_->groups[g], p, position)));
     }
     if (layout_->state_bytes != 0 && position != 0) HEARTH_TRY(blob.bytes(state_->bytes()));
     const bool kept = last_checkpoint() != 0 && last_checkpoint() <= position;
@@ -123,7 +124,7 @@ Result<std::shared_ptr<const KvCache::Checkpoint>> KvCache::restore_checkpoint(B
         if (layout_->groups[g].reach.all()) continue;
         Table& t = c->tables[g];
         HEARTH_ASSIGN(t, restore_table(blob, g, c->position));
-        for (std::size_t p = t.begin; p < pages_of(c->position); ++p) {
+        for (std::size_t p = t.begin; p < layout_->groups[g].pages(c->position); ++p) {
             HEARTH_ASSIGN(const bool same, shared("the mark of a checkpoint's page"));
             HEARTH_TRY(expect(!same || p >= tables_[g].begin, blob,
                               "the number of a page of a checkpoint and the sequence", p,
@@ -132,7 +133,7 @@ Result<std::shared_ptr<const KvCache::Checkpoint>> KvCache::restore_checkpoint(B
             if (same) {
                 page = tables_[g][p];
             } else {
-                HEARTH_ASSIGN(page, restore_page(blob, g, tokens_of_page(p, c->position)));
+                HEARTH_ASSIGN(page, restore_page(blob, g, rows_of_page(layout_->groups[g], p, c->position)));
             }
             t.pages.push_back(std::move(page));
         }
@@ -153,8 +154,8 @@ Result<KvCache> KvCache::restored(BlobReader& blob, std::size_t position, std::s
     for (std::size_t g = 0; g < tables_.size(); ++g) {
         Table& t = cache.tables_[g];
         HEARTH_ASSIGN(t, restore_table(blob, g, position));
-        for (std::size_t p = t.begin; p < pages_of(position); ++p) {
-            HEARTH_ASSIGN(Page page, restore_page(blob, g, tokens_of_page(p, position)));
+        for (std::size_t p = t.begin; p < layout_->groups[g].pages(position); ++p) {
+            HEARTH_ASSIGN(Page page, restore_page(blob, g, rows_of_page(layout_->groups[g], p, position)));
             t.pages.push_back(std::move(page));
         }
     }
@@ -172,7 +173,7 @@ Result<KvCache> KvCache::restored(BlobReader& blob, std::size_t position, std::s
         cache.checkpoints_.push_back(std::move(c));
     }
     if (!cache.wants_checkpoints() || cache.checkpoint_bytes() > allowance_) cache.checkpoints_.clear();
-    cache.point_to_pages(pages_of(position));
+    cache.point_to_pages((position + kSpan - 1) / kSpan);
     return cache;
 }
 

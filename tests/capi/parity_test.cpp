@@ -20,7 +20,7 @@ const std::vector<std::string> kGoldens = {
     "lfm2",       "lfm2moe",          "qwen3next",  "qwen35",     "qwen35moe",
     "gemma2",     "gemma3",           "gemma3n",    "gemma3n-kvshare",  "gemma4",     "gemma4-moe", "glm4",      "llama4",
     "olmo2",      "olmo3",            "deepseek2",  "deepseek2-groups", "deepseek2-legacy",
-    "deepseek2-lite", "deepseek32", "mistral4"};
+    "deepseek2-lite", "deepseek32", "deepseek4", "mistral4"};
 
 // Of the logits with a Q8_0 cache against those with an F32 cache.
 constexpr double kQ8CacheNmse = 1e-3;

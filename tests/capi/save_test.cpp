@@ -9,9 +9,10 @@ using namespace hearth::test;
 
 namespace {
 
-// One of each kind of cache: all keys, windows, chunks, recurrent states, latent rows with an index.
+// One of each kind of cache: all keys, windows, chunks, recurrent states, latent rows with an index, rows
+// for several tokens.
 const std::vector<std::string> kFamilies{"llama-q4_k_m", "gemma3n", "qwen35",    "lfm2",      "deepseek2-groups",
-                                         "gpt-oss",      "llama4",  "qwen3next", "deepseek32"};
+                                         "gpt-oss",      "llama4",  "qwen3next", "deepseek32", "deepseek4"};
 constexpr std::uint32_t kKv[] = {HEARTH_KV_F16, HEARTH_KV_F32, HEARTH_KV_Q8_0};
 
 std::vector<std::int32_t> prompt_of(std::size_t length) {

@@ -18,9 +18,9 @@ constexpr std::size_t kKeyDim = kRank + kRotated + kDim, kLayer = 1;
 LatentSpec spec_of(std::uint32_t top) {
     LatentSpec s;
     s.rank = kRank;
-    s.index_heads = kHeads;
-    s.index_dim = kDim;
-    s.index_top = top;
+    s.index.heads = kHeads;
+    s.index.dim = kDim;
+    s.index.top = top;
     return s;
 }
 
@@ -100,7 +100,7 @@ std::vector<std::size_t> expected(const LatentSpec& spec, const Sequence& sequen
     std::vector<std::size_t> order(scores.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
-    order.resize(spec.index_top);
+    order.resize(spec.index.top);
     std::sort(order.begin(), order.end());
     return order;
 }

@@ -27,7 +27,7 @@ Result<Sequence> restored(const Sequence& like, std::span<const std::byte> bytes
 TEST_CASE("saved sequence: goes on after any cuts, forks and failed passes as if it had never stopped") {
     Draws draws(11);
     for (const Kind& kind : kKinds) {
-        const Fixture f(kind.reaches, kind.states);
+        const Fixture f(kind.reaches, kind.states, kind.rows);
         constexpr std::size_t kContext = 3000;
         const Sequence empty = f.sequence(kContext, KvCache::allowance_for(*f.layout, kContext, 512));
         Sequence s = empty;
@@ -81,7 +81,7 @@ TEST_CASE("saved sequence: has nothing of tokens that were taken back") {
 
 TEST_CASE("saved sequence: near the newest checkpoint nothing is evaluated again") {
     for (const Kind& kind : kKinds) {
-        const Fixture f(kind.reaches, kind.states);
+        const Fixture f(kind.reaches, kind.states, kind.rows);
         Draws draws(13);
         Sequence s = f.sequence(3000, std::uint64_t{1} << 30);
         REQUIRE(s.append(some(draws, 600)).ok());
@@ -101,7 +101,7 @@ TEST_CASE("saved sequence: near the newest checkpoint nothing is evaluated again
 TEST_CASE("saved sequence: cut or changed bytes are refused, or are another sequence that runs") {
     Draws draws(14);
     for (const Kind& kind : kKinds) {
-        const Fixture f(kind.reaches, kind.states);
+        const Fixture f(kind.reaches, kind.states, kind.rows);
         const Sequence empty = f.sequence(1000, std::uint64_t{1} << 20);
         Sequence s = empty;
         REQUIRE(s.append(some(draws, 300)).ok());
@@ -132,7 +132,7 @@ TEST_CASE("saved sequence: cut or changed bytes are refused, or are another sequ
 
 TEST_CASE("saved sequence: a refusal of memory at any point leaves nothing behind") {
     for (const Kind& kind : kKinds) {
-        Fixture f(kind.reaches, kind.states);
+        Fixture f(kind.reaches, kind.states, kind.rows);
         Draws draws(15);
         Sequence s = f.sequence(2000, std::uint64_t{1} << 20);
         REQUIRE(s.append(some(draws, 700)).ok());
@@ -153,7 +153,7 @@ TEST_CASE("saved sequence: a refusal of memory at any point leaves nothing behin
 TEST_CASE("replaced tokens: evaluate what follows the first difference, and nothing where there is none") {
     Draws draws(16);
     for (const Kind& kind : kKinds) {
-        const Fixture f(kind.reaches, kind.states);
+        const Fixture f(kind.reaches, kind.states, kind.rows);
         Sequence s = f.sequence(1000, std::uint64_t{1} << 20);
         REQUIRE(s.append(some(draws, 400)).ok());
         REQUIRE(evaluate(s, 300));

@@ -10,7 +10,7 @@ namespace hearth::test {
 TEST_CASE("rewind: any cuts, forks, failed passes and refusals leave what a sequence sees as it would have been") {
     Draws draws(1);
     for (const Kind& kind : kKinds) {
-        Fixture f(kind.reaches, kind.states);
+        Fixture f(kind.reaches, kind.states, kind.rows);
         constexpr std::size_t kContext = 3000;
         const std::uint64_t allowance = draws.below(3) * KvCache::allowance_for(*f.layout, kContext, 512) / 2;
         std::vector<Sequence> all{f.sequence(kContext, allowance)};
@@ -64,7 +64,7 @@ TEST_CASE("rewind: any cuts, forks, failed passes and refusals leave what a sequ
 TEST_CASE("rewind: a refusal at any allocation of a pass leaves a sequence that goes on") {
     Draws draws(7);
     for (const Kind& kind : kKinds) {
-        Fixture f(kind.reaches, kind.states);
+        Fixture f(kind.reaches, kind.states, kind.rows);
         Sequence s = f.sequence(3000, std::uint64_t{1} << 20);
         REQUIRE(s.append(some(draws, 900)).ok());
         REQUIRE(evaluate(s, 300));
@@ -89,7 +89,7 @@ TEST_CASE("rewind: a refusal at any allocation of a pass leaves a sequence that 
 TEST_CASE("rewind: forks on several threads need the engine's lock for their passes only") {
     for (const Kind& kind : kKinds) {
         // The system's allocator: the host's here is no thread's but one.
-        const auto layout = Fixture(kind.reaches, kind.states).layout;
+        const auto layout = Fixture(kind.reaches, kind.states, kind.rows).layout;
         const auto memory = std::make_shared<Memory>();
         std::mutex engine;
         Draws draws(8);
@@ -127,7 +127,7 @@ TEST_CASE("rewind: the plan is what a sequence takes at most") {
     for (const Kind& kind : kKinds)
         for (const std::size_t context : {90, 1000, 2100})
             for (const std::size_t chunk : {1, 50, 257, 512}) {
-                const Fixture f(kind.reaches, kind.states);
+                const Fixture f(kind.reaches, kind.states, kind.rows);
                 const std::uint64_t plan = KvCache::bytes_for(*f.layout, context, chunk);
                 std::uint64_t most = 0;
                 // Passes may lie anywhere between the pages.
@@ -217,7 +217,7 @@ TEST_CASE("rewind: checkpoints share pages with their sequence, and never take m
     CHECK(shared.cache().checkpoints() == 1);
     CHECK(f.host.calls == calls + 1);  // the logits
     for (const Kind& kind : kKinds) {
-        Fixture g(kind.reaches, kind.states);
+        Fixture g(kind.reaches, kind.states, kind.rows);
         const std::uint64_t plan = KvCache::bytes_for(*g.layout, 5000, 200);
         const std::uint64_t allowance = KvCache::allowance_for(*g.layout, 5000, 200);
         Sequence s = g.sequence(5000, allowance);

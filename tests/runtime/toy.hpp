@@ -38,10 +38,12 @@ struct Fixture {
     std::shared_ptr<const KvLayout> layout;
     std::shared_ptr<Memory> memory;
 
-    Fixture(std::initializer_list<Reach> reaches, std::size_t states) {
+    // rows: how many tokens each row of further layers stands for.
+    Fixture(std::initializer_list<Reach> reaches, std::size_t states, std::initializer_list<std::size_t> rows = {}) {
         std::vector<KvShape> shapes;
         for (const Reach& reach : reaches) shapes.push_back({1, 1, 1, 0, false, reach});
         for (std::size_t i = 0; i < states; ++i) shapes.push_back({0, 0, 0, 3 + i});
+        for (const std::size_t every : rows) shapes.push_back({1, 1, 1, 0, false, {}, every});
         layout = std::make_shared<const KvLayout>(KvLayout::make(KvType::f32, shapes));
         memory = std::make_shared<Memory>(Allocator{Host::allocate, Host::release, &host}, 0);
     }
@@ -55,8 +57,8 @@ inline std::uint32_t key_of(std::int32_t token, std::size_t position) {
     return mixed(static_cast<std::uint32_t>(token), static_cast<std::uint32_t>(position));
 }
 
-// A model whose keys are numbers of token and position, whose states are digests of all tokens, and whose logits are a
-// digest of all that a query sees.
+// A model whose keys are numbers of token and position (those of a row for several tokens: of the last), whose states are
+// digests of all tokens, and whose logits are a digest of all that a query sees.
 class Toy {
 public:
     static void store(const SequenceBatch& b) {
@@ -68,8 +70,8 @@ public:
                         auto& s = reinterpret_cast<std::uint32_t*>(state)[c];
                         s = mixed(s + static_cast<std::uint32_t>(c), static_cast<std::uint32_t>(b.tokens[i]));
                     }
-                } else {
-                    slot(b.kv, l, at) = key_of(b.tokens[i], at);
+                } else if (const std::size_t every = b.kv.layout->layers[l].shape.every; (at + 1) % every == 0) {
+                    slot(b.kv, l, at / every) = key_of(b.tokens[i], at);
                 }
             }
     }
@@ -84,7 +86,8 @@ public:
                 for (std::size_t c = 0; c < shape.state_floats; ++c)
                     h = mixed(h, reinterpret_cast<const std::uint32_t*>(b.kv.states[l])[c]);
             else
-                for (std::size_t p = shape.reach.first(at); p <= at; ++p) h = mixed(h, slot(b.kv, l, p));
+                for (std::size_t p = shape.reach.first(at); p < (at + 1) / shape.every; ++p)
+                    h = mixed(h, slot(b.kv, l, p));
             out.push_back(static_cast<float>(h >> 8));
         }
         out.resize(kVocab);
@@ -100,8 +103,11 @@ public:
                 for (const std::int32_t t : tokens) s = mixed(s + c, static_cast<std::uint32_t>(t));
                 h = mixed(h, s);
             }
-            for (std::size_t p = l.shape.reach.first(tokens.size() - 1); l.shape.heads != 0 && p < tokens.size(); ++p)
-                h = mixed(h, key_of(tokens[p], p));
+            const std::size_t rows = l.shape.heads != 0 ? tokens.size() / l.shape.every : 0;
+            for (std::size_t p = l.shape.reach.first(tokens.size() - 1); p < rows; ++p) {
+                const std::size_t last = (p + 1) * l.shape.every - 1;
+                h = mixed(h, key_of(tokens[last], last));
+            }
             out.push_back(static_cast<float>(h >> 8));
         }
         out.resize(kVocab);
@@ -147,6 +153,7 @@ inline std::vector<std::int32_t> some(Draws& draws, std::size_t n) {
 struct Kind {
     std::initializer_list<Reach> reaches;
     std::size_t states;
+    std::initializer_list<std::size_t> rows = {};
 };
 inline const Kind kKinds[] = {{{kWindow}, 0},
                        {{kAll, kWindow, kFar}, 0},
@@ -155,6 +162,8 @@ inline const Kind kKinds[] = {{{kWindow}, 0},
                        {{{100, 300}, kAll}, 0},
                        {{kAll}, 2},
                        {{}, 1},
-                       {{kFar, kChunk}, 1}};
+                       {{kFar, kChunk}, 1},
+                       {{kWindow}, 1, {4, 3}},
+                       {{kAll}, 0, {4}}};
 
 }  // namespace hearth::test

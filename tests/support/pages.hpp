@@ -15,7 +15,8 @@ public:
     Pages(const KvLayout& layout, std::size_t tokens, const std::shared_ptr<Memory>& memory, std::size_t first = 0)
         : layout_(layout), stride_((tokens + kSpan - 1) / kSpan), first_(first) {
         for (const KvLayout::Group& g : layout.groups)
-            for (std::size_t p = 0; p < stride_; ++p) pointers_.push_back(p < first / kSpan ? nullptr : add(memory, g.page_bytes));
+            for (std::size_t p = 0; p < stride_; ++p)
+                pointers_.push_back((g.every == 1 && p < first / kSpan) || p * g.span() >= tokens ? nullptr : add(memory, g.page_bytes));
         std::byte* const block = add(memory, layout.state_bytes);
         for (const KvLayout::Layer& l : layout.layers)
             states_.push_back(l.shape.state_floats == 0 ? nullptr : reinterpret_cast<float*>(block + l.state));

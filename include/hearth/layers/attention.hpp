@@ -1,4 +1,4 @@
-// Attention over a paged key-value cache. A page holds kSpan tokens and is one attention span.
+// Attention over a paged key-value cache. A page holds kSpan rows and is one attention span.
 #pragma once
 
 #include <algorithm>
@@ -37,17 +37,22 @@ struct KvShape {  // of one layer
     std::size_t state_floats = 0;  // of recurrent state, which does not grow with the tokens; 0: none
     bool values_in_keys = false;   // a value is the first value_dim <= key_dim channels of its key and is not stored
     Reach reach = {};              // of the queries that read its keys
+    std::size_t every = 1;         // a row stands for so many tokens; of several, queries see all
 };
 
 // Where a page keeps what: for each layer and head, keys [kSpan / 16][key_dim][16] and values [kSpan][value_dim]; q8_0
 // keys [kSpan / 16][key_units(key_dim)][16][4]. Behind them, in q8_0, stand the scales [kSpan] of each. What has no
 // values takes no room for them.
-// Layers with the same reach form a group with pages of its own, so that those which no query sees any more can go.
+// Layers with the same reach, and rows of as many tokens, form a group with pages of its own, so that those which no
+// query sees any more can go.
 // Recurrent states are not paged: those of all layers stand in one block, each aligned to 64 bytes.
 struct KvLayout {
     struct Group {
         Reach reach;
         std::size_t page_bytes = 0;
+        std::size_t every = 1;
+        std::size_t span() const { return kSpan * every; }  // tokens of a page
+        std::size_t pages(std::size_t tokens) const { return (tokens + span() - 1) / span(); }
     };
     struct Layer {
         KvShape shape;
@@ -81,7 +86,7 @@ struct KvLayout {
 // what the queries of a group's layers see may be gone: null.
 struct KvView {
     const KvLayout* layout = nullptr;
-    std::byte* const* pages = nullptr;  // [groups, stride], of which each group has ceil(tokens / kSpan)
+    std::byte* const* pages = nullptr;  // [groups, stride], of which each group has ceil(tokens / its span)
     // [layers], null where a layer has none: its state after the tokens before the batch's, zero before the first. The pass
     // updates it in place, token after token; it is not shared with others. Null where no layer has any.
     float* const* states = nullptr;
@@ -101,14 +106,15 @@ struct BatchToken {
     std::size_t first = 0, end = 0;
 };
 
-// Stores the key [key_dim] or the value [value_dim] of one token and one head of the cache in its sequence's page.
+// Stores the key [key_dim] or the value [value_dim] of one token and one head of the cache in its sequence's page. Where
+// rows stand for several tokens, `position` counts rows.
 void kv_store_key(const KvView& kv, std::size_t layer, std::size_t head, std::size_t position, const float* key,
                   const KernelTable& kernels);
 void kv_store_value(const KvView& kv, std::size_t layer, std::size_t head, std::size_t position, const float* value,
                     const KernelTable& kernels);
 
-// The first `tokens` <= kSpan tokens of a page of a group, without the room behind them: of each layer and head the keys
-// in blocks of 16 tokens, of which those that are not there are zeros, the values and the scales.
+// The first `tokens` <= kSpan tokens of a page of a group, or rows for several each, without the room behind them: of each
+// layer and head the keys in blocks of 16 tokens, of which those that are not there are zeros, the values and the scales.
 std::size_t kv_packed_bytes(const KvLayout& layout, std::size_t group, std::size_t tokens);
 void kv_pack(const KvLayout& layout, std::size_t group, const std::byte* page, std::size_t tokens, std::byte* to);
 void kv_unpack(const KvLayout& layout, std::size_t group, const std::byte* from, std::size_t tokens, std::byte* page);

@@ -15,7 +15,8 @@ enum class Glu : int {
     gelu_erf,      // the same in its erf form; up may be null: ones
 };
 
-// y = glu(gate, up), all [n]; y may be gate. Gate and up may be changed.
-void apply_glu(Glu kind, const KernelTable& kernels, float* gate, float* up, std::size_t n, float* y);
+// y = glu(gate, up), all [n]; y may be gate. Gate and up may be changed. With a limit, gate is at most that, and up is
+// within it to either side (DeepSeek-V4, Step 3.5); 0: none.
+void apply_glu(Glu kind, const KernelTable& kernels, float* gate, float* up, std::size_t n, float* y, float limit = 0);
 
 }  // namespace hearth

@@ -189,8 +189,9 @@ private:
     static void multiply(const RunContext& run, const LinearInput& input, const Linear& w, const Piece& piece,
                          std::size_t w_first, float* y, std::size_t y_stride, std::size_t worker);
 
-    std::array<Part, 4> parts_{};
-    std::array<RowWork, 4> work_{};  // of each part
+    static constexpr std::size_t kMostParts = 8;
+    std::array<Part, kMostParts> parts_{};
+    std::array<RowWork, kMostParts> work_{};  // of each part
     std::size_t count_ = 0;
 };
 

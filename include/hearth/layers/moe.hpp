@@ -23,6 +23,7 @@ enum class Gating : int {
     softmax,            // over all experts
     sigmoid,            // of each
     softmax_of_chosen,  // over those that were picked
+    root_of_softplus,   // of each
     // One after the other is picked, each with its share of a softmax over what is left and scores nearly as high: within
     // kSparseMixerNoise * 2 of it, by the larger of both magnitudes (SparseMixer; Liu et al., "GRIN: GRadient-INformed
     // MoE", 2024, as Phi 3.5 MoE infers). Knows no bias, groups or normalisation.
@@ -58,14 +59,18 @@ struct MoeWeights {
     Linear gate_up;                         // instead of gate and up: matrix 2e is the gate of expert e, 2e + 1 its up
     Linear shared_gate, shared_up, shared_down;
     Linear shared_router;                   // {k, 1} with shared_gated
+    std::vector<std::uint16_t> by_token;    // [vocabulary, used]: the experts of a token by its id, or empty
+    float limit = 0, shared_limit = 0;      // of what enters the gated units (apply_glu)
 };
 
-// The experts of one token, ascending, and their weights. Scores are logits where softmax or sigmoid has neither bias nor
+// The experts of one token, ascending, and their weights. Scores are logits where what is made of each has neither bias nor
 // groups, else probabilities (+ bias). The highest are picked, of equal ones those of lower id; NaN is below every number. A NaN
 // among the logits that weights depend on makes the weights NaN.
 // logits: [2 * experts], of which the first half is read; ids, weights: [used].
 void route(const MoeSpec& spec, std::span<const float> selection_bias, const KernelTable& kernels, float* logits,
            std::uint32_t* ids, float* weights);
+// The weights of experts that are known. Not for Gating::sparse_mixer.
+void weigh(const MoeSpec& spec, const KernelTable& kernels, float* logits, const std::uint32_t* ids, float* weights);
 
 // Forms in which buffers must hold activations, over all layers of a model.
 struct MoeForms {
@@ -103,11 +108,13 @@ struct MoeOutput {
 // y[t] = sum of weight * down(glu(gate x[t], up x[t])) over the experts of token t.
 // input: in every form that router, gate, up and their shared kin want; output.y may be input.f32. Three phases. Who
 // completes the output of tokens [first, end) calls then(first, end, worker): once for each token, in the last phase.
+// token_ids: [tokens], asked where they choose the experts.
 void moe_feed_forward(const RunContext& run, const MoeSpec& spec, const MoeWeights& weights, MoeWorkspace& workspace,
-                      const LinearInput& input, const MoeOutput& output, ChunkBody then);
+                      const LinearInput& input, const MoeOutput& output, ChunkBody then,
+                      std::span<const std::int32_t> token_ids = {});
 // Its two parts, for routers that see another input than experts: every token's experts, and what they make of it.
 void moe_choose(const RunContext& run, const MoeSpec& spec, const MoeWeights& weights, MoeWorkspace& workspace,
-                const LinearInput& input);
+                const LinearInput& input, std::span<const std::int32_t> token_ids = {});
 void moe_apply(const RunContext& run, const MoeSpec& spec, const MoeWeights& weights, MoeWorkspace& workspace,
                const LinearInput& input, const MoeOutput& output, ChunkBody then);
 

@@ -22,7 +22,7 @@ enum class QkNorm : int {
 };
 
 // What carries values from token to token in a layer.
-enum class MixerKind : int { attention, gated_delta, short_conv, latent };
+enum class MixerKind : int { attention, gated_delta, short_conv, latent, compressed };
 
 // Which of a model's rotations turns the queries and keys of a layer.
 enum class Rotation : int { none, main, local };
@@ -43,6 +43,11 @@ struct LayerSpec {
     static constexpr std::uint32_t kOwn = UINT32_MAX;
     std::uint32_t kv_layer = kOwn;   // whose keys and values it reads, when it has none
 
+    std::uint32_t ratio = 0;         // tokens of a row of compressed attention; 0: it has none
+    bool indexed = false;            // such rows are made of the tokens of the row before too, and an indexer chooses them
+    bool chosen_by_token = false;    // experts: a table says which, by the token's id
+    float expert_limit = 0, shared_limit = 0;  // of what enters the gated units of experts; 0: none
+
     bool has_kv() const { return kv_layer == kOwn; }
 };
 
@@ -54,6 +59,11 @@ struct DeltaSpec {
     bool tiled = false;  // head h of values meets that of keys h mod key_heads; else h / (value_heads / key_heads)
 };
 
+// The indexer, by whose keys every query chooses the `top` that it sees (DeepSeek-V3.2, 2025, section 2).
+struct IndexSpec {
+    std::uint32_t heads = 0, dim = 0, top = 0;  // 0: there is none, a query sees all
+};
+
 // Multi-head latent attention (DeepSeek-V2, 2024, section 2.1): a token keeps one vector for all heads, of which each makes
 // keys and values of its own. Queries and keys have `plain` channels beside those of DecoderSpec::rope, which are rotated.
 struct LatentSpec {
@@ -62,9 +72,16 @@ struct LatentSpec {
     std::uint32_t plain = 0;       // channels of a head
     std::uint32_t value_dim = 0;   // of a head
     bool joint = false;            // the file has what makes keys and values in one
-    // Of the indexer, by whose keys, cached behind the latent, every query chooses the index_top that it sees; 0: it sees
-    // all (DeepSeek-V3.2, 2025, section 2).
-    std::uint32_t index_heads = 0, index_dim = 0, index_top = 0;
+    IndexSpec index;  // whose keys are cached behind the latent
+};
+
+// Attention over vectors that are key and value for all heads, of the tokens in a window and, before and beside them, of
+// rows that stand for LayerSpec::ratio tokens each (DeepSeek-V4). key_dim channels, of which the last are rotated; the
+// heads' outputs are rotated back.
+struct CompressedSpec {
+    std::uint32_t query_rank = 0;                     // of the vector that queries are made of
+    std::uint32_t output_groups = 0, output_rank = 0; // heads in groups, of each of which a vector is made for the output
+    IndexSpec index;                                  // of layers that are indexed
 };
 
 struct DecoderSpec {
@@ -95,6 +112,7 @@ struct DecoderSpec {
     } query_temperature;
 
     LatentSpec latent;             // of layers whose mixer it is; kv_heads of them is 1, key_dim the rank and what is rotated
+    CompressedSpec compressed;     // of layers whose mixer it is; kv_heads of them is 1, key_dim and value_dim are the same
 
     QkNorm qk_norm = QkNorm::none;
     bool value_norm = false;       // of every value head, without weights
@@ -122,6 +140,11 @@ struct DecoderSpec {
     // Residual streams: with several, one passes through a layer while all are predicted before it and corrected after it
     // (AltUp; Baykal et al., "Alternating Updates for Efficient Transformers", 2023).
     std::uint32_t streams = 1;
+    // Or each part of a layer reads a mean of them, by weights that they give, and writes to all, while they are mixed by
+    // a matrix that is nearly doubly stochastic (hyper-connections; Zhu et al., 2024; with the matrix, Xie et al., "mHC",
+    // 2025). So many times its rows and columns are normalised; 0: they are not of this kind.
+    std::uint32_t mixing_rounds = 0;
+    double mixing_eps = 0;
     // Width of a path beside attention (LAuReL; Menghani et al., "Learned Augmented Residual Layer", 2024); 0: none.
     std::uint32_t laurel = 0;
     bool layer_scales = false;     // the stream may be scaled after a layer
@@ -129,6 +152,8 @@ struct DecoderSpec {
     bool causal = true;            // else tokens see those behind them too, and windows reach half to either side
     HeadSpec head;                 // of what stands behind pooling
 
+    bool mixes_streams() const { return mixing_rounds != 0; }
+    bool predicts_streams() const { return streams != 1 && !mixes_streams(); }
     const RopeSpec& rope_of(const LayerSpec& layer) const { return layer.rotation == Rotation::local ? local_rope : rope; }
     bool rotates(const LayerSpec& layer) const {
         return layer.rotation != Rotation::none && rope_of(layer).kind != RopeKind::none;

@@ -48,7 +48,8 @@ struct ModelInfo {
     std::uint64_t parameters = 0;
     std::uint64_t weight_bytes = 0;  // in memory after loading
     std::uint64_t decode_bytes = 0;  // of them read for one decoded token
-    std::vector<KvShape> kv;         // [layers]; empty where a pass keeps nothing
+    std::vector<KvShape> kv;         // [layers], then [layers] of rows for several tokens each where there are any; empty
+                                     // where a pass keeps nothing
     EmbeddingInfo embeddings;
 };
 
