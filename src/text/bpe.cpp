@@ -257,8 +257,12 @@ Result<PreTokenizer> make_pre_tokenizer(const Metadata& metadata, std::string_vi
     HEARTH_ASSIGN(const auto whole_words, metadata.get_bool("tokenizer.hearth.ignore_merges"));
     if (whole_words.value_or(false)) flags |= ignore_merges;
     auto pre = PreTokenizer::make("tokenizer.json", {patterns->begin(), patterns->end()}, flags | no_bos);
-    if (pre.ok()) return pre;
-    return Status(Code::unsupported, cat("metadata key 'tokenizer.hearth.patterns': ", pre.status().message()));
+    if (!pre.ok())
+        return Status(Code::unsupported, cat("metadata key 'tokenizer.hearth.patterns': ", pre.status().message()));
+    if (pre->may_match_nothing())
+        return Status(Code::unsupported, "metadata key 'tokenizer.hearth.patterns': a pattern may match nothing, and to split between "
+                                         "characters is not supported");
+    return pre;
 }
 
 Result<std::unique_ptr<Tokenizer>> make_bpe_named(const Metadata& metadata, std::string_view model,

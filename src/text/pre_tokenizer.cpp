@@ -95,6 +95,8 @@ Result<PreTokenizer> PreTokenizer::make(std::string_view name, std::vector<std::
         Regex regex;
         regex.code = std::shared_ptr<const pcre2_code_8>(code, [](pcre2_code_8* c) { pcre2_code_free_8(c); });
         // Where the system forbids generated code, matching is interpreted.
+        std::uint32_t nothing = 0;
+        pre.may_match_nothing_ = pre.may_match_nothing_ || pcre2_pattern_info_8(code, PCRE2_INFO_MATCHEMPTY, &nothing) != 0 || nothing != 0;
         regex.jit = pcre2_jit_compile_8(code, PCRE2_JIT_COMPLETE) == 0;
         pre.regexes_.push_back(std::move(regex));
     }

@@ -31,6 +31,8 @@ public:
     // For patterns that no model of the list has.
     static Result<PreTokenizer> make(std::string_view name, std::vector<std::string_view> patterns, unsigned flags);
     bool has(PreTokenizerFlags flag) const { return (flags_ & flag) != 0; }
+    // Whether a pattern may match between two characters, where a Splitter does not split.
+    bool may_match_nothing() const { return may_match_nothing_; }
 
 private:
     friend class Splitter;
@@ -41,6 +43,7 @@ private:
     std::string_view name_;
     unsigned flags_ = 0;
     std::vector<Regex> regexes_;
+    bool may_match_nothing_ = false;
 };
 
 // The names that PreTokenizer::make knows.

@@ -45,7 +45,8 @@ void write_dense(const std::filesystem::path& path, const char* name, const Json
     out << header << std::string(bytes, '\0');
 }
 
-const Json kPipeline = {module(0, "", "Transformer"), module(1, "1_Pooling", "Pooling"), module(2, "2_Normalize", "Normalize")};
+const Json kPipeline = {module(0, "", "Transformer"), module(1, "1_Pooling", "Pooling"),
+                        module(2, "2_Normalize", "Normalize")};
 
 }  // namespace
 
@@ -79,7 +80,8 @@ TEST_CASE("sentence modules: what hearth does not compute is refused by its name
         std::vector<std::string> words;
     };
     const auto list = [](std::initializer_list<Json> modules) { return Json(std::vector<Json>(modules)); };
-    const Json first = module(0, "", "Transformer"), mean = pooling_by("pooling_mode_mean_tokens"), pool = module(1, "1_Pooling", "Pooling");
+    const Json first = module(0, "", "Transformer"), mean = pooling_by("pooling_mode_mean_tokens"),
+               pool = module(1, "1_Pooling", "Pooling");
     const std::vector<Wrong> cases = {
         {{{"modules.json", 3}}, {"modules.json", "a number"}},
         {{{"modules.json", list({module(0, "0_CLIP", "CLIPModel")})}}, {"CLIPModel", "first"}},
@@ -89,9 +91,11 @@ TEST_CASE("sentence modules: what hearth does not compute is refused by its name
         {{{"modules.json", list({first, module(1, "/etc", "Pooling")})}}, {"'/etc'"}},
         {{{"modules.json", list({first, pool})}}, {"1_Pooling/config.json", "missing"}},
         {{{"modules.json", list({first, pool, pool})}, {"1_Pooling/config.json", mean}}, {"Pooling", "twice"}},
-        {{{"modules.json", list({first, pool, module(2, "2_LSTM", "LSTM")})}, {"1_Pooling/config.json", mean}}, {"LSTM", "not supported"}},
+        {{{"modules.json", list({first, pool, module(2, "2_LSTM", "LSTM")})}, {"1_Pooling/config.json", mean}},
+         {"LSTM", "not supported"}},
         {{{"modules.json", list({first, module(1, "2_Dense", "Dense")})}}, {"Dense", "behind pooling"}},
-        {{{"modules.json", list({first, pool, module(2, "2_Dense", "Dense")})}, {"1_Pooling/config.json", mean}}, {"2_Dense/config.json", "missing"}},
+        {{{"modules.json", list({first, pool, module(2, "2_Dense", "Dense")})}, {"1_Pooling/config.json", mean}},
+         {"2_Dense/config.json", "missing"}},
         {{{"modules.json", list({first, pool, module(2, "2_Dense", "Dense")})},
           {"1_Pooling/config.json", mean},
           {"2_Dense/config.json", {{"activation_function", "torch.nn.modules.activation.Softplus"}}}},
@@ -100,10 +104,14 @@ TEST_CASE("sentence modules: what hearth does not compute is refused by its name
           {"1_Pooling/config.json", mean},
           {"2_Dense/config.json", {{"activation_function", "torch.nn.modules.activation.Tanh"}}}},
          {"2_Dense/model.safetensors"}},
-        {{{"modules.json", kPipeline}, {"1_Pooling/config.json", mean}, {"sentence_bert_config.json", {{"max_seq_length", "long"}}}}, {"max_seq_length"}},
+        {{{"modules.json", kPipeline},
+          {"1_Pooling/config.json", mean},
+          {"sentence_bert_config.json", {{"max_seq_length", "long"}}}},
+         {"max_seq_length"}},
         {{{"1_Pooling/config.json", Json::object()}}, {"1_Pooling/config.json", "nothing"}},
         {{{"1_Pooling/config.json", {{"pooling_mode_max_tokens", true}}}}, {"max", "supported"}},
-        {{{"1_Pooling/config.json", {{"pooling_mode_mean_tokens", true}, {"pooling_mode_cls_token", true}}}}, {"mean and cls"}},
+        {{{"1_Pooling/config.json", {{"pooling_mode_mean_tokens", true}, {"pooling_mode_cls_token", true}}}},
+         {"mean and cls"}},
         {{{"1_Pooling/config.json", {{"pooling_mode", "attention"}}}}, {"'attention'"}},
         {{{"1_Pooling/config.json", {1, 2}}}, {"1_Pooling/config.json"}},
     };
@@ -112,16 +120,20 @@ TEST_CASE("sentence modules: what hearth does not compute is refused by its name
         const auto folder = with(directory, w.files);
         const Status& status = folder->troubles().key;
         CHECK_MESSAGE(!status.ok(), w.words.front());
-        for (const std::string& word : w.words) CHECK_MESSAGE(status.message().find(word) != std::string::npos, "'" << word << "' in: " << status.message());
+        for (const std::string& word : w.words)
+            CHECK_MESSAGE(status.message().find(word) != std::string::npos,
+                          "'" << word << "' in: " << status.message());
         CHECK(folder->troubles().tensor.ok());
     }
 }
 
 TEST_CASE("sentence modules: dense layers are tensors, and shapes that they cannot have are refused") {
     const TemporaryDirectory directory;
-    const Files files = {{"modules.json", {module(0, "", "Transformer"), module(1, "1_Pooling", "Pooling"), module(2, "2_Dense", "Dense")}},
-                         {"1_Pooling/config.json", pooling_by("pooling_mode_mean_tokens")},
-                         {"2_Dense/config.json", {{"activation_function", "torch.nn.modules.activation.Tanh"}}}};
+    const Files files = {
+        {"modules.json",
+         {module(0, "", "Transformer"), module(1, "1_Pooling", "Pooling"), module(2, "2_Dense", "Dense")}},
+        {"1_Pooling/config.json", pooling_by("pooling_mode_mean_tokens")},
+        {"2_Dense/config.json", {{"activation_function", "torch.nn.modules.activation.Tanh"}}}};
     const std::string weights = directory / "model/2_Dense/model.safetensors";
     const auto reopened = [&](const char* name, const Json& shape) {
         with(directory, files);
@@ -139,10 +151,12 @@ TEST_CASE("sentence modules: dense layers are tensors, and shapes that they cann
     CHECK(*good->metadata().get_string("qwen3.dense_2_activation") == "tanh");
     std::vector<std::byte> bytes(dense->bytes);
     CHECK(good->read(*dense, 0, bytes).ok());
-    for (const auto& [name, shape] : std::vector<std::pair<const char*, Json>>{{"linear.weight", {32}}, {"linear.weight", {0, 32}}, {"other", {5, 32}}}) {
+    for (const auto& [name, shape] : std::vector<std::pair<const char*, Json>>{
+             {"linear.weight", {32}}, {"linear.weight", {0, 32}}, {"other", {5, 32}}}) {
         const auto folder = reopened(name, shape);
         CHECK(!folder->troubles().key.ok());
-        CHECK_MESSAGE(folder->troubles().key.message().find("linear.weight") != std::string::npos, folder->troubles().key.message());
+        CHECK_MESSAGE(folder->troubles().key.message().find("linear.weight") != std::string::npos,
+                      folder->troubles().key.message());
     }
 }
 

@@ -1,5 +1,6 @@
 #include "formats/hf/splits.hpp"
 
+#include "formats/hf/patterns.hpp"
 #include "formats/quote.hpp"
 #include "hearth/base/cat.hpp"
 
@@ -26,20 +27,7 @@ std::string escaped(std::string_view literal) {
     return out;
 }
 
-// Oniguruma's syntax, in which these patterns are written, and PCRE2's agree on what tokenizers use but for these.
-Status check_syntax(std::string_view pattern) {
-    for (std::size_t i = 0; i + 1 < pattern.size(); ++i) {
-        if (pattern[i] == '&' && pattern[i + 1] == '&') return unsupported("the pattern ", quote(pattern), " intersects classes");
-        if (pattern[i] != '\\') continue;
-        const char c = pattern[++i];
-        if (c == 'w' || c == 'W' || c == 'b' || c == 'B' || c == 'h' || c == 'H' || c == 'K' || c == 'y' || c == 'Y')
-            return unsupported("the pattern ", quote(pattern), " has \\", c);
-    }
-    return {};
-}
-
 Status add_pattern(std::string pattern, Splits& out) {
-    HEARTH_TRY(check_syntax(pattern));
     // There ^ and $ mean the lines.
     if (pattern.find_first_of("^$") != std::string::npos) pattern.insert(0, "(?m)");
     out.patterns.push_back(std::move(pattern));
@@ -50,11 +38,14 @@ Status split(JsonValue p, Splits& out) {
     const JsonValue regex = p["pattern"]["Regex"], literal = p["pattern"]["String"], behavior = p["behavior"];
     const bool invert = p["invert"].boolean().value_or(false);
     if (!regex.is_string() && (!literal.is_string() || literal.text().empty())) return unsupported("a Split has neither a 'Regex' nor a 'String'");
-    const std::string pattern = regex.is_string() ? std::string(regex.text()) : escaped(literal.text());
+    std::string pattern = regex.is_string() ? "" : escaped(literal.text());
+    if (regex.is_string()) {
+        HEARTH_ASSIGN(pattern, pcre_pattern(regex.text()));
+    }
     // What lies between matches becomes pieces of their own; where matches cover any text there is nothing between, and
     // to keep the matches and remove the rest is the same.
     if (behavior.is("Isolated") && !invert) return add_pattern(pattern, out);
-    if (behavior.is("Removed") && invert && pattern.ends_with("|\\s+")) return add_pattern(pattern, out);
+    if (behavior.is("Removed") && invert && regex.text().ends_with("|\\s+")) return add_pattern(pattern, out);
     if (literal.is_string() && !invert) {
         // After U+2581 took the place of every space there is none to split at.
         if (literal.is(" ") && out.marks) return {};
