@@ -6,7 +6,11 @@ using namespace hearth::capi;  // NOLINT(google-build-using-namespace)
 namespace {
 
 constexpr uint32_t kGenerateFlags =
-    HEARTH_GENERATE_IGNORE_EOS | HEARTH_GENERATE_SPECIAL | HEARTH_GENERATE_LOGITS | HEARTH_GENERATE_PREFILL;
+    HEARTH_GENERATE_IGNORE_EOS | HEARTH_GENERATE_SPECIAL | HEARTH_GENERATE_LOGITS | HEARTH_GENERATE_PREFILL |
+    HEARTH_GENERATE_LOGPROBS;
+
+static_assert(sizeof(TokenLogprob) == sizeof(hearth_logprob) && offsetof(TokenLogprob, token) == offsetof(hearth_logprob, token) &&
+              offsetof(TokenLogprob, logprob) == offsetof(hearth_logprob, logprob));
 
 Status fill_event(hearth_event* out, const GenerateEvent& e) {
     hearth_event full{};
@@ -25,6 +29,9 @@ Status fill_event(hearth_event* out, const GenerateEvent& e) {
     full.generated_tokens = e.generated_tokens;
     full.prompt_seconds = e.prompt_seconds;
     full.generate_seconds = e.generate_seconds;
+    full.logprobs = e.logprobs.empty() ? nullptr : reinterpret_cast<const hearth_logprob*>(e.logprobs.data());
+    full.logprob_count = static_cast<uint32_t>(e.logprobs.size());
+    full.stop = e.stop;
     const size_t size = out->struct_size;
     return init_options(out, size, full, "hearth_event");
 }
@@ -43,6 +50,10 @@ Status submit(Generator& generator, hearth_session* session, const hearth_sampli
     g.special = (o.flags & HEARTH_GENERATE_SPECIAL) != 0;
     g.keep_logits = (o.flags & HEARTH_GENERATE_LOGITS) != 0;
     g.report_prefill = (o.flags & HEARTH_GENERATE_PREFILL) != 0;
+    g.logprob = (o.flags & HEARTH_GENERATE_LOGPROBS) != 0;
+    g.top_logprobs = o.top_logprobs;
+    if (o.top_logprobs != 0 && !g.logprob)
+        return {Code::invalid_argument, "hearth_generate_options.top_logprobs is set without HEARTH_GENERATE_LOGPROBS"};
     g.tag = o.tag;
     return generator.submit(session->impl, session, settings, g);
 }

@@ -356,6 +356,18 @@ HEARTH_API void hearth_sampling_free(hearth_sampling *sampling);
 /* HEARTH_EINVAL, with the known keys or the bounds in the sentence. @since 0.1 */
 HEARTH_API hearth_status hearth_sampling_set(hearth_sampling *sampling, const char *key, double value);
 HEARTH_API hearth_status hearth_sampling_get(double *value, const hearth_sampling *sampling, const char *key);
+/* Lists of texts, by key; what was there goes. "order": names of samplers; "stop": texts that end a generation; "ban": texts
+ * that are never generated; "dry_breakers": see hearth_sampling_list_key. lengths may be null for zero-terminated texts.
+ * HEARTH_EINVAL for unknown keys, samplers that do not exist or stand twice, and empty texts. @since 0.1 */
+HEARTH_API hearth_status hearth_sampling_set_list(hearth_sampling *sampling, const char *key, const char *const *texts,
+                                                  const size_t *lengths, size_t count);
+/* Is added to the token's logit before all samplers, -1000 to 1000; -INFINITY: it is never chosen; 0: none. HEARTH_ERANGE for
+ * negative tokens here, for those outside the vocabulary when it is used. @since 0.1 */
+HEARTH_API hearth_status hearth_sampling_set_bias(hearth_sampling *sampling, hearth_token token, double bias);
+/* List number i, sampler number i in the order in which they are applied: null beyond the last. doc may be null. [any]
+ * @since 0.1 */
+HEARTH_API const char *hearth_sampling_list_key(size_t i, const char **doc);
+HEARTH_API const char *hearth_sampling_sampler(size_t i, const char **doc);
 /* Key number i: null beyond the last. Each out-parameter may be null. [any] @since 0.1 */
 HEARTH_API const char *hearth_sampling_key(size_t i, double *minimum, double *maximum, double *initial, const char **doc);
 
@@ -369,7 +381,8 @@ typedef struct hearth_generator hearth_generator;
 #define HEARTH_EVENT_FINISH 2u  /* reason, last text, counts and times; the session is free again */
 #define HEARTH_EVENT_PREFILL 3u /* prompt progress: done of total tokens */
 
-#define HEARTH_FINISH_STOP 1u      /* the model ended its turn; `token` says with which, it is not appended */
+#define HEARTH_FINISH_STOP 1u      /* the model ended its turn: `token` says with which, it is not appended; or a stop text is
+                                      complete: `stop` says which, its tokens are in the session */
 #define HEARTH_FINISH_LENGTH 2u    /* max_tokens */
 #define HEARTH_FINISH_CONTEXT 3u   /* the session is full */
 #define HEARTH_FINISH_CANCELLED 4u
@@ -379,13 +392,22 @@ typedef struct hearth_generator hearth_generator;
 #define HEARTH_GENERATE_SPECIAL 2u    /* write control tokens out in text */
 #define HEARTH_GENERATE_LOGITS 4u     /* token events carry the logits that the token was chosen from */
 #define HEARTH_GENERATE_PREFILL 8u    /* send HEARTH_EVENT_PREFILL */
+#define HEARTH_GENERATE_LOGPROBS 16u  /* token events carry `logprobs` */
 
 typedef struct hearth_generate_options {
     size_t struct_size;
     uint32_t max_tokens; /* 0: until the model ends or the context is full */
     uint32_t flags;      /* HEARTH_GENERATE_… */
     void *tag;           /* comes back in the events */
+    uint32_t top_logprobs; /* with HEARTH_GENERATE_LOGPROBS: how many of the most probable tokens */
+    uint32_t reserved;     /* must be 0 */
 } hearth_generate_options;
+
+/* A token with the natural logarithm of its probability under the model's own distribution, before any sampler. */
+typedef struct hearth_logprob {
+    hearth_token token;
+    float logprob;
+} hearth_logprob;
 
 /* Pointers are borrowed until the generator's next call. */
 typedef struct hearth_event {
@@ -406,6 +428,9 @@ typedef struct hearth_event {
     uint32_t reserved;
     double prompt_seconds;
     double generate_seconds;
+    const hearth_logprob *logprobs; /* of `token`, then of the most probable ones, best first; or null */
+    uint32_t logprob_count;
+    int32_t stop; /* number of the stop text that ended it, or -1 */
 } hearth_event;
 
 HEARTH_API hearth_status hearth_generate_options_init(hearth_generate_options *options, size_t struct_size);

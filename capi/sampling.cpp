@@ -35,6 +35,44 @@ hearth_status hearth_sampling_get(double* value, const hearth_sampling* sampling
     });
 }
 
+hearth_status hearth_sampling_set_list(hearth_sampling* sampling, const char* key, const char* const* texts,
+                                       const size_t* lengths, size_t count) {
+    return guard([&]() -> Status {
+        HEARTH_NOT_NULL(sampling);
+        HEARTH_NOT_NULL(key);
+        if (count != 0) HEARTH_NOT_NULL(texts);
+        if (count > (size_t{1} << 20)) return {Code::out_of_range, cat(count, " texts are too many")};
+        std::vector<std::string> list;
+        for (size_t i = 0; i < count; ++i) {
+            if (texts[i] == nullptr) return {Code::invalid_argument, cat("texts[", i, "] is null")};
+            auto text = text_argument(texts[i], lengths != nullptr ? lengths[i] : std::strlen(texts[i]));
+            if (!text.ok()) return std::move(text).status().in(cat("texts[", i, "]"));
+            list.emplace_back(*text);
+        }
+        return sampling->impl.set_list(key, std::move(list));
+    });
+}
+
+hearth_status hearth_sampling_set_bias(hearth_sampling* sampling, hearth_token token, double bias) {
+    return guard([&]() -> Status {
+        HEARTH_NOT_NULL(sampling);
+        return sampling->impl.set_bias(token, bias);
+    });
+}
+
+const char* hearth_sampling_list_key(size_t i, const char** doc) {
+    if (i >= Sampling::list_keys().size()) return nullptr;
+    if (doc != nullptr) *doc = Sampling::list_keys()[i].doc.data();  // literals, zero-terminated
+    return Sampling::list_keys()[i].name.data();
+}
+
+const char* hearth_sampling_sampler(size_t i, const char** doc) {
+    const auto sampler = Sampling::sampler(i);
+    if (!sampler) return nullptr;
+    if (doc != nullptr) *doc = sampler->doc.data();
+    return sampler->name.data();
+}
+
 const char* hearth_sampling_key(size_t i, double* minimum, double* maximum, double* initial, const char** doc) {
     const auto keys = Sampling::keys();
     if (i >= keys.size()) return nullptr;

@@ -121,6 +121,18 @@ void SamplingOptions::add(CLI::App& app) {
             ->check(check_number)
             ->group("Sampling");
     }
+    for (std::size_t i = 0; const char* key = hearth_sampling_list_key(i, &doc); ++i) {
+        std::string name = key, samplers;
+        for (char& c : name) c = c == '_' ? '-' : c;
+        for (std::size_t j = 0; const char* sampler = hearth_sampling_sampler(j, nullptr); ++j)
+            samplers += (j == 0 ? " " : ", ") + std::string(sampler);
+        auto& [stored, texts] = lists_.emplace_back(key, std::make_unique<std::vector<std::string>>());
+        app.add_option("--" + name, *texts, doc + (name == "order" ? " They are:" + samplers + "." : std::string()))
+            ->type_name(name == "order" ? "NAME" : "TEXT")
+            ->expected(1)
+            ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+            ->group("Sampling");
+    }
     app.add_option("--set", set_, "a sampling key of the library by its own name, e.g. --set min_p=0.1")
         ->type_name("KEY=VALUE")
         ->expected(1)
@@ -139,6 +151,16 @@ Sampling SamplingOptions::make() const {
     Sampling sampling(made);
     for (const auto& [key, text] : values_) {
         if (!text->empty()) check(hearth_sampling_set(sampling.get(), key.c_str(), *parse_number(*text)));
+    }
+    for (const auto& [key, texts] : lists_) {
+        if (texts->empty()) continue;
+        std::vector<const char*> pointers;
+        std::vector<std::size_t> lengths;
+        for (const std::string& text : *texts) {
+            pointers.push_back(text.data());
+            lengths.push_back(text.size());
+        }
+        check(hearth_sampling_set_list(sampling.get(), key.c_str(), pointers.data(), lengths.data(), texts->size()));
     }
     for (const std::string& pair : set_) {
         const auto equals = pair.find('=');

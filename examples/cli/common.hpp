@@ -104,6 +104,7 @@ public:
 
 private:
     std::vector<std::pair<std::string, std::unique_ptr<std::string>>> values_;  // key, text
+    std::vector<std::pair<std::string, std::unique_ptr<std::vector<std::string>>>> lists_;
     std::vector<std::string> set_;
 };
 

@@ -17,8 +17,8 @@ std::array<std::uint32_t, 4> philox4x32(std::uint64_t key, std::uint64_t counter
     return c;
 }
 
-double uniform_draw(std::uint64_t seed, std::uint64_t index) {
-    const auto r = philox4x32(seed, index, 0);
+double uniform_draw(std::uint64_t seed, std::uint64_t index, std::uint64_t stream) {
+    const auto r = philox4x32(seed, index, stream);
     const std::uint64_t bits = (static_cast<std::uint64_t>(r[0]) << 32 | r[1]) >> 11;
     return static_cast<double>(bits) * 0x1p-53;
 }

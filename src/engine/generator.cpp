@@ -20,6 +20,10 @@ struct Generator::Running {
     GenerateOptions options;
     std::unique_ptr<Sampler> sampler;
     StreamDecoder decoder;
+    StopTexts stops;
+    BannedTexts bans;
+    std::unique_ptr<Logprobs> logprobs;
+    std::vector<Token> excluded;
     std::uint32_t prompt_tokens = 0, prompt_total = 0, generated = 0;
     std::size_t planned = 0;  // tokens in this pass
     bool last = false;        // it ends with the last token, and gets a row of logits
@@ -54,10 +58,15 @@ Status Generator::submit(std::shared_ptr<Session> session, void* handle, const S
     Status running_already(Code::bad_state, "the session is already running");
     if (session->busy) return running_already;  // then its sequence is another's to look at
     if (session->sequence().length() == 0) return {Code::bad_state, "the session has no tokens to continue"};
-    HEARTH_ASSIGN(auto sampler, Sampler::make(sampling, model_->info().vocab, model_->runtime()->kernels()));
+    const auto& tokenizer = *model_->tokenizer();
+    const auto vocab = model_->info().vocab;
+    const KernelTable& kernels = model_->runtime()->kernels();
+    HEARTH_ASSIGN(auto sampler, Sampler::make(sampling, vocab, kernels, &tokenizer));
     for (Token t : session->sequence().tokens()) sampler->accept(t);
     std::unique_ptr<Running> running(
-        new Running{std::move(session), handle, options, std::move(sampler), StreamDecoder(*model_->tokenizer(), options.special)});
+        new Running{std::move(session), handle, options, std::move(sampler), StreamDecoder(tokenizer, options.special),
+                    StopTexts(sampling.list(SamplingList::stop)), BannedTexts(sampling.list(SamplingList::ban), tokenizer),
+                    options.logprob ? std::make_unique<Logprobs>(vocab, kernels) : nullptr, {}});
     running->prompt_total = static_cast<std::uint32_t>(running->session->sequence().missing());
     running_.reserve(running_.size() + 1);
     // Last: where memory ends, the session stays free.
@@ -93,7 +102,8 @@ void Generator::finish(Running& r, FinishReason reason, Status status) {
     GenerateEvent e = r.event(EventKind::finish);
     e.reason = reason;
     e.status = std::move(status);
-    e.text = r.decoder.flush();
+    // A text that is complete only now may be a stop as well.
+    if (e.stop = r.stops.push(r.decoder.flush(), e.text); e.stop < 0) e.text += r.stops.flush();
     const auto now = Clock::now();
     e.prompt_seconds = seconds(r.start, r.generated != 0 ? r.first_token : now);
     e.generate_seconds = r.generated != 0 ? seconds(r.first_token, now) : 0;
@@ -108,9 +118,27 @@ void Generator::sweep() {
     std::erase_if(running_, [](const auto& r) { return r->finished; });
 }
 
+// A token that completes no banned text; -1 where all would.
+Token Generator::draw(Running& r, std::span<const float> logits) {
+    constexpr std::size_t kTries = 4;  // then it is cheaper to look at all tokens
+    const std::size_t position = r.session->sequence().length();
+    r.excluded.clear();
+    while (true) {
+        const Token token = r.sampler->choose(logits, position, r.excluded);
+        if (token < 0 || r.bans.empty() || !r.bans.completed_by(token)) return token;
+        if (r.excluded.size() < kTries)
+            r.excluded.push_back(token);
+        else
+            r.bans.all_completing(logits.size(), r.excluded);
+    }
+}
+
 void Generator::choose(Running& r, std::span<const float> logits) {
     Sequence& sequence = r.session->sequence();
-    const Token token = r.sampler->choose(logits, sequence.length());
+    const Token token = draw(r, logits);
+    if (token < 0)
+        return finish(r, FinishReason::error,
+                      {Code::bad_state, cat("biases and banned texts leave no token for position ", sequence.length())});
     if (r.generated == 0) r.first_token = Clock::now();
     if (!r.options.ignore_eos && model_->tokenizer()->ends_generation(token)) {
         finish(r, FinishReason::stop);
@@ -121,12 +149,21 @@ void Generator::choose(Running& r, std::span<const float> logits) {
     GenerateEvent e = r.event(EventKind::token);
     if (r.options.keep_logits) e.logits.assign(logits.begin(), logits.end());
     if (Status s = sequence.append({&token, 1}); !s.ok()) return finish(r, FinishReason::error, std::move(s));
+    if (r.logprobs != nullptr) {
+        const auto all = r.logprobs->of(logits, token, r.options.top_logprobs);
+        e.logprobs.assign(all.begin(), all.end());
+    }
     r.sampler->accept(token);
+    r.bans.accept(token);
     e.generated_tokens = ++r.generated;
     e.token = token;
-    e.text = r.decoder.push(token);
+    const int stop = r.stops.push(r.decoder.push(token), e.text);
     events_.push_back(std::move(e));
-    if (r.options.max_tokens != 0 && r.generated >= r.options.max_tokens)
+    if (stop >= 0) {
+        r.decoder.flush();
+        finish(r, FinishReason::stop);
+        events_.back().stop = stop;
+    } else if (r.options.max_tokens != 0 && r.generated >= r.options.max_tokens)
         finish(r, FinishReason::length);
     else if (sequence.length() >= sequence.context())
         finish(r, FinishReason::context);

@@ -54,55 +54,198 @@ Result<std::size_t> find_key(std::string_view name) {
     return Status(Code::invalid_argument, cat("unknown sampling key '", name, "'; the keys are ", known));
 }
 
+struct ChainStep {
+    const SamplerDef* sampler;
+    std::vector<double> values;
+    std::vector<double> state, next;  // next: once the token that was drawn last is accepted
+};
+
 class ChainSampler final : public Sampler {
 public:
-    ChainSampler(const Sampling& settings, std::size_t vocab, const KernelTable& kernels, std::size_t look_back)
-        : candidates_(vocab, kernels), history_(look_back), vocab_(vocab) {
-        std::size_t first = 0;
-        const bool greedy = *settings.get("temperature") == 0.0;
-        for (const SamplerDef* sampler : chain()) {
-            Step step{sampler, {}};
-            for (std::size_t i = 0; i < sampler->keys.size(); ++i) step.values.push_back(settings[first + i]);
-            first += sampler->keys.size();
-            if (sampler->active(step.values.data()) && !(greedy && sampler->keeps_best))
-                steps_.push_back(std::move(step));
+    ChainSampler(const Sampling& settings, std::size_t vocab, const KernelTable& kernels, std::vector<ChainStep> steps,
+                 SamplerVocab texts)
+        : candidates_(vocab, kernels),
+          history_(look_back(steps)),
+          vocab_(vocab),
+          texts_(std::move(texts)),
+          steps_(std::move(steps)),
+          seed_(static_cast<std::uint64_t>(*settings.get("seed"))),
+          greedy_(*settings.get("temperature") == 0.0) {
+        candidates_.lengths(look_back(steps_));
+        if (greedy_) std::erase_if(steps_, [](const ChainStep& s) { return s.sampler->draws_only; });
+        for (const auto& [token, bias] : settings.biases()) {
+            if (static_cast<std::size_t>(token) >= vocab) continue;
+            if (std::isinf(bias))
+                banned_.push_back(token);
+            else
+                biases_.emplace_back(token, static_cast<float>(bias));
         }
-        greedy_ = greedy;
-        seed_ = static_cast<std::uint64_t>(*settings.get("seed"));
+        for (const auto& [token, bias] : biases_) biased_.push_back(token);
     }
 
     void accept(std::int32_t token) override {
         if (token >= 0 && static_cast<std::size_t>(token) < vocab_) history_.push(token);
+        if (token == drawn_)
+            for (ChainStep& step : steps_) step.state = step.next;
+        drawn_ = -1;
     }
 
-    std::int32_t choose(std::span<const float> logits, std::uint64_t position) override {
+    std::int32_t choose(std::span<const float> logits, std::uint64_t position,
+                        std::span<const std::int32_t> excluded) override {
         candidates_.start(logits);
+        add_biases();
+        candidates_.drop(banned_);
+        candidates_.drop(excluded);
         const Candidate best = candidates_.best();
         // Without a finite best there is no distribution: +inf wins, and all of -inf and NaN have no order but the id.
-        if (!std::isfinite(best.logit) || (greedy_ && steps_.empty())) return best.id;
-        SamplerInput input{candidates_, history_};
-        for (const Step& step : steps_) step.sampler->apply(step.values.data(), input);
+        if (!std::isfinite(best.logit)) return best.logit < 0 && (!banned_.empty() || !excluded.empty()) ? -1 : best.id;
+        if (greedy_ && steps_.empty()) return best.id;
+        for (std::size_t i = 0; i < steps_.size(); ++i) {
+            ChainStep& step = steps_[i];
+            SamplerInput input{candidates_, history_, texts_, uniform_draw(seed_, position, 1 + i), step.state.data()};
+            step.sampler->apply(step.values.data(), input);
+        }
         if (greedy_) return candidates_.best().id;
-        return candidates_.draw(uniform_draw(seed_, position));
+        drawn_ = candidates_.draw(uniform_draw(seed_, position));
+        for (ChainStep& step : steps_) {
+            step.next = step.state;
+            if (step.sampler->drawn != nullptr)
+                step.sampler->drawn(step.values.data(), step.next.data(), candidates_, drawn_);
+        }
+        return drawn_;
     }
 
 private:
-    struct Step {
-        const SamplerDef* sampler;
-        std::vector<double> values;
-    };
+    static std::size_t look_back(std::span<const ChainStep> steps) {
+        std::size_t most = 0;
+        for (const ChainStep& s : steps)
+            if (s.sampler->look_back != nullptr) most = std::max(most, s.sampler->look_back(s.values.data()));
+        return most;
+    }
+
+    void add_biases() {
+        if (biases_.empty()) return;
+        const auto counts = candidates_.counters();
+        for (std::size_t i = 0; i < biases_.size(); ++i)
+            counts[static_cast<std::size_t>(biases_[i].first)] = static_cast<std::uint32_t>(i + 1);
+        candidates_.adjust(biased_, [&](std::int32_t id, float logit) {
+            return logit + biases_[counts[static_cast<std::size_t>(id)] - 1].second;
+        });
+        for (const std::int32_t id : biased_) counts[static_cast<std::size_t>(id)] = 0;
+    }
+
     Candidates candidates_;
     History history_;
     std::size_t vocab_;
-    std::vector<Step> steps_;
-    std::uint64_t seed_ = 0;
-    bool greedy_ = false;
+    SamplerVocab texts_;
+    std::vector<ChainStep> steps_;
+    std::vector<std::pair<std::int32_t, float>> biases_;
+    std::vector<std::int32_t> biased_, banned_;  // tokens of biases_; of bias -infinity
+    std::uint64_t seed_;
+    std::int32_t drawn_ = -1;
+    bool greedy_;
 };
+
+std::size_t first_key(const SamplerDef* sampler) {
+    std::size_t first = 0;
+    for (const SamplerDef* s : chain()) {
+        if (s == sampler) break;
+        first += s->keys.size();
+    }
+    return first;
+}
+
+const SamplerDef* find_sampler(std::string_view name) {
+    const auto it = std::ranges::find(chain(), name, &SamplerDef::name);
+    return it != chain().end() ? *it : nullptr;
+}
+
+// Tokens whose text has one of the strings in it.
+std::vector<bool> tokens_with(const Tokenizer& tokenizer, std::size_t vocab, std::span<const std::string> strings) {
+    std::vector<bool> with(vocab);
+    for (std::size_t id = 0; id < vocab; ++id) {
+        const std::string text = tokenizer.piece(static_cast<std::int32_t>(id));
+        for (const std::string& s : strings)
+            if (text.find(s) != std::string::npos) with[id] = true;
+    }
+    return with;
+}
+
+constexpr SamplingListKey kListKeys[] = {
+    {"order",
+     "The names of the samplers in the order in which they are applied; those that are not named are not. Empty: the "
+     "order of their keys, which is that of this library."},
+    {"stop",
+     "Texts that end the generation where one of them is complete; neither it nor a part of it that ends the text is "
+     "given out. Its tokens stay in the session."},
+    {"ban", "Texts that are never generated: a token that would complete one is not chosen."},
+    {"dry_breakers", "Tokens with one of these texts in them end the sequences that the sampler dry compares."},
+};
+constexpr std::size_t kMostTexts = 1024, kMostBytes = 4096;
 
 }  // namespace
 
-Sampling::Sampling() {
+Sampling::Sampling() : lists_(std::size(kListKeys)) {
     for (const SamplingKey& key : keys()) values_.push_back(key.initial);
+    lists_[static_cast<std::size_t>(SamplingList::dry_breakers)] = {"\n", ":", "\"", "*"};
+}
+
+std::span<const SamplingListKey> Sampling::list_keys() { return kListKeys; }
+
+std::optional<SamplingListKey> Sampling::sampler(std::size_t i) {
+    if (i >= chain().size()) return std::nullopt;
+    return SamplingListKey{chain()[i]->name, chain()[i]->doc};
+}
+
+Status Sampling::set_list(std::string_view key, std::vector<std::string> texts) {
+    const auto it = std::ranges::find(kListKeys, key, &SamplingListKey::name);
+    if (it == std::end(kListKeys)) {
+        std::string known;
+        for (const SamplingListKey& k : kListKeys) known += cat(known.empty() ? "" : ", ", k.name);
+        return {Code::invalid_argument, cat("unknown sampling list '", key, "'; the lists are ", known)};
+    }
+    if (texts.size() > kMostTexts)
+        return {Code::out_of_range,
+                cat("sampling list '", key, "' has ", texts.size(), " texts, at most ", kMostTexts, " are taken")};
+    const bool order = key == "order";
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+        if (texts[i].empty())
+            return {Code::invalid_argument, cat("text ", i, " of sampling list '", key, "' is empty")};
+        if (texts[i].size() > kMostBytes)
+            return {Code::out_of_range, cat("text ", i, " of sampling list '", key, "' has ", texts[i].size(),
+                                            " bytes, at most ", kMostBytes, " are taken")};
+        if (!order) continue;
+        if (find_sampler(texts[i]) == nullptr) {
+            std::string known;
+            for (const SamplerDef* s : chain()) known += cat(known.empty() ? "" : ", ", s->name);
+            return {Code::invalid_argument, cat("unknown sampler '", texts[i], "'; the samplers are ", known)};
+        }
+        if (std::find(texts.begin(), texts.begin() + static_cast<std::ptrdiff_t>(i), texts[i]) !=
+            texts.begin() + static_cast<std::ptrdiff_t>(i))
+            return {Code::invalid_argument, cat("sampler '", texts[i], "' stands twice in the order")};
+        // It decides what is drawn from.
+        if (texts[i] == "mirostat" && i + 1 != texts.size())
+            return {Code::invalid_argument, "sampler 'mirostat' stands last in any order"};
+    }
+    lists_[static_cast<std::size_t>(it - kListKeys)] = std::move(texts);
+    return {};
+}
+
+Status Sampling::set_bias(std::int32_t token, double bias) {
+    if (token < 0) return {Code::out_of_range, cat("a bias for token ", token, ", which no vocabulary has")};
+    if (!(bias <= 1000.0) || (bias < -1000.0 && !std::isinf(bias)))
+        return {Code::invalid_argument,
+                cat("the bias of token ", token, " is ", bias, ", expected -1000 to 1000 or -infinity")};
+    const auto it = std::ranges::lower_bound(biases_, token, {}, &std::pair<std::int32_t, double>::first);
+    const bool there = it != biases_.end() && it->first == token;
+    if (bias == 0.0) {
+        if (there) biases_.erase(it);
+    } else if (there) {
+        it->second = bias;
+    } else {
+        biases_.emplace(it, token, bias);
+    }
+    return {};
 }
 
 std::span<const SamplingKey> Sampling::keys() { return all_keys(); }
@@ -128,21 +271,33 @@ Result<double> Sampling::get(std::string_view key) const {
     return values_[index];
 }
 
-Result<std::unique_ptr<Sampler>> Sampler::make(const Sampling& settings, std::size_t vocab,
-                                               const KernelTable& kernels) {
-    if (vocab == 0 || vocab > 0x7fffffff) {
+Result<std::unique_ptr<Sampler>> Sampler::make(const Sampling& settings, std::size_t vocab, const KernelTable& kernels,
+                                               const Tokenizer* tokenizer) {
+    if (vocab == 0 || vocab > 0x7fffffff)
         return Status(Code::invalid_argument, cat("a sampler cannot choose from a vocabulary of ", vocab, " tokens"));
+    for (const auto& [token, bias] : settings.biases())
+        if (static_cast<std::size_t>(token) >= vocab)
+            return Status(Code::out_of_range, cat("a bias for token ", token, ", the vocabulary has ", vocab));
+    std::vector<const SamplerDef*> wanted(chain().begin(), chain().end());
+    if (const auto& order = settings.list(SamplingList::order); !order.empty()) {
+        wanted.clear();
+        for (const std::string& name : order) wanted.push_back(find_sampler(name));
     }
-    std::size_t look_back = 0, first = 0;
-    for (const SamplerDef* sampler : chain()) {
-        std::vector<double> values;
-        for (std::size_t i = 0; i < sampler->keys.size(); ++i) values.push_back(settings[first + i]);
-        first += sampler->keys.size();
-        if (sampler->look_back && sampler->active(values.data())) {
-            look_back = std::max(look_back, sampler->look_back(values.data()));
-        }
+    std::vector<ChainStep> steps;
+    SamplerVocab texts;
+    for (const SamplerDef* sampler : wanted) {
+        ChainStep step{sampler, {}, std::vector<double>(sampler->state), std::vector<double>(sampler->state)};
+        const std::size_t first = first_key(sampler);
+        for (std::size_t i = 0; i < sampler->keys.size(); ++i) step.values.push_back(settings[first + i]);
+        if (!sampler->active(step.values.data())) continue;
+        if (sampler->begin != nullptr) sampler->begin(step.values.data(), step.state.data());
+        const auto& breakers = settings.list(SamplingList::dry_breakers);
+        if (sampler->breakers && tokenizer != nullptr && !breakers.empty())
+            texts.breakers = tokens_with(*tokenizer, vocab, breakers);
+        steps.push_back(std::move(step));
     }
-    return std::unique_ptr<Sampler>(std::make_unique<ChainSampler>(settings, vocab, kernels, look_back));
+    return std::unique_ptr<Sampler>(
+        std::make_unique<ChainSampler>(settings, vocab, kernels, std::move(steps), std::move(texts)));
 }
 
 }  // namespace hearth

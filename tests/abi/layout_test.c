@@ -56,7 +56,13 @@ AT(hearth_generate_options, struct_size, 0);
 AT(hearth_generate_options, max_tokens, 8);
 AT(hearth_generate_options, flags, 12);
 AT(hearth_generate_options, tag, 16);
-ENDS(hearth_generate_options, 24);
+AT(hearth_generate_options, top_logprobs, 24);
+AT(hearth_generate_options, reserved, 28);
+ENDS(hearth_generate_options, 32);
+
+AT(hearth_logprob, token, 0);
+AT(hearth_logprob, logprob, 4);
+ENDS(hearth_logprob, 8);
 
 AT(hearth_event, struct_size, 0);
 AT(hearth_event, kind, 8);
@@ -75,7 +81,10 @@ AT(hearth_event, generated_tokens, 80);
 AT(hearth_event, reserved, 84);
 AT(hearth_event, prompt_seconds, 88);
 AT(hearth_event, generate_seconds, 96);
-ENDS(hearth_event, 104);
+AT(hearth_event, logprobs, 104);
+AT(hearth_event, logprob_count, 112);
+AT(hearth_event, stop, 116);
+ENDS(hearth_event, 120);
 
 AT(hearth_embed_options, struct_size, 0);
 AT(hearth_embed_options, pooling, 8);

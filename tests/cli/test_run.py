@@ -50,6 +50,18 @@ class Text(TestCase):
                  for s in (1, 2, 9007199254740992)}
         self.assertEqual(len(texts), 3)
 
+    @stories
+    def test_stop_ban_and_order(self):
+        base = ("run", STORIES, *GREEDY, "-n", 60, "-p", "Once upon a time")
+        whole = self.check_ok(run(*base)).decode()
+        word = whole[40:].split()[0]
+        self.assertEqual(self.check_ok(run(*base, "--stop", "never seen", "--stop", word)).decode(), whole[:whole.find(word)])
+        self.assertNotIn(word, self.check_ok(run(*base, "--ban", word)).decode())
+        self.assertEqual(self.check_ok(run(*base[:2], *base[4:], "--order", "top_k", "--top-k", 1)).decode(), whole)
+        refused = run(*base, "--order", "best")
+        self.assertNotEqual(refused.code, 0)
+        self.assertIn("mirostat", refused.err.decode() if isinstance(refused.err, bytes) else refused.err)
+
     def test_sampling_options_and_set_are_the_same_keys(self):
         base = ("run", model(), "-p", "x", "-n", 120, "--ignore-eos")
         unchanged = self.check_ok(run(*base))

@@ -17,9 +17,10 @@
 #include <doctest/doctest.h>
 
 #include "hearth/base/cat.hpp"
-#include "hearth/base/rng.hpp"
+#include "runtime/chances.hpp"
 
 using namespace hearth;
+using namespace hearth::test;
 
 // Counts allocations of this program, for "choosing does not allocate"; sanitizers bring their own operators. Not
 // inlined: the compiler would see free() meet a pointer from operator new and warn.
@@ -37,86 +38,9 @@ static std::atomic<std::size_t> allocations{0};
 
 namespace {
 
-using Settings = std::vector<std::pair<std::string, double>>;
-constexpr float kInf = std::numeric_limits<float>::infinity();
-constexpr float kNan = std::numeric_limits<float>::quiet_NaN();
-
-// Everything off: the model's own distribution.
-const Settings kPlain = {{"temperature", 1}, {"top_k", 0}, {"top_p", 1}, {"min_p", 0}};
-
-Settings plain(Settings changes) {
-    Settings all = kPlain;
-    all.insert(all.end(), changes.begin(), changes.end());
-    return all;
-}
-
-std::unique_ptr<Sampler> make(const Settings& settings, std::size_t vocab, Isa isa = Isa::scalar) {
-    Sampling sampling;
-    for (const auto& [key, value] : settings) {
-        const Status status = sampling.set(key, value);
-        REQUIRE_MESSAGE(status.ok(), status.message());
-    }
-    auto sampler = Sampler::make(sampling, vocab, kernel_table(isa));
-    REQUIRE_MESSAGE(sampler.ok(), sampler.status().message());
-    return *std::move(sampler);
-}
-
-std::vector<float> logs(std::vector<double> probabilities) {
-    std::vector<float> logits;
-    for (const double p : probabilities) logits.push_back(static_cast<float>(std::log(p)));
-    return logits;
-}
-
-std::vector<std::size_t> tally(Sampler& sampler, const std::vector<float>& logits, std::size_t draws) {
-    std::vector<std::size_t> counts(logits.size());
-    for (std::size_t i = 0; i < draws; ++i) {
-        ++counts.at(static_cast<std::size_t>(sampler.choose(logits, i)));  // throws on an id out of range
-    }
-    return counts;
-}
-
-std::set<std::int32_t> support(const Settings& settings, const std::vector<float>& logits, std::size_t draws = 4000) {
-    auto sampler = make(settings, logits.size());
-    const auto counts = tally(*sampler, logits, draws);
-    std::set<std::int32_t> ids;
-    for (std::size_t i = 0; i < counts.size(); ++i) {
-        if (counts[i] > 0) ids.insert(static_cast<std::int32_t>(i));
-    }
-    return ids;
-}
-
-// Pearson's statistic is below its 99.99 % quantile (Wilson and Hilferty's approximation). Draws are fixed by the seed.
-void check_distribution(const Settings& settings, const std::vector<float>& logits, std::vector<double> expected) {
-    constexpr std::size_t kDraws = 40000;
-    auto sampler = make(settings, logits.size());
-    const auto counts = tally(*sampler, logits, kDraws);
-    const double sum = std::accumulate(expected.begin(), expected.end(), 0.0);
-    double statistic = 0.0, freedom = -1.0;
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-        if (expected[i] == 0.0) {
-            CHECK(counts[i] == 0);
-            continue;
-        }
-        const double mean = expected[i] / sum * kDraws;
-        const double off = static_cast<double>(counts[i]) - mean;
-        statistic += off * off / mean;
-        freedom += 1.0;
-    }
-    if (freedom < 1.0) return;
-    const double h = 2.0 / (9.0 * freedom);
-    CHECK(statistic < freedom * std::pow(1.0 - h + 3.719 * std::sqrt(h), 3.0));
-}
-
-// A repeatable heap of numbers.
-std::vector<float> noise(std::size_t n, std::uint64_t seed, double spread) {
-    std::vector<float> logits(n);
-    for (std::size_t i = 0; i < n; ++i) {
-        double normal = -6.0;
-        for (std::uint64_t j = 0; j < 12; ++j) normal += uniform_draw(seed, 12 * i + j);
-        logits[i] = static_cast<float>(spread * normal);
-    }
-    return logits;
-}
+// A bit of every sampler.
+const Settings kEverything = {{"repetition_penalty", 1.1}, {"dry_multiplier", 0.8}, {"dry_window", 100}, {"top_n_sigma", 5},
+                              {"typical_p", 0.95},         {"xtc_probability", 0.5}, {"temperature_range", 0.3}, {"mirostat_tau", 6}};
 
 // The chain as its documentation says, in the plainest way: sort everything, add up in order.
 std::vector<std::int32_t> reference_kept(const std::vector<float>& logits, double top_k, double top_p, double min_p) {
@@ -155,6 +79,18 @@ TEST_CASE("sampling: defaults are those that the documentation states") {
         {"presence_penalty", 0},
         {"frequency_penalty", 0},
         {"penalty_window", 64},
+        {"dry_multiplier", 0},
+        {"dry_base", 1.75},
+        {"dry_allowed_length", 2},
+        {"dry_window", 4096},
+        {"top_n_sigma", 0},
+        {"typical_p", 1},
+        {"xtc_probability", 0},
+        {"xtc_threshold", 0.1},
+        {"temperature_range", 0},
+        {"temperature_exponent", 1},
+        {"mirostat_tau", 0},
+        {"mirostat_eta", 0.1},
     };
     CHECK(Sampling::keys().size() == expected.size());
     for (const auto& [key, value] : expected) {
@@ -256,7 +192,8 @@ TEST_CASE("sampler: the position and the settings decide a draw, not what was dr
 TEST_CASE("sampler: every instruction set chooses the same tokens") {
     const Settings penalised = {{"repetition_penalty", 1.3}, {"frequency_penalty", 0.2}};
     for (const Settings& settings :
-         {plain({}), Settings{}, plain({{"top_p", 0.9}}), plain({{"min_p", 0.01}}), penalised}) {
+         {plain({}), Settings{}, plain({{"top_p", 0.9}}), plain({{"min_p", 0.01}}), penalised, kEverything,
+          plain({{"typical_p", 0.7}}), plain({{"top_n_sigma", 1.5}, {"mirostat_tau", 4}})}) {
         for (const IsaInfo& isa : isa_list()) {
             if (!isa.available) continue;
             CAPTURE(std::string(isa.name));
@@ -399,7 +336,14 @@ TEST_CASE("sampler: logits that are no numbers") {
         plain({{"top_p", 0.9}}),
         plain({{"min_p", 1e-9}}),
         plain({{"temperature", 100}}),
-        {{"temperature", 100}, {"repetition_penalty", 100}, {"frequency_penalty", -100}}};
+        {{"temperature", 100}, {"repetition_penalty", 100}, {"frequency_penalty", -100}},
+        kEverything,
+        plain({{"typical_p", 0.5}}),
+        plain({{"top_n_sigma", 1}}),
+        plain({{"xtc_probability", 1}}),
+        plain({{"temperature_range", 1}}),
+        plain({{"mirostat_tau", 3}}),
+        {{"temperature", 1}, {"dry_multiplier", 100}, {"dry_base", 100}, {"dry_allowed_length", 1}}};
     for (std::size_t s = 0; s < all.size(); ++s) {
         CAPTURE(s);
         auto sampler = make(all[s], 6);
@@ -478,7 +422,8 @@ TEST_CASE("sampler: choosing does not allocate after the first token") {
     const Settings penalised = {{"repetition_penalty", 1.1}, {"presence_penalty", 0.1}, {"penalty_window", 100}};
     for (const Settings& settings :
          {Settings{{"temperature", 0}}, kPlain, Settings{}, plain({{"top_p", 0.5}}), plain({{"top_p", 0.999}}),
-          plain({{"min_p", 0.2}}), plain({{"top_k", 30000}, {"top_p", 0.5}}), penalised}) {
+          plain({{"min_p", 0.2}}), plain({{"top_k", 30000}, {"top_p", 0.5}}), penalised, kEverything,
+          plain({{"typical_p", 0.9}})}) {
         auto sampler = make(settings, logits.size());
         sampler->accept(sampler->choose(logits, 0));
         const std::size_t before = allocations;

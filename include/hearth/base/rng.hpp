@@ -9,7 +9,7 @@ namespace hearth {
 
 std::array<std::uint32_t, 4> philox4x32(std::uint64_t key, std::uint64_t counter_lo, std::uint64_t counter_hi);
 
-// Uniform in [0, 1), multiples of 2^-53, for draw number `index` of `seed`.
-double uniform_draw(std::uint64_t seed, std::uint64_t index);
+// Uniform in [0, 1), multiples of 2^-53, for draw number `index` of `seed`; draws of different streams are independent.
+double uniform_draw(std::uint64_t seed, std::uint64_t index, std::uint64_t stream = 0);
 
 }  // namespace hearth

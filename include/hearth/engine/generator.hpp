@@ -11,6 +11,7 @@
 
 #include "hearth/engine/engine.hpp"
 #include "hearth/runtime/sampling.hpp"
+#include "hearth/runtime/watched_text.hpp"
 
 namespace hearth {
 
@@ -23,6 +24,8 @@ struct GenerateOptions {
     bool special = false;
     bool keep_logits = false;
     bool report_prefill = false;
+    bool logprob = false;        // of each token, and
+    std::uint32_t top_logprobs = 0;  // of the most probable ones
     void* tag = nullptr;
 };
 
@@ -36,6 +39,8 @@ struct GenerateEvent {
     std::string text;
     Status status;
     std::vector<float> logits;
+    std::vector<TokenLogprob> logprobs;  // of the token, then of the most probable ones
+    int stop = -1;                       // which text ended it
     std::uint32_t prompt_tokens = 0, prompt_total = 0, generated_tokens = 0;
     double prompt_seconds = 0, generate_seconds = 0;
 };
@@ -59,6 +64,7 @@ private:
     struct Running;
     void finish(Running& r, FinishReason reason, Status status = {});
     void choose(Running& r, std::span<const float> logits);
+    Token draw(Running& r, std::span<const float> logits);
     void take_cancellations();
     std::size_t plan();
     void sweep();

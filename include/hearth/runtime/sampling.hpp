@@ -1,16 +1,20 @@
-// Choosing the next token. Settings are string keys with bounds; a chain applies the samplers that they ask for in a
-// fixed order. Every draw is a pure function of (seed, position), ties go to the lower token id.
-// Thread class: Sampling and Sampler belong to one thread at a time.
+// Choosing the next token. Settings are string keys with bounds; a chain applies the samplers that they ask for, in a
+// chosen order. Every draw is a pure function of (seed, position), but for mirostat, which learns from the draws before
+// it; ties go to the lower token id. Thread class: Sampling and Sampler belong to one thread at a time.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "hearth/base/status.hpp"
 #include "hearth/kernels/kernels.hpp"
+#include "hearth/text/tokenizer.hpp"
 
 namespace hearth {
 
@@ -20,29 +24,65 @@ struct SamplingKey {
     bool integer;
     std::string_view doc;  // one sentence
 };
+// Keys whose values are lists of texts.
+enum class SamplingList : int { order, stop, ban, dry_breakers };
+struct SamplingListKey {
+    std::string_view name, doc;
+};
 
 // The values of all keys. Unknown keys and values out of bounds are refused with a sentence.
 class Sampling {
 public:
     Sampling();
     static std::span<const SamplingKey> keys();
+    static std::span<const SamplingListKey> list_keys();  // in the order of SamplingList
+    static std::optional<SamplingListKey> sampler(std::size_t i);  // in the order of the chain; nullopt beyond the last
     Status set(std::string_view key, double value);
     Result<double> get(std::string_view key) const;
+    Status set_list(std::string_view key, std::vector<std::string> texts);
+    // Is added to the logit of a token before all samplers; -infinity: the token is never chosen. 0: none.
+    Status set_bias(std::int32_t token, double bias);
+
     double operator[](std::size_t index) const { return values_[index]; }  // in the order of keys()
+    const std::vector<std::string>& list(SamplingList key) const { return lists_[static_cast<std::size_t>(key)]; }
+    std::span<const std::pair<std::int32_t, double>> biases() const { return biases_; }  // by token
 
 private:
     std::vector<double> values_;
+    std::vector<std::vector<std::string>> lists_;
+    std::vector<std::pair<std::int32_t, double>> biases_;
 };
 
 // One conversation's chooser.
 class Sampler {
 public:
-    static Result<std::unique_ptr<Sampler>> make(const Sampling& settings, std::size_t vocab, const KernelTable& kernels);
+    // The tokenizer is asked for the texts of tokens where settings speak of text; it may be null where they do not.
+    static Result<std::unique_ptr<Sampler>> make(const Sampling& settings, std::size_t vocab,
+                                                 const KernelTable& kernels, const Tokenizer* tokenizer = nullptr);
     virtual ~Sampler() = default;
     // A token that is part of the text, whether given or chosen: penalties look at it.
     virtual void accept(std::int32_t token) = 0;
-    // logits [vocab]; not changed. `position` numbers the draw.
-    virtual std::int32_t choose(std::span<const float> logits, std::uint64_t position) = 0;
+    // logits [vocab]; not changed. `position` numbers the draw. None of `excluded` is chosen; -1 where nothing is left.
+    virtual std::int32_t choose(std::span<const float> logits, std::uint64_t position,
+                                std::span<const std::int32_t> excluded = {}) = 0;
+};
+
+// A token with the natural logarithm of its probability.
+struct TokenLogprob {
+    std::int32_t token;
+    float logprob;
+};
+// Of the model's own distribution, before any sampler.
+class Logprobs {
+public:
+    Logprobs(std::size_t vocab, const KernelTable& kernels);
+    ~Logprobs();
+    // That of `token`, then the `top` most probable ones, best first. logits [vocab]. Valid until the next call.
+    std::span<const TokenLogprob> of(std::span<const float> logits, std::int32_t token, std::size_t top);
+
+private:
+    std::unique_ptr<class Candidates> candidates_;
+    std::vector<TokenLogprob> out_;
 };
 
 }  // namespace hearth

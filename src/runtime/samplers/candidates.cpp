@@ -208,8 +208,132 @@ double Candidates::weigh() {
     return total;
 }
 
-void Candidates::keep_ratio(double ratio) {
-    const double floor = static_cast<double>(best().logit) + det_log(ratio);
+double Candidates::log_sum() {
+    const double total = weigh();
+    return static_cast<double>(best().logit) + det_log(total);
+}
+
+std::span<std::uint32_t> Candidates::lengths(std::size_t n) {
+    if (lengths_.size() < n) lengths_.resize(n);
+    return std::span(lengths_).first(n);
+}
+
+void Candidates::drop(std::span<const std::int32_t> ids) {
+    if (ids.empty()) return;
+    if (whole_) {
+        const std::span<float> logits = edit();
+        for (const std::int32_t id : ids) logits[static_cast<std::size_t>(id)] = kLowest;
+    } else {
+        std::erase_if(listed_, [ids](const Candidate& c) { return std::ranges::find(ids, c.id) != ids.end(); });
+    }
+}
+
+// In nats, of weights_ with this sum.
+double Candidates::entropy(double total) const {
+    const double top = best().logit;
+    double lanes[kSumLanes] = {};
+    for (std::size_t i = 0; i < weighed_; ++i) {
+        const float logit = whole_ ? logits_[i] : listed_[i].logit;
+        if (weights_[i] > 0.0F)
+            lanes[i % kSumLanes] += static_cast<double>(weights_[i]) * (top - static_cast<double>(logit));
+    }
+    double sum = 0.0;
+    for (const double lane : lanes) sum += lane;
+    return det_log(total) + sum / total;
+}
+
+double Candidates::relative_entropy() {
+    const double total = weigh();
+    std::size_t n = listed_.size();
+    if (whole_) n = static_cast<std::size_t>(std::ranges::count_if(logits_, [](float x) { return x > kLowest; }));
+    return n < 2 ? 0.0 : std::clamp(entropy(total) / det_log(static_cast<double>(n)), 0.0, 1.0);
+}
+
+void Candidates::keep_typical(double mass) {
+    if (whole_) list();
+    const double total = weigh(), mean = entropy(total), spread = det_log(total), top = best().logit;
+    near_.clear();
+    near_.reserve(weights_.size());
+    for (std::size_t i = 0; i < listed_.size(); ++i)
+        near_.push_back(
+            {std::abs(spread + (top - static_cast<double>(listed_[i].logit)) - mean), static_cast<std::uint32_t>(i)});
+    // The nearest are sorted in growing parts: mostly a few make up the mass.
+    std::size_t kept = 0, sorted = 0;
+    double sum = 0.0;
+    for (std::size_t part = 64; kept < near_.size();) {
+        if (kept == sorted) {
+            const std::size_t end = std::min(near_.size(), sorted + part);
+            const auto at = [&](std::size_t i) { return near_.begin() + static_cast<std::ptrdiff_t>(i); };
+            if (end < near_.size()) std::nth_element(at(sorted), at(end), near_.end());
+            std::sort(at(sorted), at(end));
+            sorted = end;
+            part *= 4;
+        }
+        sum += static_cast<double>(weights_[near_[kept++].index]);
+        if (sum >= mass * total) break;
+    }
+    near_.resize(kept);
+    std::ranges::sort(near_, {}, &Near::index);
+    for (std::size_t i = 0; i < kept; ++i) listed_[i] = listed_[near_[i].index];
+    listed_.resize(kept);
+}
+
+void Candidates::drop_top_choices(double probability) {
+    const double least_weight = weigh() * probability;
+    if (whole_) list();  // after which weights_ are no longer theirs
+    weigh();
+    Candidate least{std::numeric_limits<float>::infinity(), -1};
+    std::size_t choices = 0;
+    for (std::size_t i = 0; i < listed_.size(); ++i) {
+        if (static_cast<double>(weights_[i]) < least_weight) continue;
+        ++choices;
+        if (least.id < 0 || better(least, listed_[i])) least = listed_[i];
+    }
+    if (choices < 2) return;
+    std::erase_if(listed_, [least](const Candidate& c) { return better(c, least); });
+}
+
+void Candidates::keep_sigmas(double sigmas) {
+    const std::size_t n = whole_ ? logits_.size() : listed_.size();
+    const double top = best().logit;
+    // Of what lies below the best, which keeps the squares small.
+    double sums[kSumLanes] = {}, squares[kSumLanes] = {}, sum = 0.0, square = 0.0;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < n; ++i) {
+        const float logit = whole_ ? logits_[i] : listed_[i].logit;
+        if (!(logit > kLowest)) continue;
+        const double below = top - static_cast<double>(logit);
+        sums[i % kSumLanes] += below;
+        squares[i % kSumLanes] += below * below;
+        ++count;
+    }
+    for (std::size_t lane = 0; lane < kSumLanes; ++lane) {
+        sum += sums[lane];
+        square += squares[lane];
+    }
+    const double mean = sum / static_cast<double>(count);
+    keep_above(top - sigmas * std::sqrt(std::max(square / static_cast<double>(count) - mean * mean, 0.0)));
+}
+
+void Candidates::keep_surprise(double bits) {
+    constexpr double kLn2 = 0x1.62e42fefa39efp-1;
+    spread_ = det_log(weigh());
+    top_ = best().logit;
+    const double top = top_;
+    keep_above(std::min(top, top + spread_ - bits * kLn2));
+}
+
+double Candidates::surprise(std::int32_t id) {
+    constexpr double kBitsPerNat = 0x1.71547652b82fep+0;
+    float logit = whole_ ? logits_[static_cast<std::size_t>(id)] : kLowest;
+    for (const Candidate& c : listed_)
+        if (!whole_ && c.id == id) logit = c.logit;
+    return (spread_ + (static_cast<double>(top_) - static_cast<double>(logit))) * kBitsPerNat;
+}
+
+void Candidates::keep_ratio(double ratio) { keep_above(static_cast<double>(best().logit) + det_log(ratio)); }
+
+void Candidates::keep_above(double floor) {
     // Rounding to float may go up past the floor; no float in between is lost when the step down comes first.
     const double lowest = std::numeric_limits<float>::lowest();
     const float start = std::nextafter(static_cast<float>(std::max(floor, lowest)), kLowest);

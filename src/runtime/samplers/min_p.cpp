@@ -16,6 +16,10 @@ void apply(const double* values, SamplerInput& input) { input.candidates.keep_ra
 }  // namespace
 
 extern const SamplerDef sampler_min_p;
-constinit const SamplerDef sampler_min_p = {"min_p", kKeys, active, apply, true, nullptr};
+constinit const SamplerDef sampler_min_p = {.name = "min_p",
+                                            .doc = "Drops tokens that are much less probable than the best.",
+                                            .keys = kKeys,
+                                            .active = active,
+                                            .apply = apply};
 
 }  // namespace hearth

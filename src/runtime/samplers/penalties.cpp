@@ -39,25 +39,28 @@ void apply(const double* values, SamplerInput& input) {
         if (counts[static_cast<std::size_t>(id)]++ == 0) seen.push_back(id);
     }
     if (seen.empty()) return;
-    const std::span<float> logits = input.candidates.edit();
-    for (const std::int32_t id : seen) {
-        float& logit = logits[static_cast<std::size_t>(id)];
-        std::uint32_t& count = counts[static_cast<std::size_t>(id)];
+    input.candidates.adjust(seen, [&](std::int32_t id, float logit) {
         double value = logit;
         value = value > 0.0 ? value / values[kRepetition] : value * values[kRepetition];
         value -= values[kPresence];
-        value -= values[kFrequency] * count;
+        value -= values[kFrequency] * counts[static_cast<std::size_t>(id)];
         // A finite logit stays finite: only the model's own infinities may decide a choice.
         constexpr double kLargest = std::numeric_limits<float>::max();
-        logit = std::isfinite(logit) ? static_cast<float>(std::clamp(value, -kLargest, kLargest)) : logit;
-        count = 0;
-    }
+        return std::isfinite(logit) ? static_cast<float>(std::clamp(value, -kLargest, kLargest)) : logit;
+    });
+    for (const std::int32_t id : seen) counts[static_cast<std::size_t>(id)] = 0;
     seen.clear();
 }
 
 }  // namespace
 
 extern const SamplerDef sampler_penalties;
-constinit const SamplerDef sampler_penalties = {"penalties", kKeys, active, apply, false, window};
+constinit const SamplerDef sampler_penalties = {.name = "penalties",
+                                                .doc = "Makes tokens of the recent text less probable.",
+                                                .keys = kKeys,
+                                                .active = active,
+                                                .apply = apply,
+                                                .draws_only = false,
+                                                .look_back = window};
 
 }  // namespace hearth

@@ -52,11 +52,26 @@ public:
 
     // Starts over with logits [vocab], which must stay as they are until the next start.
     void start(std::span<const float> logits);
-    // A copy of the logits that may be changed; before any step that lists.
-    std::span<float> edit();
     // One zero per token, to be left as zeros.
     std::span<std::uint32_t> counters() { return counters_; }
     std::vector<std::int32_t>& ids() { return ids_; }  // empty scratch, to be left empty
+    std::span<std::uint32_t> lengths(std::size_t n);   // scratch, for as many tokens as a sampler looks back
+    // Gives tokens `ids`, whose counters are not zero, the logit change(id, logit) where they are still in play.
+    template <class F>
+    void adjust(std::span<const std::int32_t> ids, F change) {
+        if (whole_) {
+            const std::span<float> logits = edit();
+            for (const std::int32_t id : ids) {
+                float& logit = logits[static_cast<std::size_t>(id)];
+                logit = change(id, logit);
+            }
+            return;
+        }
+        for (Candidate& c : listed_)
+            if (counters_[static_cast<std::size_t>(c.id)] != 0) c.logit = change(c.id, c.logit);
+    }
+    // They are in play no more.
+    void drop(std::span<const std::int32_t> ids);
 
     // The best candidate. When no logit is a number above -inf: the lowest id that is not NaN, else id 0.
     Candidate best() const;
@@ -65,6 +80,19 @@ public:
     void keep_mass(double mass);      // the fewest of the best that have this share of the probability
     void keep_ratio(double ratio);    // those at least `ratio` times as probable as the best
     void divide(double temperature);  // of the logits
+    void keep_sigmas(double sigmas);  // those whose logits are at most so many standard deviations below the best
+    void keep_surprise(double bits);  // those that surprise by no more, and the best
+    // The fewest, of those whose surprise is nearest to the mean, that have this share of the probability; the best may
+    // go.
+    void keep_typical(double mass);
+    // Of those with at least this probability all but the least probable go.
+    void drop_top_choices(double probability);
+    // Shannon's, in nats, of the candidates' distribution, as a part of the most that so many can have; 0 for one.
+    double relative_entropy();
+    // The surprise in bits of a token under the candidates' distribution.
+    double surprise(std::int32_t id);
+    double log_sum();                                              // ln of the sum of exp(logit)
+    std::span<const Candidate> listed() const { return listed_; }  // after a step that leaves fewer than all
     // The candidate at `u` in [0, 1) of the cumulated probability.
     std::int32_t draw(double u);
 
@@ -73,13 +101,16 @@ private:
         Candidate candidate;
         double weight;
     };
-    void list();  // the whole vocabulary, by id
+    std::span<float> edit();  // a copy of the logits that may be changed, while they are whole
+    void list();              // the whole vocabulary, by id
+    double entropy(double total) const;
     void top_of_whole(std::size_t count);
     template <class Weight>
     void keep_head(double target, Weight weight);
     template <class Kept>
     void keep_from(float floor, Kept kept);
-    double weigh();  // weights_[i] = exp(logit - best) of the candidates, and their sum
+    void keep_above(double floor);  // logits that are no lower; floor is not above the best
+    double weigh();                 // weights_[i] = exp(logit - best) of the candidates, and their sum
 
     const KernelTable& kernels_;
     std::span<const float> logits_;  // [vocab]
@@ -93,23 +124,50 @@ private:
     std::vector<Edge> edge_;
     std::vector<std::uint32_t> counters_;  // [vocab]
     std::vector<std::int32_t> ids_;
+    std::vector<std::uint32_t> lengths_;
+    struct Near {
+        double distance;
+        std::uint32_t index;  // in listed_
+        bool operator<(const Near& o) const {
+            return distance < o.distance || (distance == o.distance && index < o.index);
+        }
+    };
+    std::vector<Near> near_;
+    double spread_ = 0;  // log of the sum of weights before keep_surprise
+    float top_ = 0;      // logit of the best then
+};
+
+// The tokens that carry meaning of their own for a sampler, by id; empty: none.
+struct SamplerVocab {
+    std::vector<bool> breakers;  // end a repeated sequence
 };
 
 struct SamplerInput {
     Candidates& candidates;
     const History& history;
+    const SamplerVocab& vocab;
+    double uniform;  // in [0, 1), for samplers that draw themselves; not that of the token
+    double* state;   // of this sampler, SamplerDef::state; kept from token to token
 };
 
 struct SamplerDef {
     std::string_view name;
+    std::string_view doc;  // what it does, one sentence
     std::span<const SamplingKey> keys;
     // `values` are those of `keys`. A sampler that is not active takes no part.
     bool (*active)(const double* values);
     void (*apply)(const double* values, SamplerInput& input);
-    // It never changes which candidate is best, so that greedy choice leaves it out.
-    bool keeps_best;
+    // It shapes the draw only: greedy choice leaves it out.
+    bool draws_only = true;
     // How many tokens it looks back; null: none.
-    std::size_t (*look_back)(const double* values);
+    std::size_t (*look_back)(const double* values) = nullptr;
+    // Whether it asks for SamplerVocab::breakers.
+    bool breakers = false;
+    // Values that it keeps from token to token, and what they begin with; null: none.
+    std::size_t state = 0;
+    void (*begin)(const double* values, double* state) = nullptr;
+    // What it learns from the token that was drawn of what it left.
+    void (*drawn)(const double* values, double* state, Candidates& candidates, std::int32_t token) = nullptr;
 };
 
 }  // namespace hearth

@@ -17,6 +17,7 @@ void apply(const double* values, SamplerInput& input) {
 }  // namespace
 
 extern const SamplerDef sampler_top_k;
-constinit const SamplerDef sampler_top_k = {"top_k", kKeys, active, apply, true, nullptr};
+constinit const SamplerDef sampler_top_k = {
+    .name = "top_k", .doc = "Keeps the k most probable tokens.", .keys = kKeys, .active = active, .apply = apply};
 
 }  // namespace hearth

@@ -17,6 +17,10 @@ void apply(const double* values, SamplerInput& input) { input.candidates.keep_ma
 }  // namespace
 
 extern const SamplerDef sampler_top_p;
-constinit const SamplerDef sampler_top_p = {"top_p", kKeys, active, apply, true, nullptr};
+constinit const SamplerDef sampler_top_p = {.name = "top_p",
+                                            .doc = "Keeps the most probable tokens that share most of the probability.",
+                                            .keys = kKeys,
+                                            .active = active,
+                                            .apply = apply};
 
 }  // namespace hearth
