@@ -39,7 +39,7 @@ bool is_cased(char32_t c) { return is_lower(c) || is_upper(c) || is_title(c); }
 // Upper and title cases of more than one character (SpecialCasing.txt, the unconditional lines of Latin and Armenian).
 struct Special {
     char32_t c;
-    std::u32string_view upper, title;
+    char32_t upper[4], title[4];  // not pointers, which a shared library would relocate
 };
 constexpr std::array kSpecial = {
     Special{0xdf, U"SS", U"Ss"},
