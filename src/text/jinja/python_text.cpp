@@ -3,7 +3,7 @@
 #include <utf8proc.h>
 
 #include <algorithm>
-#include <array>
+#include <iterator>
 #include <charconv>
 #include <cmath>
 
@@ -41,7 +41,7 @@ struct Special {
     char32_t c;
     char32_t upper[4], title[4];  // not pointers, which a shared library would relocate
 };
-constexpr std::array kSpecial = {
+constexpr Special kSpecial[] = {
     Special{0xdf, U"SS", U"Ss"},
     Special{0x149, U"\u02bcN", U"\u02bcN"},
     Special{0x1f0, U"J\u030c", U"J\u030c"},
@@ -67,8 +67,8 @@ void append_upper(std::u32string& out, char32_t c, bool as_title) {
         out += c >= 'a' && c <= 'z' ? c - ('a' - 'A') : c;
         return;
     }
-    const auto found = std::find_if(kSpecial.begin(), kSpecial.end(), [c](const Special& s) { return s.c == c; });
-    if (found != kSpecial.end()) {
+    const auto found = std::find_if(std::begin(kSpecial), std::end(kSpecial), [c](const Special& s) { return s.c == c; });
+    if (found != std::end(kSpecial)) {
         out += as_title ? found->title : found->upper;
         return;
     }
