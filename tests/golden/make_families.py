@@ -127,6 +127,13 @@ def main(out):
           {**shape, "model_type": "phimoe", "num_hidden_layers": 2, "num_local_experts": 4, "num_experts_per_tok": 2},
           {**keys, "block_count": 2, "expert_count": 4, "expert_used_count": 2, "expert_feed_forward_length": 48}, {**heads, **moe}, 1,
           biases=("q_proj", "k_proj", "v_proj", "o_proj", "lm_head"))
+    # Seed-OSS: heads wider than their share of the stream.
+    small = {"hidden_size": 16, "intermediate_size": 32, "num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 12}
+    write(out, "seed_oss", "seed_oss", {**shape, **small, "model_type": "seed_oss", "num_hidden_layers": 2},
+          {**keys, "block_count": 2, "embedding_length": 16, "feed_forward_length": 32, "attention.head_count": 2,
+           "attention.head_count_kv": 1, "attention.key_length": 12, "attention.value_length": 12, "rope.dimension_count": 12},
+          {**heads, "input_layernorm": "attn_norm", "post_attention_layernorm": "post_attention_norm"}, 1,
+          biases=("q_proj", "k_proj", "v_proj"))
 
 
 if __name__ == "__main__":
