@@ -17,7 +17,7 @@ constexpr std::uint64_t kMaxLayers = 1024, kMaxWidth = 1 << 20, kMaxHeads = 4096
 constexpr double kLeastFactor = 1e-3;
 
 // Sizes of the layers: one for all, or one for each.
-Status read_layers(const Hparams& h, DecoderSpec& s, MixerKind headless) {
+Status read_layers(const Hparams& h, DecoderSpec& s, MixerKind headless, const char* width) {
     HEARTH_ASSIGN(const std::uint32_t layers, h.count("block_count", kMaxLayers));
     LayerSpec layer;
     if (!h.has("attention.key_length") && s.embedding % s.heads != 0)
@@ -25,7 +25,7 @@ Status read_layers(const Hparams& h, DecoderSpec& s, MixerKind headless) {
                                      ", not a multiple of '", h.full("attention.head_count"), "', which is ", s.heads)};
     HEARTH_ASSIGN(layer.key_dim, h.count("attention.key_length", kMaxHeadDim, s.embedding / s.heads));
     HEARTH_ASSIGN(layer.value_dim, h.count("attention.value_length", kMaxHeadDim, s.embedding / s.heads));
-    HEARTH_ASSIGN(const auto feed_forward, h.counts("feed_forward_length", kMaxWidth * 8, layers, 0));
+    HEARTH_ASSIGN(const auto feed_forward, h.counts(width, kMaxWidth * 8, layers, 0));
     const std::uint32_t least_heads = headless == MixerKind::attention ? 1 : 0;
     HEARTH_ASSIGN(const auto kv_heads, h.counts("attention.head_count_kv", kMaxHeads, layers, s.heads, least_heads));
     for (std::uint32_t i = 0; i < layers; ++i) {
@@ -102,13 +102,13 @@ Status read_rope(const Hparams& h, TensorFinder& tensors, DecoderSpec& s) {
 }  // namespace
 
 Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, RopeKind kind,
-                                      MixerKind headless) {
+                                      MixerKind headless, const char* width) {
     DecoderSpec s;
     HEARTH_ASSIGN(s.embedding, h.count("embedding_length", kMaxWidth));
     HEARTH_ASSIGN(s.heads, h.count("attention.head_count", kMaxHeads));
     HEARTH_ASSIGN(const std::uint32_t context, h.count("context_length", kMaxContext));
     s.context = context;
-    HEARTH_TRY(read_layers(h, s, headless));
+    HEARTH_TRY(read_layers(h, s, headless, width));
 
     // The vocabulary's size is that of the embedding table; the tokenizer may know fewer entries.
     const TensorInfo* table = tensors.source().find("token_embd.weight");

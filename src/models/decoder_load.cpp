@@ -51,7 +51,8 @@ private:
 
     Result<StreamMixTensors> stream_mix(const std::string& name, std::uint64_t outputs, std::uint64_t kinds) {
         StreamMixTensors m;
-        HEARTH_ASSIGN(m.weights, matrix(name + "_fn", std::uint64_t{s_.streams} * s_.embedding, outputs));
+        // Without a bias, which could not be told from that of the norm's input.
+        HEARTH_ASSIGN(m.weights.weight, t_.need(name + "_fn.weight", {std::uint64_t{s_.streams} * s_.embedding, outputs}));
         HEARTH_ASSIGN(m.base, t_.need(name + "_base.weight", {outputs}));
         HEARTH_ASSIGN(m.scale, t_.need(name + "_scale.weight", {kinds}));
         return m;

@@ -17,7 +17,9 @@ double sigmoid(double x) { return 1 / (1 + det_exp(-x)); }
 // 1 / the root mean square of x. Squares in double, element i in lane i mod 16.
 double inverse_rms(const float* x, std::size_t n, double eps) {
     double lanes[kLanes] = {}, total = 0;
-    for (std::size_t i = 0; i < n; ++i) lanes[i % kLanes] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+    for (std::size_t i = 0; i < n; i += kLanes)
+        for (std::size_t lane = 0; lane < std::min(kLanes, n - i); ++lane)
+            lanes[lane] += static_cast<double>(x[i + lane]) * static_cast<double>(x[i + lane]);
     for (const double lane : lanes) total += lane;
     return 1 / std::sqrt(total / static_cast<double>(n) + eps);
 }

@@ -143,7 +143,9 @@ Result<std::unique_ptr<Blueprint>> describe_deepseek4(const Hparams& h, TensorFi
     for (const char* key : {"attention.key_length", "rope.dimension_count"}) {
         HEARTH_ASSIGN([[maybe_unused]] const std::uint32_t value, h.count(key, kMaxHeadDim));
     }
-    HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::adjacent));
+    // There are no dense layers, of which the usual key tells.
+    HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::adjacent, MixerKind::attention,
+                                                      "expert_feed_forward_length"));
     HEARTH_TRY(leave_predictors(h, spec));
     HEARTH_TRY(read_heads(h, spec));
     HEARTH_TRY(read_ratios(h, spec));

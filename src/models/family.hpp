@@ -10,8 +10,10 @@ namespace hearth {
 // What every decoder family has in common: sizes, norm, scales, rope with its scalings, all under the usual keys.
 // Sets rope.kind to `kind` and attention_scale to 1/sqrt(key_dim) unless the file says otherwise.
 // A layer without heads of keys has the mixer `headless` in place of attention; where that is attention too, it is refused.
+// width: the key of the feed-forwards'.
 Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, RopeKind kind,
-                                      MixerKind headless = MixerKind::attention);
+                                      MixerKind headless = MixerKind::attention,
+                                      const char* width = "feed_forward_length");
 
 // The same for a generation of Gemma: embeddings scaled by the root of their width, norms after attention and
 // feed-forward as well as before, GELU gates.

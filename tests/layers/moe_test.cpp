@@ -2,6 +2,7 @@
 // worker is what every batch, split and number of workers must repeat.
 #include "hearth/layers/moe.hpp"
 
+#include <bit>
 #include <limits>
 #include <numeric>
 
@@ -16,7 +17,13 @@ struct Shape {
     std::size_t k = 64;
     const char* types[3] = {"F32", "F32", "F32"};  // gate, up, down
     bool biases = false, scales = false, fused = false, selection_bias = false;
+    bool by_token = false;
+    float limit = 0, shared_limit = 0;
 };
+
+// The id of a token that has these values.
+constexpr std::size_t kTokenIds = 11;
+std::int32_t id_of(const float* x) { return static_cast<std::int32_t>(std::bit_cast<std::uint32_t>(*x) % kTokenIds); }
 
 struct Stack {
     std::size_t rows = 0, k = 0;
@@ -47,6 +54,10 @@ public:
         const MoeSpec& m = s.spec;
         weights.router = load(router, "F32", s.k, m.experts, 1, s.biases);
         if (s.selection_bias) weights.selection_bias = draws_.many(m.experts, 0.3F);
+        for (std::size_t i = 0; s.by_token && i < kTokenIds * m.used; ++i)  // ids of a token descend, and may be the same
+            weights.by_token.push_back(static_cast<std::uint16_t>(m.experts - 1 - i * i % m.experts));
+        weights.limit = s.limit;
+        weights.shared_limit = s.shared_limit;
         if (s.fused) {
             weights.gate_up = load(gate, s.types[0], s.k, m.feed_forward, 2 * m.experts, s.biases, 2);
             gathered(weights.gate_up);
@@ -88,13 +99,15 @@ public:
             if (in_place) std::copy_n(x.data() + t * k, n * k, y.data() + t * k);
             const LinearInput input{in_place ? y.data() + t * k : x.data() + t * k, q8_32.data(), q8_256.data(), n, k};
             for (std::size_t i = 0; i < n; ++i) quantize_token(run, input, needs, i);
+            std::vector<std::int32_t> ids;
+            for (std::size_t i = 0; i < n; ++i) ids.push_back(id_of(x.data() + (t + i) * k));
             // What stands in y when tokens are said to be complete.
             std::vector<float> complete;
             auto then = [&](std::size_t first, std::size_t end, std::size_t worker) {
                 const float* const at = y.data() + (t + first) * k;
                 if (worker < workers) complete.insert(complete.end(), at, at + (end - first) * k);
             };
-            moe_feed_forward(run, shape.spec, weights, *workspace, input, {y.data() + t * k}, then);
+            moe_feed_forward(run, shape.spec, weights, *workspace, input, {y.data() + t * k}, then, ids);
             check_same(complete, {y.begin() + static_cast<std::ptrdiff_t>(t * k),
                                   y.begin() + static_cast<std::ptrdiff_t>((t + n) * k)});
         }
@@ -109,7 +122,9 @@ public:
         std::vector<double> p = logits;
         double sum = 0;
         for (double& v : p) {
-            v = m.gating == Gating::sigmoid ? 1 / (1 + std::exp(-v)) : std::exp(v);
+            v = m.gating == Gating::sigmoid            ? 1 / (1 + std::exp(-v))
+                : m.gating == Gating::root_of_softplus ? std::sqrt(std::log1p(std::exp(v)))
+                                                       : std::exp(v);
             sum += v;
         }
         if (m.gating == Gating::softmax)
@@ -121,11 +136,13 @@ public:
         std::iota(order.begin(), order.end(), 0);
         std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return score[a] > score[b]; });
         order.resize(m.used);
+        if (shape.by_token)
+            std::copy_n(weights.by_token.begin() + id_of(token) * static_cast<std::ptrdiff_t>(m.used), m.used, order.begin());
         double total = 0;
         for (const std::size_t e : order) total += p[e];
         std::vector<double> y(shape.k);
         const auto add = [&](const Stack& g, std::size_t gi, const Stack& u, std::size_t ui, const Stack& d,
-                             std::size_t di, double w) {
+                             std::size_t di, double w, double limit) {
             std::vector<double> in = x;
             if (m.weigh_inputs) {
                 for (double& v : in) v *= w;
@@ -133,6 +150,10 @@ public:
             }
             std::vector<double> a = g.all(gi, in), b = u.all(ui, in);
             for (std::size_t i = 0; i < a.size(); ++i) {
+                if (limit != 0) {
+                    a[i] = std::min(a[i], limit);
+                    b[i] = std::clamp(b[i], -limit, limit);
+                }
                 if (m.glu == Glu::clamped_silu) {
                     a[i] = std::min(a[i], 7.0);
                     a[i] = a[i] / (1 + std::exp(-1.702 * a[i])) * (std::clamp(b[i], -7.0, 7.0) + 1);
@@ -149,13 +170,14 @@ public:
             if (m.gating == Gating::softmax_of_chosen || m.normalize) w /= total;
             w *= static_cast<double>(m.scale);
             if (shape.fused)
-                add(gate, 2 * e, gate, 2 * e + 1, down, e, w);
+                add(gate, 2 * e, gate, 2 * e + 1, down, e, w, static_cast<double>(shape.limit));
             else
-                add(gate, e, up, e, down, e, w);
+                add(gate, e, up, e, down, e, w, static_cast<double>(shape.limit));
         }
         if (m.shared_feed_forward != 0)
             add(shared_gate, 0, shared_up, 0, shared_down, 0,
-                shape.spec.shared_gated ? 1 / (1 + std::exp(-shared_router.product(0, 0, x))) : 1.0);
+                shape.spec.shared_gated ? 1 / (1 + std::exp(-shared_router.product(0, 0, x))) : 1.0,
+                static_cast<double>(shape.shared_limit));
         return y;
     }
 
@@ -242,6 +264,19 @@ std::vector<Shape> float_shapes() {
     s.spec.weigh_inputs = true;
     s.spec.glu = Glu::gelu;
     list.push_back(s);
+    s = {};
+    s.spec = spec_of(9, 3, 24, 32);
+    s.spec.gating = Gating::root_of_softplus;
+    s.spec.normalize = true;
+    s.limit = 0.5F;
+    s.selection_bias = true;
+    list.push_back(s);
+    s.by_token = true;
+    s.selection_bias = false;
+    s.shared_limit = 0.25F;
+    s.fused = true;
+    list.push_back(s);
+    s = {};
     s.biases = true;
     s.spec = spec_of(1, 1, 200, 8);  // wider than a tile
     s.fused = false;
@@ -339,7 +374,7 @@ using Ids = std::vector<std::uint32_t>;
 
 TEST_CASE("moe: the highest scores are picked, of equal ones those of lower id, and listed by id") {
     MoeSpec s = spec_of(6, 3, 8);
-    for (const Gating gating : {Gating::softmax, Gating::sigmoid, Gating::softmax_of_chosen}) {
+    for (const Gating gating : {Gating::softmax, Gating::sigmoid, Gating::softmax_of_chosen, Gating::root_of_softplus}) {
         s.gating = gating;
         CHECK(routed(s, {1, 5, 3, 2, 4, 0}).ids == Ids{1, 2, 4});
         CHECK(routed(s, {2, 2, 2, 2, 2, 2}).ids == Ids{0, 1, 2});
@@ -377,6 +412,14 @@ TEST_CASE("moe: weights by gating, normalised and scaled") {
     near(routed(s, logits).weights, {1.0 / 3, 2.0 / 3});
     s.gating = Gating::sigmoid;
     near(routed(s, logits).weights, {2.0 / 3, 0.8});
+    s.gating = Gating::root_of_softplus;
+    near(routed(s, logits).weights, {std::sqrt(std::log(3.0)), std::sqrt(std::log(5.0))});
+    for (const double x : {-60.0, -16.5, -15.5, 30.0, 90.0}) {  // small ones by another formula
+        const auto logit = static_cast<float>(x);
+        const double weight = std::sqrt(x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x)));
+        near(routed(s, {logit, logit, -99, -99}).weights, {weight, weight});
+    }
+    s.gating = Gating::sigmoid;
     // Weights that are all but nothing are not blown up to one.
     s.normalize = true;
     near(routed(s, {-40, -40, -41, -42}).weights, {std::exp(-40.0) * 16384, std::exp(-40.0) * 16384});
@@ -424,7 +467,8 @@ TEST_CASE("moe: groups") {
 
 TEST_CASE("moe: logits that are no numbers pick experts that exist and show in the weights") {
     const float nan = std::numeric_limits<float>::quiet_NaN(), inf = std::numeric_limits<float>::infinity();
-    for (const Gating gating : {Gating::softmax, Gating::sigmoid, Gating::softmax_of_chosen, Gating::sparse_mixer}) {
+    for (const Gating gating : {Gating::softmax, Gating::sigmoid, Gating::softmax_of_chosen, Gating::root_of_softplus,
+                                Gating::sparse_mixer}) {
         for (const std::uint32_t groups : {1U, 2U, 6U}) {
             MoeSpec s = spec_of(6, 2, 8);
             s.gating = gating;

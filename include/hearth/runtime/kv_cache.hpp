@@ -1,9 +1,9 @@
 // Keys, values and recurrent states of one sequence. Forks share them until one of them writes (copy on write).
 //
-// Keys and values come in pages of kSpan rows, of one token each or of several. A group of layers whose queries see all keys keeps every page. A group
-// whose queries see no further than a window, or than the last multiple of a chunk, keeps what they see, and the pages
-// before that become its next ones: its memory ends at bytes_for() however long the sequence grows, and going back by up
-// to kRollback tokens always finds its keys. A recurrent state stands at one position only.
+// Keys and values come in pages of kSpan rows, of one token each or of several. A group of layers whose queries see all
+// keys keeps every page. A group whose queries see no further than a window, or than the last multiple of a chunk, keeps
+// what they see, and the pages before that become its next ones: its memory ends at bytes_for() however long the sequence
+// grows, and going back by up to kRollback tokens always finds its keys. A recurrent state stands at one position only.
 //
 // Going back further than that needs a checkpoint: the states, and the pages that queries see, as they were at some
 // earlier position. Without one it means the beginning. A checkpoint shares its pages with the sequence for as long as
