@@ -86,6 +86,7 @@ void check(KvType type, std::uint32_t ratio, std::size_t window, std::uint32_t t
     for (const std::size_t workers : {1U, 3U}) {
         const CompressedKeys keys(spec, kLayer);
         std::vector<BatchToken> tokens;
+        tokens.reserve(positions.size());
         for (const std::size_t p : positions) tokens.push_back({&cache.view, p});
         Workers crew(workers, std::max<std::size_t>(CompressedKeys::scratch(spec, layer), 64));
         const std::size_t floats = CompressedKeys::floats(spec, layer, deepest);
