@@ -30,12 +30,24 @@ Status define_all(Run& run, Interpreter& in, const Value& input, const TemplateD
             return {Code::invalid_argument, "the input's member 'now' must be a time like \"2025-06-15T12:34:56\""};
         in.set_moment(moment);
     }
-    if (defaults.has_bos) in.define("bos_token", run.text(defaults.bos_token));
-    if (defaults.has_eos) in.define("eos_token", run.text(defaults.eos_token));
+    for (const auto& [name, text] : defaults) in.define(name, run.text(text));
     for (const Dict::Entry& e : members.entries)
         if (e.key.text() != "extra" && e.key.text() != "now") in.define(e.key.text(), e.value);
     if (extra != nullptr && extra->is(Kind::dict)) define(extra->as<Dict>());
     return {};
+}
+
+// The object whose members are the variables.
+Result<Value> variables_of(Run& run, std::string_view input) {
+    HEARTH_ASSIGN(Value variables, parse_json(run, input));
+    if (variables.is(Kind::dict)) {
+        Dict& all = variables.as<Dict>();
+        const Value* const inner = all.find("messages") == nullptr ? all.find("input") : nullptr;
+        if (inner != nullptr && inner->is(Kind::dict)) variables = Value(*inner);
+    }
+    if (!variables.is(Kind::dict))
+        return Status(Code::invalid_argument, cat("the input must be an object, not ", type_name(variables)));
+    return variables;
 }
 
 }  // namespace
@@ -57,19 +69,19 @@ Result<ChatTemplate> ChatTemplate::compile(std::string_view source) {
 Result<std::string> ChatTemplate::render(std::string_view input, const TemplateDefaults& defaults,
                                          const TemplateLimits& limits) const {
     Run run(limits);
-    HEARTH_ASSIGN(Value variables, parse_json(run, input));
-    if (variables.is(Kind::dict)) {
-        Dict& all = variables.as<Dict>();
-        const Value* const inner = all.find("messages") == nullptr ? all.find("input") : nullptr;
-        if (inner != nullptr && inner->is(Kind::dict)) variables = Value(*inner);
-    }
-    if (!variables.is(Kind::dict))
-        return Status(Code::invalid_argument, cat("the input must be an object, not ", type_name(variables)));
+    HEARTH_ASSIGN(const Value variables, variables_of(run, input));
     Interpreter in(run, *program_);
     HEARTH_TRY(define_all(run, in, variables, defaults));
     std::string out;
     if (!in.render(out)) return in.failure();
     return out;
+}
+
+bool ChatTemplate::has_tools(std::string_view input) {
+    Run run(TemplateLimits{});
+    const auto variables = variables_of(run, input);
+    const Value* const tools = variables.ok() ? variables->as<Dict>().find("tools") : nullptr;
+    return tools != nullptr && truth(*tools);
 }
 
 }  // namespace hearth

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -121,4 +122,55 @@ TEST_CASE("chat template: hostile templates and inputs end in an error") {
     TemplateLimits small;
     small.output_bytes = 10;
     CHECK(rendered("{{ 'abcdefgh' * 2 }}", "{}", small).find("writes more than the 10 bytes") != std::string::npos);
+}
+
+TEST_CASE("chat template: what Python's jinja2 makes of every statement, filter, test and method") {
+    const Json golden = Json::parse(test::read_text(test::golden("text/jinja.json")));
+    const std::string input = golden["input"].dump();
+    REQUIRE(golden["cases"].size() >= 1000);
+    for (const auto& row : golden["cases"]) {
+        const auto source = row[0].get<std::string>();
+        const std::string text = rendered(source, input);
+        INFO(source << " gives " << text);
+        if (row[1].is_null())
+            CHECK(text.find("error: ") == 0);
+        else
+            CHECK(text == row[1].get<std::string>());
+    }
+}
+
+TEST_CASE("chat template: mutated templates give a text or a sentence, within the limits") {
+    const Json golden = Json::parse(test::read_text(test::golden("text/jinja.json")));
+    const std::string input = golden["input"].dump();
+    std::vector<std::string> sources;
+    for (const auto& row : golden["cases"]) sources.push_back(row[0].get<std::string>());
+    TemplateLimits limits;
+    limits.steps = 20'000;
+    limits.memory_bytes = limits.output_bytes = 1u << 20;
+    std::mt19937_64 rng(7);
+    const auto below = [&](std::size_t n) { return static_cast<std::size_t>(rng() % n); };
+    const std::size_t rounds = test::long_run() ? 3'000'000 : test::kSanitized ? 3'000 : 20'000;
+    std::size_t texts = 0;
+    for (std::size_t i = 0; i < rounds; ++i) {
+        std::string source = sources[below(sources.size())];
+        for (std::size_t changes = 1 + below(3); changes != 0; --changes) {
+            const std::string& other = sources[below(sources.size())];
+            const std::size_t at = below(source.size() + 1), from = below(other.size() + 1);
+            if (below(3) == 0)
+                source.insert(at, other, from, 1 + below(20));
+            else if (below(2) == 0)
+                source.erase(at, 1 + below(6));
+            else
+                source.replace(at, 1 + below(4), 1, "{}%#()[]|.,:'\"-+*/~=<>0123456789 abcdeilnostrx\n"[below(53)]);
+        }
+        const auto compiled = ChatTemplate::compile(source);
+        if (!compiled.ok()) {
+            if (compiled.status().message().empty()) FAIL_CHECK(source);
+            continue;
+        }
+        const auto text = compiled->render(input, {}, limits);
+        if (text.ok() ? text->size() > limits.output_bytes : text.status().message().empty()) FAIL_CHECK(source);
+        texts += text.ok() ? 1 : 0;
+    }
+    CHECK(texts > rounds / 10);
 }

@@ -8,6 +8,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "hearth/base/status.hpp"
 
@@ -25,11 +27,8 @@ struct TemplateLimits {
     std::size_t depth = 1000;                           // of nested calls, statements and expressions under way
 };
 
-// Variables that are set where the input has no member of that name.
-struct TemplateDefaults {
-    std::string bos_token, eos_token;
-    bool has_bos = false, has_eos = false;
-};
+// Names and texts of variables that are set where the input has no member of that name.
+using TemplateDefaults = std::vector<std::pair<std::string, std::string>>;
 
 class ChatTemplate {
 public:
@@ -42,6 +41,9 @@ public:
     // for that member.
     Result<std::string> render(std::string_view input, const TemplateDefaults& defaults = {},
                                const TemplateLimits& limits = {}) const;
+
+    // Whether the input has tools: models may carry a template of its own for that.
+    static bool has_tools(std::string_view input);
 
 private:
     std::shared_ptr<const text::jinja::Program> program_;

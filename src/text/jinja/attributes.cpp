@@ -149,14 +149,15 @@ Value Interpreter::slice(const Value& object, const Value& start, const Value& s
     if (object.is_undefined()) return run.fail(undefined_sentence(object));
     const Value* const parts[3] = {&start, &stop, &step};
     std::int64_t numbers[3] = {0, 0, 1};
+    if (!object.is_sequence() && !object.is_string() && !object.is(Kind::range))
+        return run.fail(cat("'", type_name(object), "' object is not subscriptable by a slice"));
     for (int i = 0; i < 3; ++i) {
         if (parts[i]->is_none()) continue;
-        // What has no integers as bounds has no such element.
-        if (!parts[i]->is_integer()) return run.undefined(cat(described(object), " has no such slice"));
+        if (!parts[i]->is_integer())
+            return run.fail(parts[i]->is_undefined() ? undefined_sentence(*parts[i])
+                                                     : cat("slice indices must be integers or None, not ", type_name(*parts[i])));
         numbers[i] = std::clamp<std::int64_t>(parts[i]->as_integer(), -(std::int64_t{1} << 60), std::int64_t{1} << 60);
     }
-    if (!object.is_sequence() && !object.is_string() && !object.is(Kind::range))
-        return run.undefined(cat(described(object), " has no such slice"));
     if (numbers[2] == 0) return run.fail("slice step cannot be zero");
     const std::int64_t size = length(object);
     numbers[2] = std::clamp(numbers[2], -size - 1, size + 1);  // all larger ones take one element at most

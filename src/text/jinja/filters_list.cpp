@@ -367,9 +367,10 @@ Value filter_sort(Call& call) {
         }
         rows.push_back({call.run.list(std::move(key)), std::move(item)});
     }
-    const bool reverse = call.flag(0);
+    std::int64_t reverse = 0;
+    if (!call.integer(0, reverse)) return {};
     merge_sort(rows, [&](const Keyed& a, const Keyed& b) {
-        return reverse ? less(call.run, b.key, a.key) : less(call.run, a.key, b.key);
+        return reverse != 0 ? less(call.run, b.key, a.key) : less(call.run, a.key, b.key);
     });
     for (std::size_t i = 0; i < rows.size(); ++i) items[i] = std::move(rows[i].item);
     return call.run.list(std::move(items));
@@ -386,10 +387,10 @@ Value filter_dictsort(Call& call) {
     std::vector<Keyed> rows;
     for (const Dict::Entry& e : call.self.as<Dict>().entries)
         rows.push_back({folded(call, by == "key" ? e.key : e.value, call.flag(0)), call.run.tuple({e.key, e.value})});
-    const bool reverse = call.flag(2);
-    if (!call.run.work(rows.size())) return {};
+    std::int64_t reverse = 0;
+    if (!call.integer(2, reverse) || !call.run.work(rows.size())) return {};
     merge_sort(rows, [&](const Keyed& a, const Keyed& b) {
-        return reverse ? less(call.run, b.key, a.key) : less(call.run, a.key, b.key);
+        return reverse != 0 ? less(call.run, b.key, a.key) : less(call.run, a.key, b.key);
     });
     Values items;
     for (Keyed& row : rows) items.push_back(std::move(row.item));

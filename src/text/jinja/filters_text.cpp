@@ -179,6 +179,11 @@ Value filter_truncate(Call& call) {
     const auto ending = static_cast<std::int64_t>(code_points(end));
     if (length < ending) return call.fail(cat("expected length >= ", ending, ", got ", length));
     if (leeway < 0) return call.fail(cat("expected leeway >= 0, got ", leeway));
+    if (!call.self.is_string()) {
+        const std::int64_t count = jinja::length(call.self);
+        if (count >= 0 && count <= length + leeway) return call.self;
+        return call.fail(cat("'", type_name(call.self), "' object cannot be truncated"));
+    }
     if (!text_of(call, text)) return {};
     const auto size = static_cast<std::int64_t>(code_points(text));
     if (size <= length || size - length <= leeway) return like_self(call, std::move(text));
@@ -414,6 +419,7 @@ Value filter_wordwrap(Call& call) {
     std::string_view between = "\n";
     if (!call.integer(0, width) || (!(call.given(2) && call[2].is_none()) && !call.string(2, between))) return {};
     if (width <= 0) return call.fail(cat("invalid width ", width, " (must be > 0)"));
+    if (!call.self.is_string()) return call.fail(cat("'", type_name(call.self), "' object has no lines to wrap"));
     std::string text;
     if (!text_of(call, text, 16)) return {};
     // Long words are cut again and again: what that copies is charged.

@@ -91,9 +91,10 @@ Value filter_float(Call& call) {
 
 Value filter_int(Call& call) {
     const Value& v = call.self;
-    std::int64_t base = 10, out = 0;
-    if (!call.integer(1, base)) return {};
-    if (base != 0 && (base < 2 || base > 36)) return call.fail("int() base must be >= 2 and <= 36, or 0");
+    // A base that Python would refuse leaves the number of the text as a float.
+    const std::int64_t base = !call.given(1) ? 10 : call[1].is_integer() ? call[1].as_integer() : 1;
+    const bool has_base = base == 0 || (base >= 2 && base <= 36);
+    std::int64_t out = 0;
     Value otherwise = call.given(0) ? call[0] : Value::integer(0);
     if (v.is_undefined()) return call.fail(undefined_sentence(v));
     if (v.is_integer()) return Value::integer(v.as_integer());
@@ -103,7 +104,7 @@ Value filter_int(Call& call) {
         real = v.as_real();
     } else if (v.is_string()) {
         if (!call.run.work_text(v.text().size())) return {};
-        if (parse_integer(v.text(), static_cast<int>(base), out)) return Value::integer(out);
+        if (has_base && parse_integer(v.text(), static_cast<int>(base), out)) return Value::integer(out);
         if (!parse_real(v.text(), real)) return otherwise;
     } else {
         return otherwise;

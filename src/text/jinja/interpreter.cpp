@@ -301,6 +301,7 @@ Interpreter::Flow Interpreter::exec_loop(const Value& loop_object, Values source
     loop.source = std::move(source);
     Value scope;
     Flow flow = Flow::on;
+    bool completed = false;
     while (flow != Flow::stop && run.work()) {
         if (loop.waiting() == 0 && !pull(loop)) break;
         loop.previous = std::move(loop.current);
@@ -316,9 +317,11 @@ Interpreter::Flow Interpreter::exec_loop(const Value& loop_object, Values source
         set(program_.loop, loop_object);
         flow = exec(s.body);
         if (flow == Flow::failed) return flow;
+        completed = completed || flow == Flow::on;
     }
     if (run.failed()) return Flow::failed;
-    if (loop.index < 0 && !s.otherwise.empty()) {
+    // As Jinja has it: also where all rounds ended in break or continue.
+    if (!completed && !s.otherwise.empty()) {
         const Swap<Value> outside(scope_, run.make<Scope>(loop.outer));
         return exec(s.otherwise);
     }

@@ -127,7 +127,7 @@ Value split_text(Call& call, bool from_right) {
     if (by_space && !from_right) {
         for (text = strip_left(text); !text.empty();) {
             if (!another()) {
-                parts.push_back(strip_right(text));
+                parts.push_back(text);
                 break;
             }
             std::size_t end = 0, next = 0;
@@ -138,7 +138,7 @@ Value split_text(Call& call, bool from_right) {
     } else if (by_space) {
         for (text = strip_right(text); !text.empty();) {
             if (!another()) {
-                parts.push_back(strip_left(text));
+                parts.push_back(text);
                 break;
             }
             std::size_t begin = text.size();

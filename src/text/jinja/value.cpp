@@ -335,7 +335,7 @@ bool elements(Interpreter& in, const Value& v, Values& out) {
             for (std::size_t i = 0, end = 0; i < text.size(); i = end) {
                 end = i + 1;
                 while (end < text.size() && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) ++end;
-                out.push_back(run.text(text.substr(i, end - i), v.is_safe()));
+                out.push_back(run.text(text.substr(i, end - i)));
                 if (run.failed()) return false;
             }
             return true;
