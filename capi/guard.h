@@ -13,6 +13,7 @@
 #include "hearth.h"
 #include "hearth/base/cat.hpp"
 #include "hearth/base/status.hpp"
+#include "hearth/engine/chat.hpp"
 #include "hearth/engine/generator.hpp"
 
 struct hearth_text {
@@ -26,6 +27,7 @@ struct hearth_model {
 };
 struct hearth_tokenizer {
     std::shared_ptr<const hearth::Tokenizer> impl;
+    std::shared_ptr<const hearth::ChatTemplates> templates;
 };
 struct hearth_decoder {
     std::shared_ptr<const hearth::Tokenizer> tokenizer;

@@ -274,6 +274,26 @@ HEARTH_API void hearth_decoder_free(hearth_decoder *decoder);
 HEARTH_API hearth_status hearth_decoder_push(const char **text, size_t *length, hearth_decoder *decoder, hearth_token token);
 HEARTH_API hearth_status hearth_decoder_flush(const char **text, size_t *length, hearth_decoder *decoder);
 
+/* ---- chat templates of a model -------------------------------------------------------------------------------------- */
+
+/* The Jinja template that the model's file carries for conversations: name null or "" for the default one, "tool_use"
+ * and the like for others. HEARTH_ENOTFOUND. [any] @since 0.1 */
+HEARTH_API hearth_status hearth_chat_template(hearth_text **out, const hearth_tokenizer *tokenizer, const char *name);
+/* A conversation as the text that the model was trained on; tokenize it with HEARTH_TOKENIZE_PARSE_SPECIAL, and where it
+ * begins with BOS itself with HEARTH_TOKENIZE_NO_SPECIAL too. `source` is a template, or null for the model's own (the
+ * one named tool_use where there is one and the input has tools); tokenizer may be null where source is not.
+ * `input` is a JSON object. Its members are the variables of the template:
+ *   "messages": [{"role", "content": text or parts, "tool_calls", "reasoning_content"…}…], "tools": [definitions] or null,
+ *   "add_generation_prompt": bool, "bos_token", "eos_token"… (without them those of the vocabulary), and any other, but for
+ *   "extra": {…}, whose members are further variables ("enable_thinking", "documents"…), and
+ *   "now": "2025-06-15T12:34:56", the time that strftime_now() tells (without it the clock's).
+ * It is rendered as Hugging Face transformers renders it, Python's printing of values included. A rendering takes
+ * 20 million steps, 256 MiB of values and 64 MiB of text at most: HEARTH_EBUDGET. HEARTH_EFORMAT for what is no
+ * template or no JSON, HEARTH_EINVAL where the template fails or raises an exception; the sentence has line and column.
+ * [any] @since 0.1 */
+HEARTH_API hearth_status hearth_chat_render(hearth_text **out, const hearth_tokenizer *tokenizer, const char *source,
+                                            size_t source_length, const char *input, size_t input_length);
+
 /* ---- session ------------------------------------------------------------------------------------------------------------ */
 
 /* One conversation: its tokens and its cache. [object]; while a generator works on it, only through that generator. */

@@ -13,7 +13,8 @@ hearth_status hearth_tokenizer_open_path(hearth_tokenizer** out, const char* pat
         HEARTH_ASSIGN(auto file, open_model(std::string(path)));
         auto tokenizer = make_tokenizer(*file);
         if (!tokenizer.ok()) return std::move(tokenizer).status().in(file->name());
-        *out = new hearth_tokenizer{*std::move(tokenizer)};
+        auto templates = std::make_shared<const ChatTemplates>(file->metadata(), **tokenizer);
+        *out = new hearth_tokenizer{*std::move(tokenizer), std::move(templates)};
         return {};
     });
 }
@@ -23,7 +24,9 @@ hearth_status hearth_tokenizer_of_model(hearth_tokenizer** out, hearth_model* mo
         HEARTH_NOT_NULL(out);
         *out = nullptr;
         HEARTH_NOT_NULL(model);
-        *out = new hearth_tokenizer{std::shared_ptr<const Tokenizer>(model->impl, model->impl->tokenizer().get())};
+        const Tokenizer& tokenizer = *model->impl->tokenizer();
+        auto templates = std::make_shared<const ChatTemplates>(model->impl->metadata(), tokenizer);
+        *out = new hearth_tokenizer{std::shared_ptr<const Tokenizer>(model->impl, &tokenizer), std::move(templates)};
         return {};
     });
 }

@@ -62,6 +62,7 @@ void add_logits(Commands& commands);
 void add_embed(Commands& commands);
 void add_bench(Commands& commands);
 void add_pack(Commands& commands);
+void add_template(Commands& commands);
 
 // Shown where standard error is a terminal. `update` is called between the steps of a load: also the place where Ctrl-C
 // stops it.

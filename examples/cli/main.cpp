@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
     cli::add_embed(commands);
     cli::add_bench(commands);
     cli::add_pack(commands);
+    cli::add_template(commands);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -11,15 +11,17 @@ constexpr std::string_view kKey = "tokenizer.chat_template";
 }
 
 ChatTemplates::ChatTemplates(const Metadata& metadata, const Tokenizer& tokenizer) {
-    for (auto at = metadata.values().lower_bound(kKey); at != metadata.values().end() && at->first.starts_with(kKey); ++at) {
+    for (auto at = metadata.values().lower_bound(kKey); at != metadata.values().end() && at->first.starts_with(kKey);
+         ++at) {
         const std::string_view rest = std::string_view(at->first).substr(kKey.size());
         const auto* const text = std::get_if<std::string>(&at->second);
         if (text != nullptr && (rest.empty() || (rest.starts_with('.') && rest.size() > 1)))
             sources_.emplace(rest.empty() ? rest : rest.substr(1), *text);
     }
     constexpr std::pair<std::string_view, SpecialToken> tokens[] = {
-        {"bos_token", SpecialToken::bos},       {"eos_token", SpecialToken::eos},     {"unk_token", SpecialToken::unknown},
-        {"sep_token", SpecialToken::separator}, {"pad_token", SpecialToken::padding}, {"mask_token", SpecialToken::mask}};
+        {"bos_token", SpecialToken::bos},     {"eos_token", SpecialToken::eos},
+        {"unk_token", SpecialToken::unknown}, {"sep_token", SpecialToken::separator},
+        {"pad_token", SpecialToken::padding}, {"mask_token", SpecialToken::mask}};
     for (const auto& [name, which] : tokens)
         if (const auto id = tokenizer.special(which)) defaults_.emplace_back(name, tokenizer.piece(*id, true));
 }

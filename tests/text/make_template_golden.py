@@ -1,7 +1,8 @@
 """Writes tests/golden/text/jinja.json: templates with what Python's jinja2 makes of them in the configuration of Hugging
 Face transformers. usage: make_template_golden.py OUT.json (needs the package jinja2, 3.1 or later)
 
-The file is a list of [template, text], text null where rendering or compiling fails; INPUT is the input of all."""
+The file is a list of [template, text], text null where rendering or compiling fails; `input` is the
+input of all, as text."""
 
 import copy
 import json
@@ -61,7 +62,7 @@ def main(out):
     rows = [[source, render(env, source)] for source in SNIPPETS]
     lines = ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     with open(out, "w", encoding="utf-8") as file:
-        file.write('{"input": ' + json.dumps(INPUT, ensure_ascii=False) + ',\n"cases": [\n' + lines + "\n]}\n")
+        file.write('{"input": ' + json.dumps(json.dumps(INPUT, ensure_ascii=False), ensure_ascii=False) + ',\n"cases": [\n' + lines + "\n]}\n")
     print(len(rows), "templates,", sum(text is None for _, text in rows), "of them fail")
 
 

@@ -1,6 +1,6 @@
 // A folder as Hugging Face's libraries write it: config.json, model.safetensors or the shards of
 // model.safetensors.index.json, and beside them tokenizer.json, tokenizer_config.json, generation_config.json and
-// chat_template.jinja. Its config, names and layouts are brought to those of GGUF files (src/formats/hf/families.inc).
+// chat_template.jinja (or .json, and additional_chat_templates/). Its config, names and layouts are brought to those of GGUF files (src/formats/hf/families.inc).
 // Thread class: immutable after open, shareable.
 #pragma once
 

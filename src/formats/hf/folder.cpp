@@ -32,6 +32,22 @@ Result<Safetensors> open_weights(const std::string& folder) {
     return Status(Code::not_found, cat(folder, ": has neither model.safetensors nor ", index_name));
 }
 
+// Templates in other places than tokenizer_config.json: those of processors, and further ones by their names.
+Status add_other_templates(const std::string& folder, Metadata& metadata) {
+    HEARTH_ASSIGN(const auto processor, read_json(folder, "chat_template.json"));
+    if (processor) {
+        const formats::JsonValue text = processor->root()["chat_template"];
+        if (text.is_string()) metadata.insert("tokenizer.chat_template", std::string(text.text()));
+    }
+    std::error_code failed;
+    for (std::filesystem::directory_iterator at(folder + "/additional_chat_templates", failed), end; !failed && at != end; at.increment(failed)) {
+        if (at->path().extension() != ".jinja") continue;
+        HEARTH_ASSIGN(auto text, read_text(at->path().string()));
+        if (text) metadata.insert(cat("tokenizer.chat_template.", at->path().stem().string()), *std::move(text));
+    }
+    return {};
+}
+
 Status add_tokenizer(const std::string& folder, const Json& config, Metadata& metadata) {
     HEARTH_ASSIGN(const auto tokenizer, read_json(folder, "tokenizer.json"));
     if (!tokenizer) return {Code::unsupported, "tokenizer.json is missing"};
@@ -45,6 +61,7 @@ Status add_tokenizer(const std::string& folder, const Json& config, Metadata& me
     // A template in a file of its own is the newer place.
     HEARTH_ASSIGN(auto chat, read_text(folder + "/chat_template.jinja"));
     if (chat) metadata.insert("tokenizer.chat_template", *std::move(chat));
+    HEARTH_TRY(add_other_templates(folder, metadata));
     return formats::read_tokenizer(texts, metadata);
 }
 

@@ -154,8 +154,9 @@ Value Interpreter::slice(const Value& object, const Value& start, const Value& s
     for (int i = 0; i < 3; ++i) {
         if (parts[i]->is_none()) continue;
         if (!parts[i]->is_integer())
-            return run.fail(parts[i]->is_undefined() ? undefined_sentence(*parts[i])
-                                                     : cat("slice indices must be integers or None, not ", type_name(*parts[i])));
+            return run.fail(parts[i]->is_undefined()
+                                ? undefined_sentence(*parts[i])
+                                : cat("slice indices must be integers or None, not ", type_name(*parts[i])));
         numbers[i] = std::clamp<std::int64_t>(parts[i]->as_integer(), -(std::int64_t{1} << 60), std::int64_t{1} << 60);
     }
     if (numbers[2] == 0) return run.fail("slice step cannot be zero");
