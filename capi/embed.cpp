@@ -172,14 +172,17 @@ hearth_status hearth_model_rerank(float* scores, size_t capacity, size_t* needed
             return {Code::buffer_too_small, cat("the buffer holds ", capacity, " floats, needed are ", count)};
         if (count != 0) HEARTH_NOT_NULL(scores);
         std::vector<std::vector<Token>> tokens;
+        std::vector<std::size_t> second_texts;
         for (size_t i = 0; i < count; ++i) {
             HEARTH_ASSIGN(const auto document, text_argument(documents[i], lengths[i]));
             auto ids = rerank_tokens(*model->impl, asked, document);
             if (!ids.ok()) return std::move(ids).status().in(cat("document ", i));
-            tokens.push_back(*std::move(ids));
+            tokens.push_back(std::move(ids->tokens));
+            second_texts.push_back(ids->second_text);
             if ((o.flags & HEARTH_EMBED_TRUNCATE) != 0) HEARTH_TRY(truncate(*model->impl, tokens.back(), true));
         }
         std::vector<float> all(count * shape.width);
+        o.embed.second_texts = second_texts;
         HEARTH_TRY(embed(*model->impl, views(tokens), o.embed, all.data()));
         for (size_t i = 0; i < count; ++i) scores[i] = all[i * shape.width];
         return {};

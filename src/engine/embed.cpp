@@ -165,7 +165,8 @@ private:
         for (std::size_t i = g.first; i < g.end; ++i) {
             const std::size_t n = sequences_[i].size();
             if (info_.kv.empty()) {
-                batch.push_back({{}, sequences_[i], 0, n, n - rows_of(n)});
+                const std::size_t second = options_.second_texts.empty() ? SIZE_MAX : options_.second_texts[i];
+                batch.push_back({{}, sequences_[i], 0, n, n - rows_of(n), second});
                 continue;
             }
             Sequence& s = caches.emplace_back(cache_for(whole_layout_));
@@ -322,10 +323,13 @@ std::string fill_in(std::string_view text, std::string_view query, std::string_v
 
 }  // namespace
 
-Result<std::vector<Token>> rerank_tokens(const LoadedModel& model, std::string_view query, std::string_view document) {
+Result<RerankTokens> rerank_tokens(const LoadedModel& model, std::string_view query, std::string_view document) {
     const Tokenizer& t = *model.tokenizer();
     HEARTH_ASSIGN(const auto form, model.metadata().get_string("tokenizer.chat_template.rerank"));
-    if (form) return t.encode(fill_in(*form, query, document), {false, true});
+    if (form) {
+        HEARTH_ASSIGN(auto filled, t.encode(fill_in(*form, query, document), {false, true}));
+        return RerankTokens{std::move(filled)};
+    }
     // Both stand as a text of its own would; between them perhaps a separator more, or what a tokenizer.json says.
     HEARTH_ASSIGN(const auto around, t.encode("", {true, false}));
     HEARTH_ASSIGN(const auto before, model.metadata().get_uints("tokenizer.hearth.prefix_ids"));
@@ -335,7 +339,10 @@ Result<std::vector<Token>> rerank_tokens(const LoadedModel& model, std::string_v
     HEARTH_ASSIGN(const bool separator, flag(model, "tokenizer.ggml.add_sep_token", false));
     HEARTH_ASSIGN(const auto first, t.encode(query, {false, false}));
     HEARTH_ASSIGN(const auto second, t.encode(document, {false, false}));
-    std::vector<Token> out(around.begin(), middle);
+    HEARTH_ASSIGN(const bool typed, flag(model, "tokenizer.hearth.second_type", false));
+    RerankTokens all;
+    std::vector<Token>& out = all.tokens;
+    out.assign(around.begin(), middle);
     out.insert(out.end(), first.begin(), first.end());
     if (between) {
         for (const std::uint64_t id : *between) out.push_back(static_cast<Token>(id));
@@ -344,9 +351,10 @@ Result<std::vector<Token>> rerank_tokens(const LoadedModel& model, std::string_v
         if (const auto token = t.special(SpecialToken::separator); separator && t.adds_eos() && token)
             out.push_back(*token);
     }
+    if (typed) all.second_text = out.size();
     out.insert(out.end(), second.begin(), second.end());
     out.insert(out.end(), middle, around.end());
-    return out;
+    return all;
 }
 
 }  // namespace hearth

@@ -65,7 +65,8 @@ void EncoderModel::begin(const Pass& pass, std::size_t t) const {
     float* const h = pass.hidden + t * d;
     const std::size_t position = pass.w.positions[t];
     embedding_.row(static_cast<std::size_t>(pass.w.ids[t]), h);
-    if (!type_.empty()) k.add_scaled(type_.data(), 1, d, h);
+    const std::vector<float>& type = pass.w.of_second[t] && !second_type_.empty() ? second_type_ : type_;
+    if (!type.empty()) k.add_scaled(type.data(), 1, d, h);
     if (!positions_.empty()) {
         float* const learned = pass.branch + t * d;
         positions_.row(position, learned);

@@ -98,7 +98,8 @@ private:
     EncoderSpec spec_;
     EmbeddingInfo info_;
     Linear embedding_, positions_;
-    std::vector<float> type_;  // [embedding], of every token
+    // [embedding], of every token, but those of a second text where the file has more than one
+    std::vector<float> type_, second_type_;
     Norm embedding_norm_, final_norm_;
     std::vector<EncoderLayer> layers_;
     PoolingHead head_;

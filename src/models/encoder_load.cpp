@@ -201,6 +201,8 @@ Status EncoderModel::load(LoadContext& context, const EncoderTensors& tensors, s
     HEARTH_ASSIGN(positions_, Linear::load(context, tensors.positions));
     if (tensors.types != nullptr) {
         HEARTH_ASSIGN(type_, load_vector(context, tensors.types));
+        const auto d = static_cast<std::ptrdiff_t>(spec_.embedding);
+        if (tensors.types->shape[1] > 1) second_type_.assign(type_.begin() + d, type_.begin() + 2 * d);
         type_.resize(spec_.embedding);
     }
     HEARTH_ASSIGN(embedding_norm_, load_norm(context, tensors.embedding_norm));

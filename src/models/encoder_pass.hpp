@@ -29,6 +29,7 @@ struct EncoderWorkspace final : Workspace {
     std::vector<BatchToken> tokens;
     std::vector<std::int32_t> ids;
     std::vector<std::uint32_t> positions;  // [tokens], in their sequence
+    std::vector<bool> of_second;           // [tokens], whether they are of a second text
     std::vector<std::uint32_t> rows;       // token index of each row of the result
     Tally activated_rows;                  // of each block of `activated`
     Tally token_blocks;                    // of a product

@@ -88,6 +88,7 @@ Status EncoderWorkspace::place(std::span<const SequenceBatch> batch, const KvLay
     tokens.clear();
     ids.clear();
     positions.clear();
+    of_second.clear();
     rows.clear();
     std::size_t slot = 0;
     for (const SequenceBatch& s : batch) {
@@ -103,6 +104,7 @@ Status EncoderWorkspace::place(std::span<const SequenceBatch> batch, const KvLay
             tokens.push_back({&views.back(), first + i, first, first + n});
             ids.push_back(s.tokens[i]);
             positions.push_back(static_cast<std::uint32_t>(i));
+            of_second.push_back(i >= s.second_text);
         }
     }
     if (tokens.size() > limits.tokens)

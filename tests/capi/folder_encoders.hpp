@@ -155,7 +155,12 @@ inline std::vector<EncoderCase> nomic_cases() {
                                   {"blk.{L}.ffn_exps_sum", "encoder.layers.{L}.mlp.experts"},
                                   {"blk.{L}.ffn_up", "encoder.layers.{L}.mlp.fc1"}};
     sparse.insert(sparse.end(), renames.begin(), renames.end());
-    return {{"nomic-bert", false, false, config, renames, mean_modules()}, {"nomic-bert-moe", false, false, experts, sparse, mean_modules()}};
+    // As transformers 5 writes it.
+    const nlohmann::json later = encoder_config("NomicBertModel", {{"layer_norm_eps", 1e-12}, {"hidden_act", "silu"}, {"type_vocab_size", 2}, {"head_dim", nullptr},
+                                                                   {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 10000.0}}}});
+    return {{"nomic-bert", false, false, config, renames, mean_modules()},
+            {"nomic-bert", false, false, later, renames, mean_alone()},
+            {"nomic-bert-moe", false, false, experts, sparse, mean_modules()}};
 }
 
 inline std::vector<EncoderCase> modern_cases() {

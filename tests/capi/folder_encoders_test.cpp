@@ -198,12 +198,22 @@ TEST_CASE("folders: a reranker's texts meet as its tokenizer.json says") {
     const EncoderCase& c = *std::find_if(cases.begin(), cases.end(), [](const EncoderCase& e) { return e.name() == "BertForSequenceClassification"; });
     const std::string file = source_of(c, directory);
     const auto folder = directory.path() / "reranker";
-    write_case(folder, c, arrays_of(file));
+    const Arrays weights = arrays_of(file);
+    write_case(folder, c, weights);
     const auto special = [](const char* name) { return nlohmann::json{{"SpecialToken", {{"id", name}, {"type_id", 0}}}}; };
-    const auto text = [](const char* name) { return nlohmann::json{{"Sequence", {{"id", name}, {"type_id", 0}}}}; };
+    const auto text = [](const char* name, int type = 0) { return nlohmann::json{{"Sequence", {{"id", name}, {"type_id", type}}}}; };
+    // Types of tokens differ by as much as an embedding: with all rows of the embedding made those of a document, tokens of
+    // the first type score as those of the second.
+    Arrays as_second = weights;
+    const std::vector<float>& types = weights.at("token_types.weight").values;
+    for (std::size_t i = 0; i < as_second["token_embd.weight"].values.size(); ++i)
+        if (i / kWidth >= 100) as_second["token_embd.weight"].values[i] = weights.at("token_embd.weight").values[i - 100 * kWidth] + types[kWidth + i % kWidth] - types[i % kWidth];
+    const auto other_folder = directory.path() / "second";
+    write_case(other_folder, c, as_second);
+    const auto other = open_model(runtime.get(), other_folder);
     for (const bool twice : {false, true}) {
         CAPTURE(twice);
-        nlohmann::json pair = {special("[CLS]"), text("A"), special("[SEP]"), text("B"), special("[SEP]")};
+        nlohmann::json pair = {special("[CLS]"), text("A"), special("[SEP]"), text("B", twice ? 0 : 1), special("[SEP]")};
         if (twice) pair.insert(pair.begin() + 2, special("[SEP]"));
         put_json(folder / "tokenizer.json",
                  {{"added_tokens", nlohmann::json::array()},
@@ -223,9 +233,15 @@ TEST_CASE("folders: a reranker's texts meet as its tokenizer.json says") {
         std::size_t needed = 0;
         CHECK_OK(hearth_model_rerank(&score, 1, &needed, model.get(), "one", 3, &document, &length, 1, nullptr));
         const Ids ids = twice ? Ids{1, 3, 2, 2, 4, 4, 5, 2} : Ids{1, 3, 2, 4, 4, 5, 2};
+        Ids typed = ids;
         const auto outputs = embed(model.get(), {ids});
         CHECK(outputs.size() == 3);
-        CHECK(same_bits(std::span(outputs).first(1), {&score, 1}));
+        if (twice) CHECK(same_bits(std::span(outputs).first(1), {&score, 1}));
+        if (!twice) {  // whose template gives the document a type of its own
+            for (std::size_t i = 3; i < typed.size(); ++i) typed[i] += 100;
+            CHECK(outputs[0] != score);
+            CHECK(static_cast<double>(embed(other.get(), {typed})[0]) == doctest::Approx(static_cast<double>(score)).epsilon(1e-4));
+        }
         hearth_text* label = nullptr;
         CHECK_OK(hearth_model_score_label(&label, model.get(), 2));
         CHECK(std::string(hearth_text_data(label, nullptr)) == "bad");

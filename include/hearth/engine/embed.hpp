@@ -2,6 +2,7 @@
 // whatever stands beside it.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -17,6 +18,7 @@ struct EmbedOptions {
     std::size_t dimensions = 0;      // that are kept of each vector (MRL); 0: all
     std::size_t pass_tokens = 0;     // of a pass, about; 0: 512
     LoadProgress progress;           // done and all sequences; non-zero stops
+    std::span<const std::size_t> second_texts;  // where they begin, one for each sequence; empty: none has one
 };
 
 struct EmbedShape {
@@ -33,6 +35,10 @@ Status embed(LoadedModel& model, std::span<const std::span<const Token>> sequenc
 
 // The tokens by which a reranker reads a query and a document: its template where it has one, else both with the
 // special tokens that its tokenizer asks for between and around them.
-Result<std::vector<Token>> rerank_tokens(const LoadedModel& model, std::string_view query, std::string_view document);
+struct RerankTokens {
+    std::vector<Token> tokens;
+    std::size_t second_text = SIZE_MAX;  // where the document begins, if its tokens are of another type
+};
+Result<RerankTokens> rerank_tokens(const LoadedModel& model, std::string_view query, std::string_view document);
 
 }  // namespace hearth

@@ -38,7 +38,7 @@ struct EncoderSpec {
     const char* final_norm = nullptr;  // what the file calls the one at the end
 
     bool positions = false;    // learned, added to the embedding
-    bool token_types = false;  // so is the first of these, where the file has them
+    bool token_types = false;  // so is one of these, where the file has them: the second for a second text, else the first
     RopeSpec rope;
     RopeSpec local_rope;          // of layers that say so
     double alibi = 0;             // scores fall with the distance; exponents of the slopes are spread up to it; 0: off

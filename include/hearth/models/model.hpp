@@ -60,6 +60,7 @@ struct SequenceBatch {
     std::size_t position = 0;               // of the first token
     std::size_t context = 0;                // that the sequence may grow to (some rope scalings depend on it)
     std::size_t logits_from = 0;            // rows of logits for tokens[logits_from …]
+    std::size_t second_text = SIZE_MAX;     // tokens from there on are of another type, where the model has types
 };
 
 // How much a forward pass may be asked for; sizes the workspace.

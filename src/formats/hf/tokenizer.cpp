@@ -284,7 +284,9 @@ private:
         for (const JsonValue piece : list) {
             if (piece["Sequence"].is_object()) {
                 if (first_seen) {
-                    if (piece["Sequence"]["id"].is("B")) between_ = std::move(ids);
+                    if (!piece["Sequence"]["id"].is("B")) return;
+                    between_ = std::move(ids);
+                    second_type_ = piece["Sequence"]["type_id"].integer() == 1;
                     return;
                 }
                 if (!piece["Sequence"]["id"].is("A")) return;
@@ -331,6 +333,7 @@ private:
                 HEARTH_TRY(ids_at(*++pair.begin(), "tokenizer.json: an id of 'post_processor'", *to));
             }
             between_ = after;
+            second_type_ = p["type"].is("BertProcessing");
             if (p["type"].is("RobertaProcessing")) between_->insert(between_->end(), after.begin(), after.end());
             return {};
         }
@@ -350,6 +353,7 @@ private:
             }
         }
         if (between_) out_.insert("tokenizer.hearth.between_ids", *std::move(between_));
+        if (second_type_) out_.insert("tokenizer.hearth.second_type", true);
         out_.insert("tokenizer.hearth.prefix_ids", std::move(before));
         out_.insert("tokenizer.hearth.suffix_ids", std::move(after));
         return {};
@@ -374,6 +378,7 @@ private:
     std::vector<std::int64_t> kinds_;  // 0: a hole
     std::map<std::string, std::int64_t, std::less<>> ids_;
     std::optional<std::vector<std::uint64_t>> between_;
+    bool second_type_ = false;
 };
 
 }  // namespace

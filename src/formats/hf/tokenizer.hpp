@@ -6,6 +6,7 @@
 //   tokenizer.hearth.space_prefix      "missing": only where there is none; "first": that, and only before the whole text
 //   tokenizer.hearth.prefix_ids, suffix_ids    what stands around a text
 //   tokenizer.hearth.between_ids       what stands between two texts that are read together
+//   tokenizer.hearth.second_type       the second of them is told apart by its token type
 //   tokenizer.hearth.lstrip_ids, rstrip_ids    tokens that take the white space before or after them
 //   tokenizer.hearth.longest_word      of WordPiece, in characters; longer words are unknown
 //   tokenizer.hearth.any_space         of unigram models: whatever is white space parts words
