@@ -110,6 +110,8 @@ TEST_CASE("config.json: what a class may say but hearth does not compute is refu
     refused_encoder("NomicBertModel", "rotary_emb_fraction", 0.5);
     refused_encoder("NomicBertModel", "prenorm", true);
     refused_encoder("ModernBertModel", "hidden_activation", "relu");
+    refused_encoder("ModernBertModel", "norm_bias", true);
+    refused_encoder("ModernBertForSequenceClassification", "classifier_activation", "tanh");
     refused_encoder("ModernBertModel", "layer_types", {"full_attention", "sliding_attention", "sliding_attention", "full_attention", "full_attention"});
     refused_encoder("ModernBertForSequenceClassification", "classifier_pooling", "max");
     refused_encoder("JinaBertModel", "feed_forward_type", "original");
