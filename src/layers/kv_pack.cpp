@@ -11,6 +11,7 @@ namespace {
 // else rows of kLanes elements, each of so many bytes, of which the last tokens % kLanes are there in the last block.
 template <class Each>
 void each_stretch(const KvLayout& layout, std::size_t group, std::size_t tokens, const Each& each) {
+    if (tokens == 0) return;  // a page whose first row, for several tokens, is not complete
     constexpr std::size_t blocks = kSpan / kLanes;
     const std::size_t key_element = layout.type == KvType::f16 ? 2 : 4;  // q8_0: four codes
     for (std::size_t i = 0; i < layout.layers.size(); ++i) {
