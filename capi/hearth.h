@@ -288,7 +288,7 @@ HEARTH_API hearth_status hearth_chat_template(hearth_text **out, const hearth_to
  *   "extra": {…}, whose members are further variables ("enable_thinking", "documents"…), and
  *   "now": "2025-06-15T12:34:56", the time that strftime_now() tells (without it the clock's).
  * It is rendered as Hugging Face transformers renders it, Python's printing of values included. A rendering takes
- * 20 million steps, 256 MiB of values and 64 MiB of text at most: HEARTH_EBUDGET. HEARTH_EFORMAT for what is no
+ * 20 million steps, 256 MiB of values, 64 MiB of text and half a megabyte of stack at most: HEARTH_EBUDGET. HEARTH_EFORMAT for what is no
  * template or no JSON, HEARTH_EINVAL where the template fails or raises an exception; the sentence has line and column.
  * [any] @since 0.1 */
 HEARTH_API hearth_status hearth_chat_render(hearth_text **out, const hearth_tokenizer *tokenizer, const char *source,

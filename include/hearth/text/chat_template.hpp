@@ -24,7 +24,7 @@ struct TemplateLimits {
     std::uint64_t steps = 20'000'000;  // expressions, statements, elements, and 32 bytes of text each
     std::size_t output_bytes = 64u << 20;
     std::size_t memory_bytes = std::size_t{256} << 20;  // of values at one time
-    std::size_t depth = 1000;                           // of nested calls, statements and expressions under way
+    std::size_t depth = 800;                            // of nested calls, statements and expressions under way
 };
 
 // Names and texts of variables that are set where the input has no member of that name.
