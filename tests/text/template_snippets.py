@@ -91,7 +91,7 @@ SNIPPETS += each(
     "'{x} {y[0]} {z.role}'.format(x=1, y=[2], z=m[0])", "'{:>6}|{:<6}|{:^6}|{:*^7}'.format('a', 'b', 'c', 'd')", "'{:.2f} {:e} {:g} {:%}'.format(1.005, 12345.6789, 0.00001, 0.25)",
     "'{:05d} {:+d} {:x} {:#x} {:b} {:o} {:,}'.format(42, 42, 255, 255, 5, 8, 1234567)", "'{!r} {!s}'.format('a', 'b')", "'{{}}'.format()", "'{}'.format()", "'{a}'.format()",
     "'{:d}'.format('x')", "'{0:{1}}'.format('a', 5) ~ '|'", "'{:,.2f}'.format(1234567.891)", "'{}'.format(none)", "'{}'.format([1, 'a'])", "'{:5}|{:5}'.format(1, 'a')",
-    "'{:.3}'.format('abcdef')", "'{:>{w}}'.format('x', w=4)", "'{:010.3f}'.format(-3.14159)", "'{:s}'.format(1)", "'a'.casefold()", "s.nope()", "s.upper(1)",
+    "'{:.3}'.format('abcdef')", "'{:>{w}}'.format('x', w=4)", "'{:010.3f}'.format(-3.14159)", "'{:s}'.format(1)", "'Straße ΣΑΣ ﬁ'.casefold()", "s.nope()", "s.upper(1)",
     "'abc'.format_map({})", "'{a}'.format_map({'a': 1})", "'a-b_c'.split('-')[0].upper().lower()", "s.split(', ')|join('-')", "'%s'.format(1)", "'x'.join([])", "s.count('o', 0, 5)",
     "l.index(2)", "l.index(9)", "l.count(1)", "(1, 1).count(1)", "'</think>' in s", "lines.split('\\n')", "lines.strip().splitlines()", "('a' 'b').upper()",
 )

@@ -195,6 +195,7 @@ Value all_are(Call& call, Has what) {
 
 Value method_upper(Call& call) { return map_text(call, upper); }
 Value method_lower(Call& call) { return map_text(call, lower); }
+Value method_casefold(Call& call) { return map_text(call, casefold); }
 Value method_title(Call& call) { return map_text(call, title); }
 Value method_capitalize(Call& call) { return map_text(call, capitalize); }
 Value method_swapcase(Call& call) { return map_text(call, swapcase); }

@@ -3,9 +3,9 @@
 #include <utf8proc.h>
 
 #include <algorithm>
-#include <iterator>
 #include <charconv>
 #include <cmath>
+#include <iterator>
 
 #include "hearth/base/utf8.hpp"
 #include "text/unicode.hpp"
@@ -67,7 +67,8 @@ void append_upper(std::u32string& out, char32_t c, bool as_title) {
         out += c >= 'a' && c <= 'z' ? c - ('a' - 'A') : c;
         return;
     }
-    const auto found = std::find_if(std::begin(kSpecial), std::end(kSpecial), [c](const Special& s) { return s.c == c; });
+    const auto found =
+        std::find_if(std::begin(kSpecial), std::end(kSpecial), [c](const Special& s) { return s.c == c; });
     if (found != std::end(kSpecial)) {
         out += as_title ? found->title : found->upper;
         return;
@@ -279,6 +280,20 @@ std::string swapcase(std::string_view text) {
             append_upper(out, s[i], false);
         else
             out += s[i];
+    });
+}
+
+// Lower case without context, and of characters with several capitals those.
+std::string casefold(std::string_view text) {
+    return mapped(text, [](std::u32string& out, const std::u32string& s, std::size_t i) {
+        const bool special =
+            std::any_of(std::begin(kSpecial), std::end(kSpecial), [&](const Special& x) { return x.c == s[i]; });
+        std::u32string one(1, s[i]);
+        if (special) {
+            one.clear();
+            append_upper(one, s[i], false);
+        }
+        for (const char32_t c : unicode::lower(one)) out += c == 0x3c2 ? char32_t{0x3c3} : c;
     });
 }
 

@@ -30,6 +30,7 @@ std::string lower(std::string_view text);
 std::string capitalize(std::string_view text);
 std::string title(std::string_view text);
 std::string swapcase(std::string_view text);
+std::string casefold(std::string_view text);
 enum class Has : int {
     alpha,
     alnum,
