@@ -114,7 +114,7 @@ configure_and_build() {  # PRESET TARGET…
     preset=$1
     shift
     # Also for a build that exists: quickstart configures without tests, and tools may have been installed since.
-    cmake --preset "$preset" -DHEARTH_BUILD_TESTS=ON || return 1
+    cmake --preset "$preset" -DHEARTH_BUILD_TESTS=ON -DHEARTH_JOIN_PROGRAMS=ON || return 1
     cmake --build "build/$preset" -j "$jobs" ${1:+--target "$@"}
 }
 run_ctest() { # PRESET OPTION…

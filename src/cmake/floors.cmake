@@ -2,6 +2,27 @@
 # Sources are found by their folder, so that a new codec, family or sampler is one file and its line in an .inc.
 set_property(GLOBAL PROPERTY HEARTH_FLOORS "")
 
+# hearth_join(target source…): compiles sources at once where that is possible, so that headers, of which most of the time
+# goes into the standard library's, are read and instantiated once for all of them. Names are then seen from further away
+# than where they are meant to be, for which two warnings have no use; the release build compiles every source by itself,
+# with them.
+function(hearth_join target)
+  find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
+  set(script ${PROJECT_SOURCE_DIR}/src/cmake/join.py)
+  set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${script} ${ARGN})
+  execute_process(COMMAND ${Python3_EXECUTABLE} -B ${script} ${PROJECT_SOURCE_DIR} ${ARGN}
+                  OUTPUT_VARIABLE groups COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX MATCHALL "[^\n]+" groups "${groups}")
+  set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  set(number 0)
+  foreach(group IN LISTS groups)
+    math(EXPR number "${number} + 1")
+    string(REPLACE "|" ";" group "${group}")
+    set_source_files_properties(${group} PROPERTIES UNITY_GROUP ${number})
+  endforeach()
+  target_compile_options(${target} PRIVATE -Wno-shadow -Wno-subobject-linkage)
+endfunction()
+
 function(hearth_floor name)
   cmake_parse_arguments(F "" "" "SOURCES;USES;LINK" ${ARGN})
   if(NOT F_SOURCES)
@@ -14,6 +35,9 @@ function(hearth_floor name)
     target_link_libraries(hearth_${name} PUBLIC hearth_${floor})
   endforeach()
   target_link_libraries(hearth_${name} PRIVATE ${F_LINK})
+  if(HEARTH_JOIN)
+    hearth_join(hearth_${name} ${F_SOURCES})
+  endif()
   set_property(GLOBAL APPEND PROPERTY HEARTH_FLOORS hearth_${name})
 endfunction()
 
@@ -29,18 +53,18 @@ function(hearth_add_isa name)
     set(I_BASE ${name})
   endif()
   set(built 0)
-  if(I_PROCESSOR STREQUAL "any" OR I_PROCESSOR STREQUAL HEARTH_PROCESSOR)
+  if(I_PROCESSOR STREQUAL "any" OR (I_PROCESSOR STREQUAL HEARTH_PROCESSOR AND (NOT HEARTH_ISAS OR name IN_LIST HEARTH_ISAS)))
     set(built 1)
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/kernels/${I_DIR}/*.cpp)
     add_library(hearth_kernels_${name} OBJECT ${sources})
     target_include_directories(hearth_kernels_${name} PRIVATE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/src
                                ${CMAKE_CURRENT_BINARY_DIR}/generated)
     # Kernels take no part in exceptions or RTTI and are optimised in every build: -O0 would leave weak copies of
-    # intrinsics' wrappers behind and make the sanitizer builds unusably slow. Under sanitizers -O3 takes minutes more to
-    # compile than it saves.
+    # intrinsics' wrappers behind and make the sanitizer builds unusably slow. Under sanitizers more than -O1 takes
+    # minutes more to compile than it saves.
     set(optimise -O3)
     if(HEARTH_SANITIZE)
-      set(optimise -O2)
+      set(optimise -O1)
       # The scalar kernels, which are the same source, are watched for undefined behaviour; watching each set's as well
       # trebles what they take to compile.
       if(NOT name STREQUAL "scalar")
