@@ -1,5 +1,8 @@
-"""clang-tidy over the library's sources, two at a time. A source that passed is not looked at again until it, a header
-it includes, its command or the rules change. usage: tidy.py ROOT BUILD_DIR [CLANG_TIDY]"""
+"""clang-tidy over the library's sources, on two threads. Most of its time goes into the standard library's headers, so
+sources with the same command are looked at together, each included into one. Those in which something is found, or that
+cannot stand together, are looked at again by themselves, which is what is told. A source that passed is not looked at
+again until it, a header it includes, its command or the rules change.
+usage: tidy.py ROOT BUILD_DIR [CLANG_TIDY]"""
 
 import concurrent.futures
 import functools
@@ -11,6 +14,10 @@ import shlex
 import subprocess
 import sys
 
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "src/cmake"))
+import join  # noqa: E402
+
+BATCH = 10  # sources that are looked at together
 INCLUDE = re.compile(r'^\s*#\s*include\s*"([^"]+)"', re.M)
 # Options that clang does not know or that only matter to the code it would generate.
 DROPPED = re.compile(r"^(-Werror|-W.*|-fno-trapping-math|-fno-tree-.*|-mprefer-vector-width=.*)$")
@@ -51,24 +58,54 @@ class Tidy:
             digest.update(str(path).encode() + path.read_bytes())
         return digest.hexdigest()
 
-    def run(self, entry):
-        """None when all is well, else what clang-tidy said."""
-        stamp = self.cache / self.key(entry)
-        if stamp.exists():
-            return None
-        words = [w for w in shlex.split(entry["command"]) if not DROPPED.match(w)]
-        if words[0].endswith("ccache"):
-            words = words[1:]
-        arguments = [w for w in words[1:] if w != "-c"]
+    def stamp(self, entry):
+        return self.cache / self.key(entry)
+
+    def run(self, entries):
+        """What clang-tidy said of each source that it finds something in."""
+        if len(entries) == 1:
+            file = entries[0]["file"]
+        else:
+            text = "".join(f'#include "{e["file"]}"  // NOLINT\n' for e in entries)
+            joined = self.cache / f"{hashlib.sha256(text.encode()).hexdigest()}.cpp"
+            joined.write_text(text)
+            file = str(joined)
         done = subprocess.run(
-            [self.tool, "--quiet", entry["file"], "--", *without_output(arguments, entry["file"])],
-            capture_output=True, text=True, cwd=entry["directory"],
+            [self.tool, "--quiet", f"--config-file={self.root / '.clang-tidy'}", file, "--", *arguments(entries[0])],
+            capture_output=True, text=True, cwd=entries[0]["directory"],
         )
         if done.returncode == 0:
-            stamp.touch()
-            return None
+            for entry in entries:
+                self.stamp(entry).touch()
+            return []
+        if len(entries) > 1:
+            named = [e for e in entries if f"{e['file']}:" in done.stdout] or entries
+            rest = [e for e in entries if e not in named]
+            return [said for part in [[e] for e in named] + [rest] if part for said in self.run(part)]
         said = "\n".join(l for l in done.stdout.splitlines() if l.strip())
-        return said or done.stderr.strip()
+        return [said or done.stderr.strip()]
+
+    def batches(self, entries):
+        """Those without a stamp, of which as many together as leave work for both threads."""
+        by_command = {}
+        for entry in entries:
+            if not self.stamp(entry).exists():
+                # Kernels read few headers, and are the same names once for each format.
+                alone = entry["file"] if "/kernels/" in entry["file"] else ""
+                by_command.setdefault((alone, *arguments(entry)), {})[entry["file"]] = entry
+        found = []
+        for of in by_command.values():
+            for group in join.grouped(self.root, sorted(of)):
+                found += [[of[file] for file in group[at : at + BATCH]] for at in range(0, len(group), BATCH)]
+        return sorted(found, key=len, reverse=True)
+
+
+def arguments(entry):
+    """Of the compiler, without its source and what it writes."""
+    words = [w for w in shlex.split(entry["command"]) if not DROPPED.match(w)]
+    if words[0].endswith("ccache"):
+        words = words[1:]
+    return without_output([w for w in words[1:] if w != "-c"], entry["file"])
 
 
 def without_output(arguments, source):
@@ -96,10 +133,9 @@ def main(root, build, tool="clang-tidy"):
         return 1
     failures = 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for said in pool.map(tidy.run, sources.values()):
-            if said:
-                failures += 1
-                print(said)
+        for found in pool.map(tidy.run, tidy.batches(sources.values())):
+            failures += len(found)
+            print(*found, sep="\n", end="\n" if found else "")
     print(f"{len(sources)} sources, {failures} with findings")
     return 1 if failures else 0
 
