@@ -293,6 +293,12 @@ HEARTH_API hearth_status hearth_chat_template(hearth_text **out, const hearth_to
  * [any] @since 0.1 */
 HEARTH_API hearth_status hearth_chat_render(hearth_text **out, const hearth_tokenizer *tokenizer, const char *source,
                                             size_t source_length, const char *input, size_t input_length);
+/* The same as tokens, in which only the template names control tokens: "<|im_end|>" in a message stays text. Without
+ * HEARTH_TOKENIZE_NO_SPECIAL, the one flag, the vocabulary's BOS is added where the text does not begin with it; templates
+ * of models bring their own. For hearth_session_replace. tokenizer must not be null. [any] @since 0.1 */
+HEARTH_API hearth_status hearth_chat_tokens(hearth_token *tokens, size_t capacity, size_t *needed,
+                                            const hearth_tokenizer *tokenizer, const char *source, size_t source_length,
+                                            const char *input, size_t input_length, uint32_t flags);
 
 /* ---- session ------------------------------------------------------------------------------------------------------------ */
 

@@ -145,6 +145,11 @@ void SamplingOptions::add(CLI::App& app) {
         ->group("Sampling");
 }
 
+void SamplingOptions::add_stop(const std::string& text) {
+    for (auto& [key, texts] : lists_)
+        if (key == "stop") texts->push_back(text);
+}
+
 Sampling SamplingOptions::make() const {
     hearth_sampling* made = nullptr;
     check(hearth_sampling_new(&made));

@@ -101,6 +101,7 @@ struct SessionOptions {
 class SamplingOptions {
 public:
     void add(CLI::App& app);
+    void add_stop(const std::string& text);  // beside those of the command line
     Sampling make() const;
 
 private:
@@ -131,6 +132,7 @@ bool stdin_is_terminal();
 bool stdout_is_terminal();
 bool stderr_is_terminal();
 std::string read_stdin();
+std::string read_file(const std::string& path);
 // The next line without its end; false at the end of the input or when Ctrl-C was pressed.
 bool read_line(std::string& line);
 

@@ -8,6 +8,9 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 
 #include "common.hpp"
 
@@ -95,6 +98,13 @@ void note(std::string_view text) {
     const std::string line = std::string(text) + "\n";
     // Nobody is left to be told where this fails.
     (void)write_all(STDERR_FILENO, line.data(), line.size());
+}
+
+std::string read_file(const std::string& path) {
+    std::ifstream in(path, std::ios::binary);
+    std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    if (in.bad() || !in.is_open() || std::filesystem::is_directory(path)) throw Failure(path + ": cannot be read");
+    return text;
 }
 
 std::string read_stdin() {

@@ -9,13 +9,6 @@
 namespace cli {
 namespace {
 
-std::string read_file(const std::string& path) {
-    std::ifstream in(path, std::ios::binary);
-    std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    if (in.bad() || !in.is_open() || std::filesystem::is_directory(path)) throw Failure(path + ": cannot be read");
-    return text;
-}
-
 bool is_model(const std::string& path) {
     if (std::filesystem::is_directory(path)) return true;
     std::ifstream in(path, std::ios::binary);

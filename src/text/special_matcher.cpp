@@ -35,6 +35,7 @@ SpecialMatcher::SpecialMatcher(const Vocab& vocab, bool all) : nodes_(1) {
         }
         nodes_[node].id = id;
         nodes_[node].length = static_cast<std::uint32_t>(spelling.size());
+        nodes_[node].control = kind != TokenKind::user_defined;
     }
     // Fail links need those of all shorter paths: visit edges by depth.
     std::vector<std::uint32_t> depth(nodes_.size(), 0);
@@ -47,6 +48,7 @@ SpecialMatcher::SpecialMatcher(const Vocab& vocab, bool all) : nodes_(1) {
         if (child.id < 0) {
             child.id = nodes_[child.fail].id;
             child.length = nodes_[child.fail].length;
+            child.control = nodes_[child.fail].control;
         }
     }
 }
@@ -57,14 +59,16 @@ std::uint32_t SpecialMatcher::step(std::uint32_t node, unsigned char byte) const
     return root_[byte];
 }
 
-std::vector<SpecialMatcher::Match> SpecialMatcher::find(std::string_view text) const {
+std::vector<SpecialMatcher::Match> SpecialMatcher::find(std::string_view text, std::span<const std::size_t> plain) const {
     std::vector<Match> found;
     if (nodes_.size() == 1) return found;
     std::uint32_t node = 0;
     for (std::size_t i = text.size(); i-- > 0;) {
         node = step(node, static_cast<unsigned char>(text[i]));
         const Node& n = nodes_[node];
-        if (n.id >= 0) found.push_back({i, i + n.length, n.id});
+        while (!plain.empty() && plain.back() > i) plain = plain.first(plain.size() - 1);
+        const bool is_plain = n.control && !plain.empty() && plain.back() == i;
+        if (n.id >= 0 && !is_plain) found.push_back({i, i + n.length, n.id});
     }
     std::reverse(found.begin(), found.end());
     std::size_t kept = 0;

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -21,8 +22,8 @@ public:
 
     // Tokens of kind user-defined, with `all` also control and unknown.
     SpecialMatcher(const Vocab& vocab, bool all);
-    // In order, not overlapping.
-    std::vector<Match> find(std::string_view text) const;
+    // In order, not overlapping. No control or unknown token begins at the bytes `plain`, which stand in order.
+    std::vector<Match> find(std::string_view text, std::span<const std::size_t> plain = {}) const;
 
 private:
     // Aho and Corasick, "Efficient string matching" (1975), over the spellings read backwards: after the text has been
@@ -31,6 +32,7 @@ private:
         std::uint32_t fail = 0;
         Token id = -1;             // longest spelling that is a suffix of this node's path
         std::uint32_t length = 0;  // of that spelling
+        bool control = false;      // it is of no user-defined token
     };
     std::uint32_t step(std::uint32_t node, unsigned char byte) const;
 

@@ -58,7 +58,7 @@ Result<std::vector<Token>> TokenizerBase::encode(std::string_view text, EncodeOp
         at_start = false;
         return {};
     };
-    for (const auto& match : (options.parse_special ? all_special_ : user_defined_).find(text)) {
+    for (const auto& match : (options.parse_special ? all_special_ : user_defined_).find(text, options.plain)) {
         const bool left = vocab_.strips_left(match.id);
         HEARTH_TRY(encode_until(left ? space_begin(text, match.begin, begin, vocab_.strips_any_space) : match.begin));
         out.push_back(match.id);

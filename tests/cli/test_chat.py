@@ -28,7 +28,18 @@ def chatml_model():
         changed.set_strings("tokenizer.ggml.tokens", tokens)
         merges = [m for m in changed.strings("tokenizer.ggml.merges") if m.replace(b" ", b"", 1) in tokens]
         changed.set_strings("tokenizer.ggml.merges", merges)
-        path.write_bytes(changed.bytes())
+        path.write_bytes(without_template(changed.bytes()))
+    return path
+
+
+def without_template(bytes_):
+    return bytes_.replace(b"tokenizer.chat_template", b"tokenizer.chat_notemplt")
+
+
+def plain_model():
+    path = folder / "plain.gguf"
+    if not path.exists():
+        path.write_bytes(without_template(model().read_bytes()))
     return path
 
 
@@ -58,6 +69,18 @@ class Lines(TestCase):
         self.assertEqual(self.check_ok(run("chat", model(), *SHORT, stdin=b"hello")),
                          self.check_ok(run("chat", model(), *SHORT, stdin=b"hello\r\n")))
 
+    def test_the_models_own_template(self):
+        prompt = "user\nhello there</s>\n<s>assistant\n"  # run begins with the first <s> by itself
+        expected = self.check_ok(run("run", model(), *SHORT, "--parse-special", "-p", prompt))
+        got = self.check_ok(run("chat", model(), *SHORT, stdin=b"hello there\n"))
+        self.assertEqual(got, expected.lstrip(b" \n") + b"\n")
+
+    def test_plain_lines_where_there_is_nothing_else(self):
+        prompt = "Be brief.\n\nUser: hello there\nAssistant:"
+        expected = self.check_ok(run("run", plain_model(), *SHORT, "-p", prompt))
+        got = self.check_ok(run("chat", plain_model(), *SHORT, "--system", "Be brief.", stdin=b"hello there\n"))
+        self.assertEqual(got, expected.lstrip(b" \n") + b"\n")
+
     def test_chatml_where_the_vocabulary_has_it(self):
         prompt = "<|im_start|>user\nhello there<|im_end|>\n<|im_start|>assistant\n"
         expected = self.check_ok(run("run", chatml_model(), *SHORT, "--parse-special", "-p", prompt))
@@ -72,6 +95,37 @@ class Lines(TestCase):
         trusting = run("run", chatml_model(), *SHORT, "--parse-special", "-p", prompt).out
         got = self.check_ok(run("chat", chatml_model(), *SHORT, stdin=forged + b"\n"))
         self.assertNotEqual(got, trusting.lstrip(b" \n") + b"\n")
+
+    def test_a_template_its_variables_and_tools(self):
+        template, tools = folder / "t.jinja", folder / "tools.json"
+        template.write_text("{% for m in messages %}({{ m.role[0] }}) {{ m.content }} {% endfor %}{{ tools[0].name }} {{ mood }}")
+        tools.write_text(json.dumps([{"name": "search"}]))
+        arguments = ("--template", template, "--tools", tools, "--template-args", '{"mood": "brief"}')
+        got = self.check_ok(run("chat", model(), *SHORT, *arguments, stdin=b"hello\n"))
+        literal = folder / "literal.jinja"
+        literal.write_text("(u) hello search brief")
+        self.assertEqual(got, self.check_ok(run("chat", model(), *SHORT, "--template", literal, stdin=b"hello\n")))
+        literal.write_text("(u) hello search long")
+        self.assertNotEqual(got, self.check_ok(run("chat", model(), *SHORT, "--template", literal, stdin=b"hello\n")))
+        for arguments, word in ((("--template-args", "[1]"), "object"), (("--template-args", "{"), "no JSON"),
+                                (("--tools", template), "no JSON")):
+            refused = run("chat", model(), *SHORT, *arguments, stdin=b"hello\n")
+            self.assertEqual(refused.code, 1)
+            self.assertIn(word, refused.err)
+
+    def test_a_session_goes_on_where_it_was(self):
+        kept = folder / "kept.session"
+        whole = self.check_ok(run("chat", model(), *SHORT, stdin=b"hello\nand you?\nwhy?\n"))
+        got = b"".join(self.check_ok(run("chat", model(), *SHORT, "--session", kept, stdin=line))
+                       for line in (b"hello\n", b"and you?\n", b"why?\n"))
+        self.assertEqual(got, whole)
+        self.assertEqual(len(json.loads((folder / "kept.session.json").read_text())), 6)
+        bytes_ = bytearray(kept.read_bytes())
+        bytes_[len(bytes_) // 2] ^= 1
+        kept.write_bytes(bytes_)
+        refused = run("chat", model(), *SHORT, "--session", kept, stdin=b"hello\n")
+        self.assertEqual(refused.code, 1)
+        self.assertIn("damaged", refused.err)
 
     def test_errors_end_a_script(self):
         self.assertEqual(run("chat", model(), *SHORT, stdin=b"\xff\xfe\n").code, 1)

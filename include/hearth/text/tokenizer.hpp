@@ -43,6 +43,7 @@ enum class SpecialToken : int {
 struct EncodeOptions {
     bool add_special = true;     // BOS, EOS, CLS, SEP where the model's vocabulary asks for them
     bool parse_special = false;  // control tokens written in the text become themselves (user-defined ones always do)
+    std::span<const std::size_t> plain = {};  // bytes of the text, in order, that begin no control token whatever stands there
 };
 
 class Tokenizer {
