@@ -101,6 +101,7 @@ TEST_CASE("chat: a tokenizer renders on several threads at once") {
     const std::string input = R"({"messages": [{"content": "a"}, {"content": "b"}]})";
     std::vector<std::thread> threads;
     std::vector<int> wrong(4);
+    threads.reserve(wrong.size());
     for (int& mine : wrong)
         threads.emplace_back([&] {
             for (int i = 0; i < 50; ++i) {
