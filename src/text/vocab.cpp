@@ -285,13 +285,13 @@ Status Vocab::set_strips(const Metadata& metadata) {
     strips_any_space = metadata.find("tokenizer.hearth.prefix_ids") != nullptr;
     if (strips_any_space) return {};
     HEARTH_ASSIGN(auto pre, metadata.get_string("tokenizer.ggml.pre"));
-    HEARTH_ASSIGN(auto architecture, metadata.get_string("general.architecture"));
+    HEARTH_ASSIGN(auto model, metadata.get_string("tokenizer.ggml.model"));
     HEARTH_ASSIGN(auto name, metadata.get_string("general.name"));
     const auto strip_left = [&](const char* spelling) {
         if (const Token id = find(spelling); id >= 0) strips_[static_cast<std::size_t>(id)] |= 1;
     };
     if (pre && (*pre == "jina-v2-de" || *pre == "jina-v2-es" || *pre == "jina-v2-code")) strip_left("<mask>");
-    if (architecture && (*architecture == "nomic-bert-moe" || *architecture == "jina-bert-v3")) strip_left("<mask>");
+    if (model == "t5") strip_left("<mask>");  // of XLM-R; T5 has none
     const std::string lower = lower_ascii(name.value_or(""));
     if (pre == "modern-bert" || lower.find("modern-bert") != std::string::npos) strip_left("[MASK]");
     if (lower.find("phi-3") == std::string::npos && lower.find("phi3") == std::string::npos) return {};

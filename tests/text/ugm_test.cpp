@@ -151,6 +151,16 @@ TEST_CASE("ugm: EOS ends a text, special tokens are taken from text only when as
     CHECK(test::encode(*tokenizer, "ab<x> ab") == std::vector<Token>{7, 8, 7});  // user-defined: always
 }
 
+TEST_CASE("ugm: white space before XLM-R's mask vanishes, behind it it stays") {
+    json keys = small();
+    keys["tokenizer.ggml.remove_extra_whitespaces"] = false;
+    keys["tokenizer.ggml.tokens"].push_back("<mask>");
+    keys["tokenizer.ggml.scores"].push_back(0.0);
+    keys["tokenizer.ggml.token_type"].push_back(3);
+    const auto tokenizer = test::tokenizer_of(keys);
+    CHECK(test::encode(*tokenizer, "ab  <mask> ab", {false, true}) == std::vector<Token>{7, 11, 3, 7});
+}
+
 TEST_CASE("ugm: neighbouring unknown characters share one token, unused tokens are none") {
     const auto tokenizer = test::tokenizer_of(small());
     CHECK(test::encode(*tokenizer, "a??漢b") == std::vector<Token>{3, 4, 2, 5});
