@@ -25,7 +25,11 @@ Status read_layers(const Hparams& h, DecoderSpec& s, MixerKind headless, const c
                                      ", not a multiple of '", h.full("attention.head_count"), "', which is ", s.heads)};
     HEARTH_ASSIGN(layer.key_dim, h.count("attention.key_length", kMaxHeadDim, s.embedding / s.heads));
     HEARTH_ASSIGN(layer.value_dim, h.count("attention.value_length", kMaxHeadDim, s.embedding / s.heads));
-    HEARTH_ASSIGN(const auto feed_forward, h.counts(width, kMaxWidth * 8, layers, 0));
+    std::vector<std::uint32_t> feed_forward(layers);
+    // Models of experts alone may say the width of those only; make_decoder() asks for it where a layer has others.
+    if (h.has(width) || !h.has("expert_feed_forward_length")) {
+        HEARTH_ASSIGN(feed_forward, h.counts(width, kMaxWidth * 8, layers, 0));
+    }
     const std::uint32_t least_heads = headless == MixerKind::attention ? 1 : 0;
     HEARTH_ASSIGN(const auto kv_heads, h.counts("attention.head_count_kv", kMaxHeads, layers, s.heads, least_heads));
     for (std::uint32_t i = 0; i < layers; ++i) {

@@ -192,6 +192,10 @@ Result<std::unique_ptr<Blueprint>> make_decoder(const Hparams& h, TensorFinder& 
     if (!spec.causal && std::ranges::any_of(spec.layers, [](const LayerSpec& l) { return l.mixer != MixerKind::attention; }))
         return Status(Code::unsupported, cat("metadata key '", h.full("attention.causal"),
                                              "' is false, which layers without plain attention do not support"));
+    for (std::size_t i = 0; i < spec.layers.size(); ++i)
+        if ((!spec.layers[i].experts || spec.experts_beside_dense) && spec.layers[i].feed_forward == 0)
+            return Status(Code::malformed, cat("metadata key '", h.full("feed_forward_length"), "' is missing: layer ", i,
+                                               " has more than experts"));
     EmbeddingInfo info;
     HEARTH_ASSIGN(DecoderTensors found, Finder(h, tensors, spec, info).all());
     return std::unique_ptr<Blueprint>(std::make_unique<DecoderBlueprint>(

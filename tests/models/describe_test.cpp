@@ -59,6 +59,10 @@ Wrong key(const ModelFile& m, const char* name, MetaValue value, Code code, std:
             code, Trouble::key, std::move(words)};
 }
 
+bool has_experts_alone(const ModelFile& m) {
+    return m.shape().is({"qwen2moe", "qwen3moe", "olmoe", "granitemoe", "phimoe", "gpt-oss", "qwen3next", "qwen35moe"});
+}
+
 std::vector<std::string> required_keys() {
     return {"context_length",      "embedding_length",     "block_count",
             "feed_forward_length", "attention.head_count", "attention.layer_norm_rms_epsilon"};
@@ -70,11 +74,12 @@ std::vector<Wrong> wrong_keys(const ModelFile& m) {
     std::vector<Wrong> list;
     for (const std::string& name : required_keys()) {
         const std::string full = m.key(name);
-        list.push_back({name + " missing",
-                        [full](ModelFile& f) { f.keys.erase(full); },
-                        Code::malformed,
-                        Trouble::key,
-                        {full, "missing"}});
+        if (name != "feed_forward_length" || !has_experts_alone(m))
+            list.push_back({name + " missing",
+                            [full](ModelFile& f) { f.keys.erase(full); },
+                            Code::malformed,
+                            Trouble::key,
+                            {full, "missing"}});
         list.push_back(key(m, name.c_str(), std::string("four"), Code::malformed, {"a string"}));
         list.push_back(key(m, name.c_str(), true, Code::malformed, {"bool"}));
         if (name.find("epsilon") != std::string::npos) continue;
@@ -530,6 +535,19 @@ TEST_CASE("describe: architectures") {
                       {name, "string"}});
     for (const Trouble part : {Trouble::architecture, Trouble::tensor, Trouble::key})
         CHECK(!trouble_name(part).empty());
+}
+
+TEST_CASE("describe: where all layers have experts their width is enough") {
+    std::size_t seen = 0;
+    for (ModelFile m : all_families()) {
+        if (!has_experts_alone(m)) continue;
+        ++seen;
+        m.keys.erase(m.key("feed_forward_length"));
+        const Outcome out = describe(m);
+        CHECK_MESSAGE(out.status.ok(), out.status.message());
+        CHECK(out.info.feed_forward == 0);
+    }
+    CHECK(seen >= 7);
 }
 
 TEST_CASE("describe: one value for each layer is taken where all are the same") {
