@@ -132,7 +132,7 @@ TEST_CASE("exactness: logits are the same bytes for every instruction set, threa
             const bool every = isa == best && !kSanitized;
             for (std::size_t t = 0; t < std::size(kThreads); ++t) {
                 const std::uint32_t threads = kThreads[t];
-                if (kSanitized && threads % 2 != 0 && isa != best) continue;
+                if (kSanitized && threads != 2 && isa != best) continue;
                 const auto runtime = make_runtime(threads, isa);
                 CHECK(std::string(hearth_runtime_isa(runtime.get())) == isa);
                 const auto model = open_model(runtime.get(), c.path);

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "models/random_model.hpp"
+#include "support/golden.hpp"
 
 namespace hearth::test {
 namespace {
@@ -173,8 +174,10 @@ TEST_CASE("describe: a wrong or missing key is named, in every family") {
 }
 
 TEST_CASE("describe: a missing tensor is named with the shape it should have, in every family") {
+    std::size_t number = 0;
     for (const ModelFile& m : all_families()) {
         for (const auto& t : m.tensors) {
+            if (++number % 3 != 0 && kSanitized) continue;
             // Without output.weight the embedding is the output; biases are found by being there.
             if (t.name == "output.weight" || t.name.ends_with(".bias")) continue;
             // Keys serve where there are no values, and 1 where there is no scale.
@@ -193,8 +196,11 @@ TEST_CASE("describe: a missing tensor is named with the shape it should have, in
 }
 
 TEST_CASE("describe: a tensor of another shape is named with both shapes, in every family") {
+    std::size_t number = 0;
     for (const ModelFile& m : all_families()) {
         for (const auto& t : m.tensors) {
+            // Neighbouring families have mostly the same: where that takes long they share them.
+            if (++number % 3 != 0 && kSanitized) continue;
             auto wider = t.shape;
             wider[0] *= 2;
             check_refused(m, {t.name + " wider",
