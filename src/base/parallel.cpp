@@ -183,7 +183,11 @@ public:
 // way to a thread, which may find the executor gone.
 class Team : public std::enable_shared_from_this<Team> {
 public:
-    explicit Team(std::size_t workers) : phases(workers), here_(workers) {}
+    explicit Team(std::size_t workers) : phases(workers), here_(workers) { order_before(this); }
+    Team(const Team&) = delete;
+    Team& operator=(const Team&) = delete;
+    // By whoever lets go last.
+    ~Team() { order_after(this); }
 
     Phases phases;
 
@@ -191,7 +195,10 @@ public:
     void call(std::size_t count, tbb::task_arena& arena) {
         for (std::size_t w = 1; w < count; ++w)
             if (!here_[w].load() && !here_[w].exchange(true)) try {
-                    arena.enqueue([team = shared_from_this(), w] { team->help(w); });
+                    arena.enqueue([team = shared_from_this(), w] {
+                        team->help(w);
+                        order_before(team.get());
+                    });
                 } catch (...) {  // no memory for a task: the phase goes on without this helper
                     here_[w].store(false);
                 }
@@ -239,7 +246,10 @@ public:
         if (threads_ > static_cast<std::size_t>(tbb::info::default_concurrency()))
             control_.emplace(tbb::global_control::max_allowed_parallelism, threads_);
     }
-    ~TbbExecutor() override { team_->dismiss(); }
+    ~TbbExecutor() override {
+        team_->dismiss();
+        order_before(team_.get());
+    }
 
     std::size_t workers() const override { return workers_; }
 
