@@ -60,6 +60,7 @@ void DecoderModel::start_streams(const Pass& pass, std::size_t t) const {
 
 // From the product of the streams as they are, to what it would be of their norm, and to weights: of the streams in the
 // mean that is read [n], of what is written to each [n], of each stream [n] in each [n]; or the first of these alone.
+// hidden = that mean.
 void DecoderModel::weigh_streams(const Pass& pass, const StreamMix& mix, std::size_t t) const {
     const std::size_t n = spec_.streams, outputs = mix.base.size(), width = n * spec_.embedding;
     const double factor = inverse_rms(pass.streams + t * width, width, static_cast<double>(spec_.norm_eps));
@@ -71,6 +72,10 @@ void DecoderModel::weigh_streams(const Pass& pass, const StreamMix& mix, std::si
         m[i] = static_cast<float>(i < n ? sigmoid(x) + spec_.mixing_eps : i < 2 * n ? 2 * sigmoid(x) : x);
     }
     if (outputs != n) normalise(m + 2 * n, n, spec_.mixing_rounds, spec_.mixing_eps);
+    const std::size_t d = spec_.embedding;
+    float* const x = pass.hidden + t * d;
+    std::fill_n(x, d, 0.0F);
+    for (std::size_t i = 0; i < n; ++i) pass.run.kernels.add_scaled(pass.streams + (t * n + i) * d, m[i], d, x);
 }
 
 // normed = norm of the mean of streams that the part reads; `hidden`, where it will write, is 0.
@@ -80,12 +85,8 @@ void DecoderModel::read_streams(Pass& pass, const StreamMix& mix, const Norm& no
     product.add(mix.weights, pass.mix, outputs);
     product.run(pass.run, pass.mixed_input(n * d), LinearRun::kNothing, pass.w.token_blocks, [&](std::size_t t) {
         weigh_streams(pass, mix, t);
-        float* const x = pass.hidden + t * d;
-        std::fill_n(x, d, 0.0F);
-        for (std::size_t i = 0; i < n; ++i)
-            pass.run.kernels.add_scaled(pass.streams + (t * n + i) * d, pass.mix[t * outputs + i], d, x);
         norm_stream(pass, norm, needs, t);
-        std::fill_n(x, d, 0.0F);
+        std::fill_n(pass.hidden + t * d, d, 0.0F);
     });
     std::swap(pass.streams, pass.predicted);  // what is written are the streams of the next part
 }
@@ -109,13 +110,8 @@ void DecoderModel::join_streams(Pass& pass) const {
     const std::size_t d = spec_.embedding, n = spec_.streams;
     LinearRun product;
     product.add(output_mix_.weights, pass.mix, n);
-    product.run(pass.run, pass.mixed_input(n * d), LinearRun::kNothing, pass.w.token_blocks, [&](std::size_t t) {
-        weigh_streams(pass, output_mix_, t);
-        float* const x = pass.hidden + t * d;
-        std::fill_n(x, d, 0.0F);
-        for (std::size_t i = 0; i < n; ++i)
-            pass.run.kernels.add_scaled(pass.streams + (t * n + i) * d, pass.mix[t * n + i], d, x);
-    });
+    product.run(pass.run, pass.mixed_input(n * d), LinearRun::kNothing, pass.w.token_blocks,
+                [&](std::size_t t) { weigh_streams(pass, output_mix_, t); });
 }
 
 }  // namespace hearth
