@@ -1,0 +1,22 @@
+// JSON strings, and the formats of JSON Schema as patterns. Thread class: pure functions.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "text/grammar/ir.hpp"
+
+namespace hearth::text::grammar {
+
+// One character of a set as it may stand between quotes: itself, or an escape where JSON wants one.
+Expr json_char(Ir& ir, const CodeSet& set);
+// Any character in any of its spellings.
+Expr json_any_char(Ir& ir);
+// With quotes: a string without escapes that is none of `names`.
+Expr json_other_key(Ir& ir, std::span<const std::string> names);
+
+// A pattern whose texts are all valid for the format, though there may be more; empty: the format is not known.
+std::string_view format_pattern(std::string_view format);
+
+}  // namespace hearth::text::grammar
