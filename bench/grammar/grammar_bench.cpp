@@ -1,7 +1,7 @@
-// bench_grammar VOCABULARY.gguf...: for each of some schemas and grammars one line of JSON with what the masks along random
-// texts cost in microseconds of CPU time: those that had to be computed, the dearest of them, those that were kept, and the
-// mean over all of the first few texts, which is what a new session pays for each token. The tokens of all vocabularies are
-// one vocabulary, filled up to 128k with words of two of them.
+// bench_grammar VOCABULARY.gguf...: for each of some schemas and grammars one line of JSON with what the masks along
+// random texts cost in microseconds of CPU time: those that had to be computed, the dearest of them, those that were
+// kept, and the mean over all of the first few texts, which is what a new session pays for each token. The tokens of
+// all vocabularies are one vocabulary, filled up to 128k with words of two of them.
 #include <algorithm>
 #include <cstdio>
 #include <ctime>
@@ -39,7 +39,8 @@ Status add_pieces(const char* path, std::vector<std::string>& pieces, std::unord
     return {};
 }
 
-int measure(const char* name, Result<std::shared_ptr<const Grammar>> grammar, const std::shared_ptr<const TokenBytes>& tokens) {
+int measure(const char* name, Result<std::shared_ptr<const Grammar>> grammar,
+            const std::shared_ptr<const TokenBytes>& tokens) {
     if (!grammar) return fail(grammar.status().message());
     const Token end = tokens->ends().front();
     std::mt19937 random(1);
@@ -66,9 +67,9 @@ int measure(const char* name, Result<std::shared_ptr<const Grammar>> grammar, co
             }
             if (ways.empty()) return fail("no token continues the text");
             // Short tokens close what long ones open, or strings would fill the text.
-            const Token chosen = *std::min_element(ways.begin(), ways.end(), [&, drawn = ways[random() % ways.size()]](Token a, Token b) {
-                return (a == drawn) > (b == drawn);
-            });
+            const Token chosen = *std::min_element(
+                ways.begin(), ways.end(),
+                [&, drawn = ways[random() % ways.size()]](Token a, Token b) { return (a == drawn) > (b == drawn); });
             const double before = micros();
             const Status status = constraint.accept(chosen);
             accepted += micros() - before;
@@ -77,11 +78,13 @@ int measure(const char* name, Result<std::shared_ptr<const Grammar>> grammar, co
             if (chosen == end) break;
         }
     }
-    std::printf("{\"grammar\": \"%s\", \"tokens\": %zu, \"computed\": %zu, \"computed_us\": %.1f, \"dearest_us\": %.1f, \"kept_us\": %.2f, "
-                "\"accept_us\": %.2f, \"first_texts_us\": %.1f}\n",
-                name, total, computed_count, computed_count == 0 ? 0.0 : computed / static_cast<double>(computed_count), dearest,
-                kept_count == 0 ? 0.0 : kept / static_cast<double>(kept_count), accepted / static_cast<double>(total),
-                first / static_cast<double>(first_count));
+    std::printf(
+        "{\"grammar\": \"%s\", \"tokens\": %zu, \"computed\": %zu, \"computed_us\": %.1f, \"dearest_us\": %.1f, "
+        "\"kept_us\": %.2f, "
+        "\"accept_us\": %.2f, \"first_texts_us\": %.1f}\n",
+        name, total, computed_count, computed_count == 0 ? 0.0 : computed / static_cast<double>(computed_count),
+        dearest, kept_count == 0 ? 0.0 : kept / static_cast<double>(kept_count), accepted / static_cast<double>(total),
+        first / static_cast<double>(first_count));
     return 0;
 }
 
@@ -103,13 +106,15 @@ int run(int count, char** paths) {
     pieces.emplace_back();
     const double start = micros();
     const auto tokens = TokenBytes::make(std::move(pieces), {static_cast<Token>(kVocabulary - 1)});
-    std::printf("{\"vocabulary\": %zu, \"own\": %zu, \"nodes\": %zu, \"build_ms\": %.1f}\n", tokens->size(), words, tokens->nodes().size(),
+    std::printf("{\"vocabulary\": %zu, \"own\": %zu, \"build_ms\": %.1f}\n", tokens->size(), words,
                 (micros() - start) / 1000);
-    const char* person = R"({"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer","minimum":0,"maximum":150},
+    const char* person =
+        R"({"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer","minimum":0,"maximum":150},
         "email":{"type":"string","format":"email"},"tags":{"type":"array","items":{"type":"string","maxLength":20}},
         "kind":{"enum":["friend","colleague","other"]},"note":{"type":"string","maxLength":500}},
         "required":["name","age","kind"],"additionalProperties":false})";
-    const char* tree = R"({"$ref":"#/$defs/node","$defs":{"node":{"type":"object","properties":{"label":{"type":"string"},
+    const char* tree =
+        R"({"$ref":"#/$defs/node","$defs":{"node":{"type":"object","properties":{"label":{"type":"string"},
         "children":{"type":"array","items":{"$ref":"#/$defs/node"}}},"required":["label","children"]}}})";
     int result = measure("any json", Grammar::from_json_schema("true"), tokens);
     result |= measure("person", Grammar::from_json_schema(person), tokens);

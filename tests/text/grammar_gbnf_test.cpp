@@ -119,6 +119,8 @@ TEST_CASE("constraint: masks are what accept takes, for any vocabulary") {
     const std::string_view grammars[] = {
         "root ::= \"{\" pair (\",\" pair)* \"}\"\npair ::= [a-c]{1,3} \":\" (root | [0-9]{2,40})",
         "root ::= (\"a\" | \"ab\" | \"abc\"){3,12} [c-d]*",
+        "root ::= [ab]{5,70} ((\"c\" | \"d\"){10,60} \",\"?){1,50}",
+        "root ::= ([a-d]{9,33} | [ab]{12} [01]{12}){2,3}",
         "root ::= [a-d]{10} (\",\" [^a-b]{0,2}){1,30}",
     };
     std::mt19937 random(7);

@@ -4,6 +4,7 @@
 // independent of each other.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -16,8 +17,8 @@
 
 namespace hearth {
 
-// The bytes of every token of a vocabulary, as a trie in depth-first order. Tokens that end generation and those
-// without bytes (control tokens) are no text.
+// The bytes of every token of a vocabulary, as tries in depth-first order. Tokens that end generation and those without
+// bytes (control tokens) are no text.
 class TokenBytes {
 public:
     static std::shared_ptr<const TokenBytes> make(const Tokenizer& tokenizer);
@@ -28,23 +29,31 @@ public:
         std::uint8_t byte;
         std::uint16_t depth;         // 1 for first bytes
         std::uint32_t skip;          // the next node that is not below this one
-        std::uint32_t tokens_begin;  // in tokens(); its tokens end where those of the next node begin
+        std::uint32_t tokens_begin;  // in `all`; its tokens end where those of the next node begin
     };
-    std::size_t size() const { return pieces_.size(); }  // vocabulary
-    std::span<const Node> nodes() const { return {nodes_.data(), nodes_.size() - 1}; }
-    std::span<const Token> tokens(std::size_t node) const {
-        return std::span(tokens_).subspan(nodes_[node].tokens_begin,
-                                          nodes_[node + 1].tokens_begin - nodes_[node].tokens_begin);
-    }
+    struct Trie {
+        std::vector<Node> nodes;  // and one behind the last
+        std::vector<Token> all;   // by their bytes
+        std::size_t longest = 0;  // bytes
+        std::span<const Token> tokens(std::size_t node) const {
+            return std::span(all).subspan(nodes[node].tokens_begin,
+                                          nodes[node + 1].tokens_begin - nodes[node].tokens_begin);
+        }
+    };
+    // Of short, of longer and of all other tokens: where a grammar counts, most tokens are too short to reach a bound,
+    // and what is allowed of them need not be found again for every count.
+    static constexpr std::size_t kTries = 3;
+    static constexpr std::array<std::size_t, kTries> kMostBytes{8, 24, 4096};  // longer tokens are never allowed
+    const Trie& trie(std::size_t i) const { return tries_[i]; }
+
+    std::size_t size() const { return pieces_.size(); }    // vocabulary
     std::span<const Token> ends() const { return ends_; }  // ascending
     const std::string& piece(Token id) const { return pieces_[static_cast<std::size_t>(id)]; }
-    std::size_t longest() const { return longest_; }  // bytes
 
 private:
     std::vector<std::string> pieces_;
-    std::vector<Token> ends_, tokens_;
-    std::vector<Node> nodes_;  // and one behind the last
-    std::size_t longest_ = 0;
+    std::vector<Token> ends_;
+    std::array<Trie, kTries> tries_;
 };
 
 class Constraint {

@@ -17,8 +17,37 @@ namespace {
 
 // What the tables of one grammar and vocabulary may take before new ones are begun.
 constexpr std::size_t kMostBytes = std::size_t{64} << 20;
-// As for the tries of tokenizers: no real token comes near.
-constexpr std::size_t kMostTokenBytes = 4096;
+TokenBytes::Trie make_trie(const std::vector<std::string>& pieces, std::vector<Token> order) {
+    TokenBytes::Trie out;
+    const auto piece = [&](Token id) -> const std::string& { return pieces[static_cast<std::size_t>(id)]; };
+    std::sort(order.begin(), order.end(), [&](Token a, Token b) {
+        const int compared = piece(a).compare(piece(b));
+        return compared != 0 ? compared < 0 : a < b;
+    });
+    std::vector<TokenBytes::Node>& nodes = out.nodes;
+    std::vector<std::size_t> path;  // nodes of the text before
+    const auto close = [&](std::size_t depth) {
+        for (; path.size() > depth; path.pop_back()) nodes[path.back()].skip = static_cast<std::uint32_t>(nodes.size());
+    };
+    for (std::size_t i = 0; i < order.size(); ++i) {
+        const std::string& text = piece(order[i]);
+        std::size_t shared = 0;
+        while (shared < path.size() && shared < text.size() &&
+               nodes[path[shared]].byte == static_cast<std::uint8_t>(text[shared]))
+            ++shared;
+        close(shared);
+        for (std::size_t depth = shared; depth < text.size(); ++depth) {
+            path.push_back(nodes.size());
+            nodes.push_back({static_cast<std::uint8_t>(text[depth]), static_cast<std::uint16_t>(depth + 1), 0,
+                             static_cast<std::uint32_t>(i)});
+        }
+        out.longest = std::max(out.longest, text.size());
+    }
+    close(0);
+    nodes.push_back({0, 0, 0, static_cast<std::uint32_t>(order.size())});
+    out.all = std::move(order);
+    return out;
+}
 
 }  // namespace
 
@@ -39,39 +68,16 @@ std::shared_ptr<const TokenBytes> TokenBytes::make(std::vector<std::string> piec
     auto out = std::make_shared<TokenBytes>();
     for (const Token id : ends) pieces[static_cast<std::size_t>(id)].clear();
     std::sort(ends.begin(), ends.end());
-    std::vector<Token> order;
-    for (std::size_t i = 0; i < pieces.size(); ++i)
-        if (!pieces[i].empty() && pieces[i].size() <= kMostTokenBytes) order.push_back(static_cast<Token>(i));
-    const auto piece = [&](Token id) -> const std::string& { return pieces[static_cast<std::size_t>(id)]; };
-    std::sort(order.begin(), order.end(), [&](Token a, Token b) {
-        const int compared = piece(a).compare(piece(b));
-        return compared != 0 ? compared < 0 : a < b;
-    });
-    std::vector<Node>& nodes = out->nodes_;
-    std::vector<std::size_t> path;  // nodes of the text before
-    const auto close = [&](std::size_t depth) {
-        for (; path.size() > depth; path.pop_back()) nodes[path.back()].skip = static_cast<std::uint32_t>(nodes.size());
-    };
-    for (std::size_t i = 0; i < order.size(); ++i) {
-        const std::string& text = piece(order[i]);
-        std::size_t shared = 0;
-        while (shared < path.size() && shared < text.size() &&
-               nodes[path[shared]].byte == static_cast<std::uint8_t>(text[shared]))
-            ++shared;
-        close(shared);
-        for (std::size_t depth = shared; depth < text.size(); ++depth) {
-            path.push_back(nodes.size());
-            // Tokens that pass through a node end further below: behind those that end here.
-            nodes.push_back({static_cast<std::uint8_t>(text[depth]), static_cast<std::uint16_t>(depth + 1), 0,
-                             static_cast<std::uint32_t>(i)});
-        }
-        out->longest_ = std::max(out->longest_, text.size());
+    std::array<std::vector<Token>, kTries> tokens;
+    for (std::size_t i = 0; i < pieces.size(); ++i) {
+        const auto most = std::lower_bound(kMostBytes.begin(), kMostBytes.end(), pieces[i].size());
+        if (most == kMostBytes.end()) pieces[i].clear();
+        if (!pieces[i].empty())
+            tokens[static_cast<std::size_t>(most - kMostBytes.begin())].push_back(static_cast<Token>(i));
     }
-    close(0);
-    nodes.push_back({0, 0, 0, static_cast<std::uint32_t>(order.size())});
+    for (std::size_t i = 0; i < kTries; ++i) out->tries_[i] = make_trie(pieces, std::move(tokens[i]));
     out->pieces_ = std::move(pieces);
     out->ends_ = std::move(ends);
-    out->tokens_ = std::move(order);
     return out;
 }
 

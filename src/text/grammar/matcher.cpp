@@ -44,11 +44,12 @@ Matcher::Matcher(std::shared_ptr<const Automaton> automaton, std::shared_ptr<con
     intern({});
 }
 
-std::uint32_t Matcher::canonical_count(const Frame& frame) const {
+std::uint32_t Matcher::canonical_count(const Frame& frame, std::size_t trie) const {
     const AutomatonState& state = automaton_->states[frame.state];
     if (state.kind != Kind::loop || frame.count == 0) return 0;
     // A token enters a body at most once for each of its bytes, for bodies that cannot be empty.
-    const std::uint64_t longest = tokens_->longest() + 1, count = frame.count, low = state.low, high = state.high;
+    const std::uint64_t longest = tokens_->trie(trie).longest + 1, count = frame.count, low = state.low,
+                        high = state.high;
     if (count + longest < low) return static_cast<std::uint32_t>(low - longest - 1);
     if (count >= low && count + longest < high && state.high != kUnbounded)
         return static_cast<std::uint32_t>(std::max(low, high - longest - 1));
@@ -64,10 +65,12 @@ FrameId Matcher::push(std::uint32_t state, std::uint32_t count, FrameId below) {
         return *at;
     }
     bytes_ += sizeof(Frame) + 32;
-    const std::uint32_t settled = canonical_count(frames_[id]);
-    const FrameId settled_below = frames_[below].canonical;
-    const FrameId canonical_id = settled == count && settled_below == below ? id : push(state, settled, settled_below);
-    frames_[id].canonical = canonical_id;
+    for (std::size_t trie = 0; trie < TokenBytes::kTries; ++trie) {
+        const std::uint32_t settled = canonical_count(frames_[id], trie);
+        const FrameId settled_below = frames_[below].canonical[trie];
+        const FrameId found = settled == count && settled_below == below ? id : push(state, settled, settled_below);
+        frames_[id].canonical[trie] = found;
+    }
     return id;
 }
 
@@ -163,47 +166,68 @@ Result<SetId> Matcher::close(const std::vector<Item>& from) {
     return intern(std::move(out));
 }
 
-SetId Matcher::canonical(SetId id) {
-    if (sets_[id].canonical != ItemSet::kUnknown) return sets_[id].canonical;
+SetId Matcher::canonical(SetId id, std::size_t trie) {
+    if (sets_[id].canonical[trie] != ItemSet::kUnknown) return sets_[id].canonical[trie];
     ItemSet out;
     out.accepts = sets_[id].accepts;
-    for (const Item& item : sets_[id].items) out.items.push_back({item.state, frames_[item.stack].canonical});
+    for (const Item& item : sets_[id].items) out.items.push_back({item.state, frames_[item.stack].canonical[trie]});
     std::sort(out.items.begin(), out.items.end());
     out.items.erase(std::unique(out.items.begin(), out.items.end()), out.items.end());
     const SetId found = intern(std::move(out));
-    sets_[found].canonical = found;
-    sets_[id].canonical = found;
+    sets_[found].canonical[trie] = found;
+    sets_[id].canonical[trie] = found;
     return found;
 }
 
-Result<std::shared_ptr<const Mask>> Matcher::mask(SetId id) {
-    const SetId from = canonical(id);
-    if (sets_[from].mask) return sets_[from].mask;
-    begin_work();
-    const TokenBytes& tokens = *tokens_;
-    auto out = std::make_shared<Mask>((tokens.size() + 63) / 64);
-    const auto allow = [&](Token t) { (*out)[static_cast<std::size_t>(t) / 64] |= std::uint64_t{1} << (t % 64); };
-    path_.assign(tokens.longest() + 1, from);
-    const auto nodes = tokens.nodes();
-    for (std::size_t i = 0; i < nodes.size();) {
-        const TokenBytes::Node& node = nodes[i];
-        SetId to = next_[std::size_t{path_[node.depth - 1u]} * classes_ + automaton_->classes[node.byte]];
-        if (to == ItemSet::kUnknown) {
-            HEARTH_ASSIGN(to, compute_step(path_[node.depth - 1u], automaton_->classes[node.byte]));
-        }
+Status Matcher::add_allowed(SetId from, std::size_t which, Mask& out) {
+    const TokenBytes::Trie& trie = tokens_->trie(which);
+    path_.assign(trie.longest + 1, from);
+    for (std::size_t i = 0; i + 1 < trie.nodes.size();) {
+        const TokenBytes::Node& node = trie.nodes[i];
+        HEARTH_ASSIGN(const SetId to, step(path_[node.depth - 1u], node.byte));
         if (to == kNowhere) {
             i = node.skip;
             continue;
         }
         path_[node.depth] = to;
-        for (const Token t : tokens.tokens(i)) allow(t);
+        for (const Token t : trie.tokens(i)) out[static_cast<std::size_t>(t) / 64] |= std::uint64_t{1} << (t % 64);
         ++i;
     }
-    if (sets_[from].accepts)
-        for (const Token t : tokens.ends()) allow(t);
+    return {};
+}
+
+Status Matcher::make_part(SetId from, std::size_t trie) {
+    if (sets_[from].parts[trie]) return {};
+    auto out = std::make_shared<Mask>((tokens_->size() + 63) / 64);
+    HEARTH_TRY(add_allowed(from, trie, *out));
     bytes_ += out->size() * sizeof(std::uint64_t);
-    sets_[from].mask = out;
-    return sets_[from].mask;
+    sets_[from].parts[trie] = std::move(out);
+    return {};
+}
+
+Result<std::shared_ptr<const Mask>> Matcher::mask(SetId id) {
+    begin_work();
+    std::array<SetId, TokenBytes::kTries> from{};
+    for (std::size_t trie = 0; trie < from.size(); ++trie) from[trie] = canonical(id, trie);
+    const bool same = std::equal(from.begin() + 1, from.end(), from.begin());
+    if (same && sets_[from[0]].mask) return sets_[from[0]].mask;
+    auto out = std::make_shared<Mask>((tokens_->size() + 63) / 64);
+    for (std::size_t trie = 0; trie < from.size(); ++trie) {
+        if (same) {
+            HEARTH_TRY(add_allowed(from[trie], trie, *out));
+            continue;
+        }
+        HEARTH_TRY(make_part(from[trie], trie));
+        const Mask& part = *sets_[from[trie]].parts[trie];
+        for (std::size_t i = 0; i < part.size(); ++i) (*out)[i] |= part[i];
+    }
+    if (sets_[id].accepts)
+        for (const Token t : tokens_->ends()) (*out)[static_cast<std::size_t>(t) / 64] |= std::uint64_t{1} << (t % 64);
+    if (same) {
+        bytes_ += out->size() * sizeof(std::uint64_t);
+        sets_[from[0]].mask = out;
+    }
+    return std::shared_ptr<const Mask>(std::move(out));
 }
 
 SetId Matcher::import(const Matcher& other, SetId id) {

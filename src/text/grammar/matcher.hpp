@@ -3,6 +3,7 @@
 // that sets share them and equal stacks have equal numbers. Thread class: one thread at a time.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <unordered_set>
@@ -22,7 +23,7 @@ struct Frame {
     std::uint32_t state = 0;  // goes on there, or, of a loop, enters its body again or leaves it
     std::uint32_t count = 0;  // of a loop: how often its body has been entered
     FrameId below = 0;
-    FrameId canonical = 0;  // see Matcher::canonical
+    std::array<FrameId, TokenBytes::kTries> canonical{};  // see Matcher::canonical
     friend bool operator==(const Frame& a, const Frame& b) {
         return a.state == b.state && a.count == b.count && a.below == b.below;
     }
@@ -35,9 +36,10 @@ struct Item {
 struct ItemSet {
     std::vector<Item> items;  // ascending
     bool accepts = false;     // the text may end
-    SetId canonical = kUnknown;
-    std::shared_ptr<const Mask> mask;
     static constexpr SetId kUnknown = 0xffffffff;
+    std::array<SetId, TokenBytes::kTries> canonical{kUnknown, kUnknown, kUnknown};
+    std::array<std::shared_ptr<const Mask>, TokenBytes::kTries> parts;  // of the tokens of one trie
+    std::shared_ptr<const Mask> mask;                                   // of all
     friend bool operator==(const ItemSet& a, const ItemSet& b) { return a.accepts == b.accepts && a.items == b.items; }
 };
 
@@ -72,10 +74,12 @@ private:
     SetId intern(ItemSet set);
     Result<SetId> compute_step(SetId from, std::uint8_t byte_class);
     Result<SetId> close(const std::vector<Item>& from);
-    // A set that allows the same tokens, the same for many: counts that no token can bring near a bound are as good as
-    // any other such count.
-    SetId canonical(SetId id);
-    std::uint32_t canonical_count(const Frame& frame) const;
+    // A set that allows the same tokens of a trie, the same for many: counts that none of these tokens can bring near a
+    // bound are as good as any other such count.
+    SetId canonical(SetId id, std::size_t trie);
+    std::uint32_t canonical_count(const Frame& frame, std::size_t trie) const;
+    Status add_allowed(SetId from, std::size_t trie, Mask& out);
+    Status make_part(SetId from, std::size_t trie);
 
     struct FrameHash {
         const std::vector<Frame>* frames;
