@@ -80,6 +80,14 @@ TEST_CASE("regex: what is not supported is named, with its column") {
     }
 }
 
+TEST_CASE("regex: classes of many ranges, counted, are within what a mask may cost") {
+    const auto grammar = made(Grammar::from_regex("(?:\\p{L}{1,40}[^\\p{L}\\p{N}]{1,9})+"));
+    std::mt19937 random(3);
+    const auto tokens = test::small_vocabulary("ab \xc3\xa9\xe2\x82\xac.", 3000, 5);
+    for (int i = 0; i < 5; ++i)
+        if (const auto out = test::generate(grammar, tokens, random, 60)) CHECK(matches(grammar, *out));
+}
+
 TEST_CASE("regex: any bytes give a grammar or an error") {
     std::mt19937 random(11);
     const std::string_view alphabet = "()[]{}^$|?*+.\\-,:=!<>019abdDwWsSpPux\xc3\xa9";

@@ -18,9 +18,19 @@ struct Automaton;
 
 class Grammar {
 public:
-    // Draft 2020-12. Text is one JSON value whose objects have the properties in the schema's order, then additional
-    // ones. Between values stand nothing, one space, or a line break and at most 24 blanks; after a colon nothing or
-    // one space. Keywords that are not supported, or not in that combination, are named in the error.
+    // Draft 2020-12. What matches is valid, but not all that is valid matches:
+    // - Properties come in the schema's order, then additional ones, whose keys have no escapes. These are written only
+    // where
+    //   additionalProperties allows them by name, or the object names no properties.
+    // - Between values stand nothing, one space, or a line break and at most 24 blanks; after a colon nothing or one
+    // space.
+    // - Integers have at most 18 digits, numbers at most 16 before and behind the point, and between bounds 15 and no
+    // exponent.
+    // - Without `type`, keywords that speak of one type only mean this type.
+    // - Formats are enforced, as narrower patterns: date and date-time know no leap day or second, uri is http or
+    // https.
+    // - oneOf is taken where its branches are seen to exclude each other.
+    // Keywords that are not supported, or not in that combination, are named in the error.
     static Result<std::shared_ptr<const Grammar>> from_json_schema(std::string_view schema);
     // The whole text matches. ECMA-262 with the `u` flag, without lookaround, backreferences and flags; `^` and `$`
     // stand at the ends of alternatives only.

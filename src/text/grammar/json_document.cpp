@@ -5,6 +5,8 @@
 #define JSON_ASSERT(x) static_cast<void>(0)
 #include <nlohmann/json.hpp>
 
+#include <charconv>
+#include <limits>
 #include <unordered_set>
 
 #include "hearth/base/cat.hpp"
@@ -278,6 +280,19 @@ std::optional<Decimal> parse_decimal(std::string_view text) {
     }
     if (out.digits == 0) return Decimal{};
     return out;
+}
+
+bool less(const Decimal& a, const Decimal& b) {
+    if (a.negative != b.negative) return a.negative;
+    // By the place of the first digit, then by the digits from there.
+    const auto order = [](const Decimal& value) {
+        std::int64_t place = value.exponent;
+        std::uint64_t digits = value.digits;
+        for (std::uint64_t rest = digits; rest >= 10; rest /= 10) ++place;
+        while (digits != 0 && digits < 100'000'000'000'000'000) digits *= 10;
+        return std::pair(digits == 0 ? std::numeric_limits<std::int64_t>::min() : place, digits);
+    };
+    return a.negative ? order(b) < order(a) : order(a) < order(b);
 }
 
 std::int64_t scaled_floor(const Decimal& value, std::int64_t places, bool& exact) {

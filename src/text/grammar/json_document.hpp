@@ -50,6 +50,7 @@ struct Decimal {
     friend bool operator==(const Decimal&, const Decimal&) = default;
 };
 std::optional<Decimal> parse_decimal(std::string_view text);
+bool less(const Decimal& a, const Decimal& b);
 // The largest integer not above value * 10^places, at most ±2e18, which stands for all beyond; `exact`: whether equal.
 std::int64_t scaled_floor(const Decimal& value, std::int64_t places, bool& exact);
 

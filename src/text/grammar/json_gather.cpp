@@ -184,22 +184,13 @@ Status Gatherer::gather_values(const Json& schema, Demands& out) const {
 }
 
 Status Gatherer::gather_numbers(const Json& schema, Demands& out) const {
-    const auto less = [](const Bound& a, const Bound& b) {
-        // Compared at 18 places below the larger: enough for all that numbers between bounds may have.
-        for (const std::int64_t places : {std::int64_t{0}, std::int64_t{6}, std::int64_t{15}}) {
-            bool exact = true;
-            const std::int64_t x = scaled_floor(a.value, places, exact), y = scaled_floor(b.value, places, exact);
-            if (x != y) return x < y;
-        }
-        return false;
-    };
     const auto bound = [&](std::string_view key, bool open, bool lower, std::optional<Bound>& into) -> Status {
         const Json* value = schema.find(key);
         if (value == nullptr) return {};
         const auto number = value->is(Json::Type::number) ? parse_decimal(value->text) : std::nullopt;
         if (!number) return refuse(&schema, cat(key, " is not a number of at most 18 digits"));
         const Bound found{*number, open};
-        const bool tighter = !into || (lower ? less(*into, found) : less(found, *into));
+        const bool tighter = !into || (lower ? less(into->value, found.value) : less(found.value, into->value));
         if (tighter)
             into = found;
         else if (into->value == found.value)
