@@ -89,9 +89,12 @@ TEST_CASE("regex: classes of many ranges, counted, are within what a mask may co
 }
 
 TEST_CASE("regex: any bytes give a grammar or an error") {
+    std::string named;
+    for (int i = 0; i < 10000; ++i) named += "\\p{L}";
+    CHECK(!Grammar::from_regex(named).ok());
     std::mt19937 random(11);
     const std::string_view alphabet = "()[]{}^$|?*+.\\-,:=!<>019abdDwWsSpPux\xc3\xa9";
-    for (int i = 0; i < 20000; ++i) {
+    for (int i = 0; i < 5000; ++i) {
         std::string pattern;
         for (std::size_t n = random() % 12; n-- > 0;) pattern += alphabet[random() % alphabet.size()];
         const auto grammar = Grammar::from_regex(pattern);

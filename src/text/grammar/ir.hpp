@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -59,6 +60,9 @@ public:
     }
     void define(Rule number, Expr body) { bodies_[number] = body; }
     bool defined(Rule number) const { return bodies_[number] != kUnbounded; }
+
+    // Sets that patterns looked up by name, which takes long.
+    std::map<std::string, CodeSet, std::less<>> named_sets;
 
     const std::vector<Node>& nodes() const { return nodes_; }
     const std::vector<Expr>& bodies() const { return bodies_; }

@@ -14,6 +14,9 @@ namespace text::grammar {
 
 namespace {
 
+// A class of many ranges takes kilobytes for each time that it is named.
+constexpr std::size_t kMostPattern = std::size_t{1} << 16;
+
 // General categories by their names: "L", "Lu". utf8proc's own names are those of UnicodeData.txt.
 std::optional<CodeSet> category(std::string_view name) {
     if (name.empty() || name.size() > 2) return std::nullopt;
@@ -204,11 +207,16 @@ private:
                 } else if (!in_.done()) {
                     name = std::string(1, static_cast<char>(in_.code_point()));
                 }
-                const auto set = category(name);
-                if (!set)
-                    return in_.error_at(begin, cat("property '", name, "' is not supported, general categories are"),
-                                        Code::unsupported);
-                return c == 'p' ? *set : complement(*set);
+                auto known = ir_.named_sets.find(name);
+                if (known == ir_.named_sets.end()) {
+                    auto set = category(name);
+                    if (!set)
+                        return in_.error_at(begin,
+                                            cat("property '", name, "' is not supported, general categories are"),
+                                            Code::unsupported);
+                    known = ir_.named_sets.emplace(name, *std::move(set)).first;
+                }
+                return c == 'p' ? known->second : complement(known->second);
             }
             case 'c': {
                 const char letter = in_.peek();
@@ -288,7 +296,7 @@ private:
 }  // namespace
 
 Result<Expr> parse_regex(Ir& ir, std::string_view pattern, std::string_view what, Match match, const Emit& emit) {
-    HEARTH_TRY(Source::check(pattern, what, kMostText));
+    HEARTH_TRY(Source::check(pattern, what, kMostPattern));
     return Regex(ir, pattern, what, match, emit).run();
 }
 
