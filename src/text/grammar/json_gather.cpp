@@ -361,7 +361,7 @@ Result<bool> Gatherer::disjoint(const Conjunction& a, const Conjunction& b, std:
         });
     for (const auto& [values, bits] : {std::pair(&x.values, types(*right)), std::pair(&y.values, types(*left))})
         if (*values && std::none_of((*values)->begin(), (*values)->end(),
-                                    [&](const Json* v) { return (type_of(*v) & bits) != 0; }))
+                                    [&, mask = bits](const Json* v) { return (type_of(*v) & mask) != 0; }))
             return true;
     // Objects only, which tell each other apart by a property that both must have.
     if (common != kObject || depth == kDisjointDepth) return false;
