@@ -83,8 +83,9 @@ TEST_CASE("gbnf: errors name the line and column") {
         {"root ::= \xff", "is not UTF-8 at byte 9"},
         {"root ::= (\"a\"?){1,1000000}", "what can be empty is repeated up to 1000000 times"},
     };
-    for (const auto& [text, expected] : cases) {
-        CAPTURE(text);
+    for (const auto& entry : cases) {
+        const auto& [text, expected] = entry;
+        INFO(entry.first);
         const auto grammar = Grammar::from_gbnf(text);
         REQUIRE(!grammar.ok());
         CHECK_MESSAGE(grammar.status().message().find(expected) != std::string::npos, grammar.status().message());

@@ -72,8 +72,9 @@ TEST_CASE("regex: what is not supported is named, with its column") {
         {"\\", "ends behind a backslash"},
         {"[]", "no text belongs"},
     };
-    for (const auto& [pattern, expected] : cases) {
-        CAPTURE(pattern);
+    for (const auto& entry : cases) {
+        const auto& [pattern, expected] = entry;
+        INFO(entry.first);
         const auto grammar = Grammar::from_regex(pattern);
         REQUIRE(!grammar.ok());
         CHECK_MESSAGE(grammar.status().message().find(expected) != std::string::npos, grammar.status().message());

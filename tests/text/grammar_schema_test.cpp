@@ -1,5 +1,6 @@
 #include <cstdlib>
 
+#include "hearth/base/cat.hpp"
 #include "text/grammar_support.hpp"
 #include "text/json_validator.hpp"
 
@@ -211,8 +212,9 @@ TEST_CASE("json schema: what is not supported or wrong is named, with its place"
         {R"({"type":"object","required":["a"],"properties":{"a":false}})", "no text belongs"},
         {"false", "no text belongs"},
     };
-    for (const auto& [schema, expected] : cases) {
-        CAPTURE(schema);
+    for (const auto& entry : cases) {
+        const auto& [schema, expected] = entry;
+        INFO(entry.first);
         const auto grammar = Grammar::from_json_schema(schema);
         REQUIRE(!grammar.ok());
         CHECK_MESSAGE(grammar.status().message().find(expected) != std::string::npos, grammar.status().message());
@@ -232,8 +234,8 @@ TEST_CASE("json schema: hostile schemas end in errors soon, or are cheap") {
     std::string product = R"({"allOf":[)";
     for (int i = 0; i < 40; ++i) {
         const std::string name = "\"q" + std::to_string(i) + "\"";
-        product += std::string(i > 0 ? "," : "") + R"({"anyOf":[{"required":[)" + name + R"(]},{"properties":{)" +
-                   name + R"(:false}}]})";
+        product += cat(i > 0 ? "," : "", R"({"anyOf":[{"required":[)", name, R"(]},{"properties":{)", name,
+                       R"(:false}}]})");
     }
     CHECK(!Grammar::from_json_schema(product + "]}").ok());
     std::string chain = R"({"$ref":"#/$defs/0","$defs":{)";

@@ -22,12 +22,14 @@ class Builder {
 public:
     bool null() { return add({}); }
     bool boolean(bool v) {
-        return add({.type = Json::Type::boolean, .boolean = v, .text = {}, .items = {}, .members = {}});
+        return add({.type = Json::Type::boolean, .boolean = v, .text = {}, .items = {}, .members = {}, .key = {}});
     }
     bool number_integer(std::int64_t v) { return number(cat(v)); }
     bool number_unsigned(std::uint64_t v) { return number(cat(v)); }
     bool number_float(double, const std::string& text) { return number(text); }
-    bool string(std::string& v) { return add({.type = Json::Type::string, .text = v, .items = {}, .members = {}}); }
+    bool string(std::string& v) {
+        return add({.type = Json::Type::string, .text = v, .items = {}, .members = {}, .key = {}});
+    }
     bool binary(std::vector<std::uint8_t>&) { return false; }
     bool start_object(std::size_t) { return open(Json::Type::object); }
     bool start_array(std::size_t) { return open(Json::Type::array); }
@@ -61,13 +63,14 @@ private:
         std::unordered_set<std::string> keys;
     };
     bool number(std::string text) {
-        return add({.type = Json::Type::number, .text = std::move(text), .items = {}, .members = {}});
+        return add({.type = Json::Type::number, .text = std::move(text), .items = {}, .members = {}, .key = {}});
     }
     bool add(Json value) {
         if (levels_.empty()) {
             root = std::move(value);
         } else if (Level& level = levels_.back(); level.value.is(Json::Type::object)) {
-            level.value.members.emplace_back(level.key, std::move(value));
+            value.key = level.key;
+            level.value.members.push_back(std::move(value));
         } else {
             level.value.items.push_back(std::move(value));
         }
@@ -100,9 +103,9 @@ bool find_path(const Json& at, const Json* target, std::string& path) {
         if (find_path(at.items[i], target, path)) return true;
         path.resize(size);
     }
-    for (const auto& [key, value] : at.members) {
+    for (const Json& member : at.members) {
         path += '/';
-        for (const char c : key) {
+        for (const char c : member.key) {
             if (c == '~')
                 path += "~0";
             else if (c == '/')
@@ -110,7 +113,7 @@ bool find_path(const Json& at, const Json* target, std::string& path) {
             else
                 path += c;
         }
-        if (find_path(value, target, path)) return true;
+        if (find_path(member, target, path)) return true;
         path.resize(size);
     }
     return false;
@@ -119,7 +122,7 @@ bool find_path(const Json& at, const Json* target, std::string& path) {
 void number_values(Json& at, std::uint32_t& next) {
     at.order = next++;
     for (Json& item : at.items) number_values(item, next);
-    for (auto& [key, value] : at.members) number_values(value, next);
+    for (Json& member : at.members) number_values(member, next);
 }
 
 std::optional<std::string> percent_decoded(std::string_view text) {
@@ -172,9 +175,9 @@ bool equal(const Json& a, const Json& b) {
             return true;
         case Json::Type::object:
             if (a.members.size() != b.members.size()) return false;
-            for (const auto& [key, value] : a.members) {
-                const Json* other = b.find(key);
-                if (other == nullptr || !equal(value, *other)) return false;
+            for (const Json& member : a.members) {
+                const Json* other = b.find(member.key);
+                if (other == nullptr || !equal(member, *other)) return false;
             }
             return true;
     }

@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "hearth/base/status.hpp"
@@ -20,12 +19,13 @@ struct Json {
     std::uint32_t order = 0;  // of values in the document, outer ones first
     std::string text;         // of a string; of a number, as JSON spells it
     std::vector<Json> items;
-    std::vector<std::pair<std::string, Json>> members;  // keys differ
+    std::vector<Json> members;  // keys differ
+    std::string key;            // of a member
 
     bool is(Type expected) const { return type == expected; }
-    const Json* find(std::string_view key) const {
-        for (const auto& [name, value] : members)
-            if (name == key) return &value;
+    const Json* find(std::string_view name) const {
+        for (const Json& member : members)
+            if (member.key == name) return &member;
         return nullptr;
     }
 };

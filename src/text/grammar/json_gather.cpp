@@ -80,7 +80,8 @@ unsigned type_of(const Json& value) {
 }
 
 Status Gatherer::check_keywords(const Json& schema) const {
-    for (const auto& [key, value] : schema.members) {
+    for (const Json& member : schema.members) {
+        const std::string& key = member.key;
         if (std::find(std::begin(kAnnotations), std::end(kAnnotations), key) != std::end(kAnnotations)) continue;
         if (find_in(kKeywords, key) != std::end(kKeywords)) continue;
         // Another base for references within the schema; at its root it changes nothing.
@@ -272,7 +273,7 @@ Status Gatherer::gather_objects(const Conjunction& parts, Demands& out) const {
         out.most_properties = std::min(out.most_properties, most);
         if (const Json* properties = schema.find("properties")) {
             if (!properties->is(Json::Type::object)) return wrong(&schema, "properties is not an object");
-            for (const auto& [key, value] : properties->members) name(key);
+            for (const Json& property : properties->members) name(property.key);
         }
         if (const Json* additional = schema.find("additionalProperties")) {
             out.additional.push_back({additional});
@@ -312,8 +313,8 @@ Result<Demands> Gatherer::gather(const Conjunction& parts) const {
         HEARTH_TRY(gather_values(schema, out));
         HEARTH_TRY(gather_numbers(schema, out));
         HEARTH_TRY(gather_strings(schema, out));
-        for (const auto& [key, value] : schema.members)
-            if (const auto found = find_in(kKeywords, key); found != std::end(kKeywords)) about |= found->second;
+        for (const Json& member : schema.members)
+            if (const auto found = find_in(kKeywords, member.key); found != std::end(kKeywords)) about |= found->second;
     }
     HEARTH_TRY(gather_arrays(parts, out));
     HEARTH_TRY(gather_objects(parts, out));

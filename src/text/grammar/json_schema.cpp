@@ -164,9 +164,9 @@ private:
         std::vector<Expr> out{ir_.literal("{")};
         for (std::size_t i = 0; i < one.members.size(); ++i) {
             if (i > 0) out.push_back(comma());
-            out.push_back(ir_.literal(json_quoted(one.members[i].first)));
+            out.push_back(ir_.literal(json_quoted(one.members[i].key)));
             out.push_back(colon());
-            out.push_back(constant(one.members[i].second));
+            out.push_back(constant(one.members[i]));
         }
         out.push_back(ir_.literal("}"));
         return ir_.sequence(std::move(out));
