@@ -373,6 +373,53 @@ HEARTH_API hearth_status hearth_session_fork(hearth_session **out, const hearth_
  * keys of that window and of a pass, however long the session is. @since 0.1 */
 HEARTH_API uint64_t hearth_session_memory(const hearth_session *session);
 
+/* ---- prefix store ------------------------------------------------------------------------------------------------------ */
+
+/* What sessions have computed, for others that begin with the same tokens: a prompt is looked for when it is evaluated, and
+ * what the store has of it is taken over instead, to the same bits; behind that, only the rest is computed, and kept in turn.
+ * Sessions of any models of its runtime may share one: what is found was computed by the same weights, with the same kind of
+ * cache. Tokens are compared, not their digests alone.
+ * Caches in which every layer sees all tokens go on behind any token that two prompts have in common. Where layers see a
+ * window, or keep states or rows for several tokens, they go on where a prompt or an answer ended, or 1024 tokens after the
+ * last such place: evaluate what many prompts begin with (hearth_session_eval) before what follows it, and it is found.
+ * [any] */
+typedef struct hearth_prefix_store hearth_prefix_store;
+
+typedef struct hearth_prefix_store_options {
+    size_t struct_size;
+    uint32_t flags; /* must be 0 */
+    uint32_t reserved;
+    /* It holds at most; 0: a quarter of what the runtime's budget or the machine leaves at this moment. Pages are shared
+     * with the sessions that use them. They count in the runtime's memory, and are given up, those first that were used
+     * longest ago, before anything is refused for want of it. */
+    uint64_t memory_bytes;
+} hearth_prefix_store_options;
+
+typedef struct hearth_prefix_store_stats {
+    size_t struct_size;
+    uint64_t lookups;      /* prompts of 32 tokens or more that were looked for */
+    uint64_t asked_tokens; /* of them, tokens that their sessions had not */
+    uint64_t found_tokens; /* of those, tokens that were taken over */
+    uint64_t parts;        /* that it holds: blocks of up to 256 tokens, and ends of prompts */
+    uint64_t bytes;        /* of them in memory, shared with sessions or not */
+    uint64_t evictions;    /* parts that made room */
+} hearth_prefix_store_stats;
+
+/* [any] @since 0.1 */
+HEARTH_API hearth_status hearth_prefix_store_options_init(hearth_prefix_store_options *options, size_t struct_size);
+/* options may be null. @since 0.1 */
+HEARTH_API hearth_status hearth_prefix_store_open(hearth_prefix_store **out, hearth_runtime *runtime,
+                                                  const hearth_prefix_store_options *options);
+/* Sessions that use it keep it alive. */
+HEARTH_API void hearth_prefix_store_free(hearth_prefix_store *store);
+/* stats->struct_size must be set. @since 0.1 */
+HEARTH_API hearth_status hearth_prefix_store_get_stats(hearth_prefix_store_stats *stats, hearth_prefix_store *store);
+/* Forgets everything; sessions keep what they took over. @since 0.1 */
+HEARTH_API hearth_status hearth_prefix_store_clear(hearth_prefix_store *store);
+/* From now on the session's prompts are looked for and kept there; null: nowhere. Forks do as it does. HEARTH_EINVAL for a
+ * store of another runtime. The first use of a model reads all its weights once (for their digest). @since 0.1 */
+HEARTH_API hearth_status hearth_session_use_store(hearth_session *session, hearth_prefix_store *store);
+
 /* ---- sampling ------------------------------------------------------------------------------------------------------------ */
 
 /* How to choose tokens: string keys with bounds. [object]; copied by submit. */

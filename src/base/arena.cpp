@@ -23,7 +23,7 @@ Result<std::span<std::byte>> Arena::take(std::uint64_t bytes, std::string_view w
 }
 
 Status Arena::charge(std::uint64_t bytes, std::string_view what) {
-    HEARTH_TRY(memory_->budget.take(bytes, what));
+    HEARTH_TRY(memory_->take(bytes, what));
     charged_ += bytes;
     return {};
 }

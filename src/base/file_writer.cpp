@@ -23,10 +23,10 @@ Status failed(const std::string& path, const char* what, int error) {
 
 }  // namespace
 
-FileWriter::FileWriter(std::string path, std::string temporary, int fd)
-    : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd) {}
+FileWriter::FileWriter(std::string path, std::string temporary, int fd, Kind kind)
+    : path_(std::move(path)), temporary_(std::move(temporary)), fd_(fd), kind_(kind) {}
 
-Result<std::unique_ptr<FileWriter>> FileWriter::create(const std::string& path) {
+Result<std::unique_ptr<FileWriter>> FileWriter::create(const std::string& path, Kind kind) {
     if (path.empty()) return Status(Code::invalid_argument, "the path of the file to write is empty");
     if (path.find('\0') != std::string::npos) {
         return Status(Code::invalid_argument,
@@ -35,8 +35,9 @@ Result<std::unique_ptr<FileWriter>> FileWriter::create(const std::string& path) 
     // Not mkstemp: its files are readable by their owner only, whatever the umask says.
     for (unsigned attempt = 0;; ++attempt) {
         std::string temporary = cat(path, ".", static_cast<long>(getpid()), "-", attempt, ".tmp");
-        const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (fd >= 0) return std::unique_ptr<FileWriter>(new FileWriter(path, std::move(temporary), fd));
+        const int fd = open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                            kind == Kind::secret ? 0600 : 0666);
+        if (fd >= 0) return std::unique_ptr<FileWriter>(new FileWriter(path, std::move(temporary), fd, kind));
         if (errno == EINTR || (errno == EEXIST && attempt < 1000)) continue;
         const int error = errno;
         if (error == ENOENT || error == ENOTDIR) {
@@ -79,7 +80,7 @@ Status FileWriter::write(std::span<const std::byte> bytes) {
 Status FileWriter::finish() {
     if (fd_ < 0) return {Code::bad_state, cat(path_, ": is already finished")};
     HEARTH_TRY(flush());
-    if (fsync(fd_) != 0) return failed(path_, "cannot be written to the disk", errno);
+    if (kind_ == Kind::durable && fsync(fd_) != 0) return failed(path_, "cannot be written to the disk", errno);
     if (close(std::exchange(fd_, -1)) != 0) return failed(path_, "cannot be closed", errno);
     return {};
 }

@@ -56,18 +56,52 @@ Status Budget::check(std::uint64_t bytes, std::string_view what) const {
 }
 
 std::uint64_t Memory::left() const {
-    if (budget.limit() != 0) return budget.limit() - std::min(budget.limit(), budget.used());
-    return allocator.allocate != nullptr ? UINT64_MAX : available();
+    if (budget.limit() == 0 && allocator.allocate != nullptr) return UINT64_MAX;
+    std::uint64_t bytes = budget.limit() != 0 ? budget.limit() - std::min(budget.limit(), budget.used()) : available();
+    const std::lock_guard lock(mutex_);
+    for (const SpareMemory* holder : holders_) bytes += std::min(holder->spare(), UINT64_MAX - bytes);
+    return bytes;
 }
 
 Status Memory::check(std::uint64_t bytes, std::string_view what) const {
-    if (budget.limit() != 0) return budget.check(bytes, what);
     const std::uint64_t now = left();
     if (bytes <= now) return {};
+    if (budget.limit() != 0) return budget.check(bytes, what);
     return {Code::out_of_memory, cat(what, " needs ", bytes, " bytes; this process may take ", now, " of the machine's memory")};
 }
 
+Status Memory::take(std::uint64_t bytes, std::string_view what) {
+    Status s = budget.take(bytes, what);
+    while (!s.ok() && give_up(bytes)) s = budget.take(bytes, what);
+    return s;
+}
+
+void Memory::add(SpareMemory* holder) {
+    const std::lock_guard lock(mutex_);
+    holders_.push_back(holder);
+}
+
+void Memory::remove(SpareMemory* holder) {
+    const std::lock_guard lock(mutex_);
+    std::erase(holders_, holder);
+}
+
+bool Memory::give_up(std::uint64_t bytes) {
+    const std::lock_guard lock(mutex_);
+    std::uint64_t given = 0;
+    for (SpareMemory* holder : holders_)
+        if (given < bytes) given += holder->give_up(bytes - given);
+    return given != 0;
+}
+
 Result<Buffer> Buffer::make(std::shared_ptr<Memory> memory, std::size_t bytes, std::string_view what, Content content) {
+    Result<Buffer> b = attempt(memory, bytes, what, content);
+    while (!b.ok() && memory->give_up(bytes)) b = attempt(memory, bytes, what, content);
+    return b;
+}
+
+Result<Buffer> Buffer::attempt(const std::shared_ptr<Memory>& memory, std::size_t bytes, std::string_view what,
+                               Content content) {
     Buffer b;
     if (bytes == 0) return b;
     if (bytes > SIZE_MAX / 2) return Status(Code::out_of_memory, cat(what, " needs ", bytes, " bytes, more than can be addressed"));
@@ -90,7 +124,7 @@ Result<Buffer> Buffer::make(std::shared_ptr<Memory> memory, std::size_t bytes, s
         memory->budget.give(bytes);
         return Status(Code::out_of_memory, cat(what, " needs ", bytes, " bytes, which the system did not give"));
     }
-    b.memory_ = std::move(memory);
+    b.memory_ = memory;
     b.data_ = static_cast<std::byte*>(block);
     b.size_ = bytes;
     b.mapped_ = mapped;

@@ -67,6 +67,7 @@ Status Generator::submit(std::shared_ptr<Session> session, void* handle, const S
         new Running{std::move(session), handle, options, std::move(sampler), StreamDecoder(tokenizer, options.special),
                     StopTexts(sampling.list(SamplingList::stop)), BannedTexts(sampling.list(SamplingList::ban), tokenizer),
                     options.logprob ? std::make_unique<Logprobs>(vocab, kernels) : nullptr, {}});
+    running->session->recall();
     running->prompt_total = static_cast<std::uint32_t>(running->session->sequence().missing());
     running_.reserve(running_.size() + 1);
     // Last: where memory ends, the session stays free.

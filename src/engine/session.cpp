@@ -56,6 +56,8 @@ Status Session::evaluate(bool all, float* out) {
     }
     const auto guard = model_->runtime()->lock();
     const std::size_t wanted = rows(all);
+    sequence_.recall(wanted);
+    if (sequence_.missing() == 0 && out != nullptr) std::ranges::copy(sequence_.logits(), out);
     for (std::size_t left = sequence_.missing(); left > 0;) {
         const std::size_t count = std::min(left, chunk_), later = left - count;
         const std::size_t logits = wanted > later ? std::min(count, wanted - later) : 0;
@@ -67,6 +69,22 @@ Status Session::evaluate(bool all, float* out) {
         left = later;
     }
     return {};
+}
+
+void Session::use_store(std::shared_ptr<PrefixStore> store) {
+    if (store == nullptr) return sequence_.use_store({});
+    const std::uint64_t border = model_->info().long_context;
+    Hasher h;
+    h.add(model_->digest());
+    h.add(std::uint64_t{border != 0 && sequence_.context() > border});  // then positions mean something else
+    sequence_.use_store({std::move(store), PrefixStore::origin(sequence_.cache().layout(), h.digest()),
+                         &model_->runtime()->executor()});
+}
+
+void Session::recall() {
+    if (sequence_.missing() <= 1) return;
+    const auto guard = model_->runtime()->lock();
+    sequence_.recall(1);
 }
 
 }  // namespace hearth

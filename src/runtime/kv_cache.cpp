@@ -185,6 +185,33 @@ std::uint64_t KvCache::kept_bytes(std::span<const Step> steps, const Buffer* sta
 
 std::uint64_t KvCache::checkpoint_bytes() const { return kept_bytes({}, state_.get()); }
 
+// ---- sharing --------------------------------------------------------------------------------------------------------
+
+KvCache::Cut KvCache::cut(std::size_t position) const {
+    Cut c{position, std::vector<Table>(tables_.size()), layout_->state_bytes != 0 ? state_ : nullptr};
+    for (std::size_t g = 0; g < tables_.size(); ++g) {
+        const KvLayout::Group& group = layout_->groups[g];
+        const Table& t = tables_[g];
+        Table& kept = c.tables[g];
+        kept.begin = std::max(group.reach.first(back(position, kRollback)) / group.span(), t.begin);
+        for (std::size_t p = kept.begin; p < group.pages(position); ++p) kept.pages.push_back(t[p]);
+    }
+    return c;
+}
+
+void KvCache::adopt(Cut cut) {
+    const std::size_t stride = std::max(stride_, std::max<std::size_t>(2 * pages_of(cut.position), 16));
+    // Where memory ends, nothing has changed.
+    std::vector<std::byte*> pointers(stride * tables_.size());
+    tables_ = std::move(cut.tables);
+    pointers_ = std::move(pointers);
+    stride_ = stride;
+    for (std::size_t g = 0; g < tables_.size(); ++g) write_pointers(g, tables_[g].begin, tables_[g].end());
+    if (layout_->state_bytes != 0) state_ = std::move(cut.state);
+    state_position_ = cut.position;
+    while (last_checkpoint() > cut.position) checkpoints_.pop_back();
+}
+
 // ---- a pass ---------------------------------------------------------------------------------------------------------
 
 bool KvCache::alone(std::size_t group, std::size_t number) const {
@@ -276,7 +303,7 @@ void KvCache::commit(std::vector<Step>& steps, std::size_t end) {
 }
 
 Status KvCache::prepare(std::size_t first, std::size_t end) {
-    while (!is_ready(first, end)) {
+    for (bool again = false; !is_ready(first, end);) {
         std::vector<Step> steps;
         for (std::size_t g = 0; g < tables_.size(); ++g) steps.push_back(step(g, first, end));
         if (kept_bytes(steps, nullptr) > allowance_) {
@@ -286,8 +313,10 @@ Status KvCache::prepare(std::size_t first, std::size_t end) {
         std::shared_ptr<Buffer> state;
         if (Status s = allocate(steps, state); !s.ok()) {
             const bool refused = s.code() == Code::over_budget || s.code() == Code::out_of_memory;
-            if (!refused || checkpoints_.empty()) return s;
-            drop_checkpoint();
+            if (!refused || (checkpoints_.empty() && again)) return s;
+            // Who shared pages with the sequence may have given them up for it: then they need no copy.
+            if (checkpoints_.empty()) again = true;
+            else drop_checkpoint();
             continue;
         }
         commit(steps, end);

@@ -41,6 +41,8 @@ Status Sequence::truncate(std::size_t length) {
     tokens_.resize(length);
     evaluated_ = std::min(evaluated_, length);
     mark_ = length;
+    prompt_ = 0;
+    kept_ = std::min(kept_, length);
     const auto known = cached_ == length ? cache_.logits_at(length) : std::span<const float>();
     logits_.assign(known.begin(), known.end());
     return {};
@@ -100,7 +102,34 @@ Result<Sequence> Sequence::restored(BlobReader& blob) const {
     s.evaluated_ = evaluated;
     s.cached_ = cached;
     s.mark_ = mark;
+    s.prefix_ = prefix_;
     return s;
+}
+
+void Sequence::use_store(PrefixUse use) {
+    prefix_ = std::move(use);
+    prompt_ = kept_ = 0;
+}
+
+void Sequence::remember(std::span<const float> logits) {
+    if (cached_ < kept_ + kWorth || cache_.reachable(cached_) != cached_) return;
+    prefix_.store->put(prefix_, cache_.layout(), std::span(tokens_).first(cached_), cache_.cut(cached_), logits);
+    kept_ = cached_;
+}
+
+void Sequence::recall(std::size_t rows) {
+    if (prefix_.store == nullptr || missing() < kWorth) return;
+    remember({});
+    const std::size_t from = start();
+    auto [cut, logits] = prefix_.store->find(prefix_, cache_.layout(), tokens_, from, rows);
+    if (const std::size_t to = cut.position; to > from) {
+        logits_.reserve(vocab_);  // where memory ends, nothing has changed
+        cache_.adopt(std::move(cut));
+        if (logits != nullptr) logits_.assign(logits->as<float>(), logits->as<float>() + vocab_);
+        cached_ = kept_ = to;
+        evaluated_ = std::max(evaluated_, to);
+    }
+    prompt_ = tokens_.size();
 }
 
 // Where the next pass begins. With all tokens in the cache but not the logits after the last: with that token again,
@@ -113,6 +142,8 @@ std::size_t Sequence::start() const {
 Result<SequenceBatch> Sequence::next_batch(std::size_t count, std::size_t logits) {
     cached_ = cache_.rewind(start());
     if (cached_ >= cache_.last_checkpoint() + kCheckpointDistance) cache_.checkpoint(cached_, {});
+    if (cached_ >= kept_ + kCheckpointDistance && prefix_.store != nullptr && !PrefixStore::anywhere(cache_.layout()))
+        remember({});
     HEARTH_TRY(cache_.prepare(cached_, cached_ + count));
     SequenceBatch batch;
     batch.kv = cache_.view();
@@ -128,6 +159,9 @@ void Sequence::done(std::size_t count, std::span<const float> last) {
     cache_.done(cached_);
     evaluated_ = std::max(evaluated_, cached_);
     logits_.assign(last.begin(), last.end());
+    if (prompt_ == 0 || cached_ < prompt_) return;
+    if (cached_ == prompt_) remember(last);
+    prompt_ = 0;
 }
 
 }  // namespace hearth

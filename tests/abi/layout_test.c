@@ -52,6 +52,21 @@ AT(hearth_session_options, chunk, 16);
 AT(hearth_session_options, flags, 20);
 ENDS(hearth_session_options, 24);
 
+AT(hearth_prefix_store_options, struct_size, 0);
+AT(hearth_prefix_store_options, flags, 8);
+AT(hearth_prefix_store_options, reserved, 12);
+AT(hearth_prefix_store_options, memory_bytes, 16);
+ENDS(hearth_prefix_store_options, 24);
+
+AT(hearth_prefix_store_stats, struct_size, 0);
+AT(hearth_prefix_store_stats, lookups, 8);
+AT(hearth_prefix_store_stats, asked_tokens, 16);
+AT(hearth_prefix_store_stats, found_tokens, 24);
+AT(hearth_prefix_store_stats, parts, 32);
+AT(hearth_prefix_store_stats, bytes, 40);
+AT(hearth_prefix_store_stats, evictions, 48);
+ENDS(hearth_prefix_store_stats, 56);
+
 AT(hearth_generate_options, struct_size, 0);
 AT(hearth_generate_options, max_tokens, 8);
 AT(hearth_generate_options, flags, 12);

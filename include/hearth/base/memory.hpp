@@ -5,8 +5,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "hearth/base/status.hpp"
 
@@ -40,6 +42,17 @@ private:
 // the system does not tell.
 std::uint64_t available_memory();
 
+// Whoever holds memory that it can do without. Both are called from any thread, and must not allocate.
+class SpareMemory {
+public:
+    virtual std::uint64_t spare() const = 0;
+    // Gives back at least so many bytes, or all that it can; returns what it gave.
+    virtual std::uint64_t give_up(std::uint64_t bytes) = 0;
+
+protected:
+    ~SpareMemory() = default;
+};
+
 // What every allocation of a runtime goes through; outlives all its buffers (shared ownership).
 struct Memory {
     Allocator allocator;
@@ -48,11 +61,23 @@ struct Memory {
     Memory() = default;
     Memory(Allocator a, std::uint64_t limit) : allocator(a), budget(limit) {}
 
-    // What may still be taken: the rest of the budget, or without one what the machine has. A host that brings its own
-    // allocator knows better than the machine's figures.
+    // What may still be taken: the rest of the budget, or without one what the machine has, and what is spare. A host that
+    // brings its own allocator knows better than the machine's figures.
     std::uint64_t left() const;
     // Refuses with both figures when `bytes` for `what` are more than that.
     Status check(std::uint64_t bytes, std::string_view what) const;
+    // Of the budget; what is spare goes before it refuses.
+    Status take(std::uint64_t bytes, std::string_view what);
+
+    // What is spare is asked for before anything is refused; until removed.
+    void add(SpareMemory* holder);
+    void remove(SpareMemory* holder);
+    // False where nothing was spare.
+    bool give_up(std::uint64_t bytes);
+
+private:
+    mutable std::mutex mutex_;  // of holders_, held while they give up
+    std::vector<SpareMemory*> holders_;
 };
 
 // A block of memory, aligned to 64 bytes, in huge pages where it is large and the system has them.
@@ -83,6 +108,8 @@ public:
     std::span<std::byte> bytes() { return {data_, size_}; }
 
 private:
+    static Result<Buffer> attempt(const std::shared_ptr<Memory>& memory, std::size_t bytes, std::string_view what,
+                                  Content content);
     void swap(Buffer& o) noexcept {
         std::swap(memory_, o.memory_);
         std::swap(data_, o.data_);

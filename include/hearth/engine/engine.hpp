@@ -132,6 +132,10 @@ public:
     // `out` (may be null) has room for rows(all) * vocab floats.
     Status evaluate(bool all, float* out);
     std::size_t rows(bool all) const;
+    // Where its prompts are looked for and kept; null: nowhere. As LoadedModel::digest().
+    void use_store(std::shared_ptr<PrefixStore> store);
+    // Before what is pending is evaluated in passes of somebody else: takes over what the store has of it.
+    void recall();
 
     // The conversation as a blob, and back: bit-identical to never having stopped. A blob of another model, another type
     // of cache or another version is refused, and so is a damaged one; then the session is as it was.

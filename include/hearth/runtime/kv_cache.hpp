@@ -31,6 +31,27 @@ public:
     static constexpr std::size_t kRollback = 64;
     static constexpr std::size_t kMostCheckpoints = 16;
 
+    using Page = std::shared_ptr<Buffer>;
+
+    // Pages of a group from number `begin` on; those before it are gone.
+    struct Table {
+        std::size_t begin = 0;
+        std::vector<Page> pages;
+        std::size_t end() const { return begin + pages.size(); }
+        Page& operator[](std::size_t number) { return pages[number - begin]; }
+        const Page& operator[](std::size_t number) const { return pages[number - begin]; }
+        // Has that very page.
+        bool has(std::size_t number, const Page& page) const {
+            return number >= begin && number < end() && (*this)[number] == page;
+        }
+    };
+    // All that passes after `position` read, shared with whoever else has it; rows of later tokens mean nothing.
+    struct Cut {
+        std::size_t position = 0;
+        std::vector<Table> tables;      // [groups]
+        std::shared_ptr<Buffer> state;  // null where the layout has none
+    };
+
     // `allowance`: bytes for checkpoints; 0: none are kept.
     KvCache(std::shared_ptr<const KvLayout> layout, std::shared_ptr<Memory> memory, std::uint64_t allowance = 0);
 
@@ -54,6 +75,11 @@ public:
     // That were given with the checkpoint at a position.
     std::span<const float> logits_at(std::size_t position) const;
 
+    // At `position`, where the cache stands, and as it is before any tokens are taken back.
+    Cut cut(std::size_t position) const;
+    // Goes on from there: from a cut of the same layout, of the same tokens as those that the cache has.
+    void adopt(Cut cut);
+
     // What passes after `position`, where the cache stands, read, and the newest checkpoint. Nothing of tokens behind it.
     Status save(BlobWriter& blob, std::size_t position) const;
     // One of the same layout and allowance that holds what was saved at `position`; takes nothing for granted. Of logits
@@ -76,20 +102,6 @@ public:
 
 private:
     static constexpr std::size_t kNowhere = SIZE_MAX;
-    using Page = std::shared_ptr<Buffer>;
-
-    // Pages of a group from number `begin` on; those before it are gone.
-    struct Table {
-        std::size_t begin = 0;
-        std::vector<Page> pages;
-        std::size_t end() const { return begin + pages.size(); }
-        Page& operator[](std::size_t number) { return pages[number - begin]; }
-        const Page& operator[](std::size_t number) const { return pages[number - begin]; }
-        // Has that very page.
-        bool has(std::size_t number, const Page& page) const {
-            return number >= begin && number < end() && (*this)[number] == page;
-        }
-    };
     // Never changed, so that forks share it.
     struct Checkpoint {
         std::size_t position;

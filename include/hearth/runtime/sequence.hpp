@@ -10,6 +10,7 @@
 
 #include "hearth/models/model.hpp"
 #include "hearth/runtime/kv_cache.hpp"
+#include "hearth/runtime/prefix_store.hpp"
 
 namespace hearth {
 
@@ -50,11 +51,22 @@ public:
     Result<SequenceBatch> next_batch(std::size_t count, std::size_t logits);
     // After the pass: those tokens are in the cache. `last` [vocab] follows the last of them, or is empty.
     void done(std::size_t count, std::span<const float> last);
+    // Where what was computed is kept, and looked for by recall(). Forks have the same.
+    void use_store(PrefixUse use);
+    // Before a prompt is evaluated, with `rows` >= 1 rows of logits: takes over what the store has of it, and remembers what
+    // was computed since the last prompt. The prompt itself is remembered when done() completes it. As next_batch() and
+    // done(), under the lock under which pages are written.
+    void recall(std::size_t rows);
+
     // After the last token; empty when not known.
     std::span<const float> logits() const { return logits_; }
 
 private:
+    // Fewer tokens than that are computed.
+    static constexpr std::size_t kWorth = 32;
+
     std::size_t start() const;
+    void remember(std::span<const float> logits);
     Status check(std::span<const std::int32_t> tokens, std::size_t before) const;
 
     KvCache cache_;
@@ -65,6 +77,9 @@ private:
     std::size_t cached_ = 0;  // tokens in the cache
     std::size_t mark_ = 0;    // where the last prompt or cut ends
     std::vector<float> logits_;
+    PrefixUse prefix_;
+    std::size_t prompt_ = 0;  // where the prompt ends that is to be remembered; 0: none
+    std::size_t kept_ = 0;    // tokens that the store was given
 };
 
 }  // namespace hearth
