@@ -141,7 +141,7 @@ PrefixStore::Walk PrefixStore::walk(const Hash128& origin, const KvLayout& layou
 }
 
 PrefixStore::Found PrefixStore::find(const PrefixUse& use, const KvLayout& layout, std::span<const std::int32_t> tokens,
-                                     std::size_t from, std::size_t rows) noexcept {
+                                     std::size_t from, std::size_t rows) {
     try {
         return found(use, layout, tokens, from, rows);
     } catch (const std::bad_alloc&) {
@@ -182,7 +182,7 @@ PrefixStore::Found PrefixStore::found(const PrefixUse& use, const KvLayout& layo
 // ---- keeping --------------------------------------------------------------------------------------------------------
 
 void PrefixStore::put(const PrefixUse& use, const KvLayout& layout, std::span<const std::int32_t> tokens,
-                      const KvCache::Cut& cut, std::span<const float> logits) noexcept {
+                      const KvCache::Cut& cut, std::span<const float> logits) {
     try {
         std::shared_ptr<const Buffer> kept;
         // Others compute the last token again.
@@ -235,11 +235,9 @@ void PrefixStore::insert(std::span<const Part> parts, bool anywhere) {
             parent->children.reserve(parent->children.size() + 1);
             std::list<Entry*> place(1);
             at = entries_.try_emplace(part->key).first;
-            try {
-                hold(*part);
-            } catch (...) {
+            if (!hold(*part)) {
                 entries_.erase(at);
-                throw;
+                break;
             }
             at->second.part = part;
             at->second.parent = parent;
@@ -249,7 +247,7 @@ void PrefixStore::insert(std::span<const Part> parts, bool anywhere) {
             parent->children.push_back(&at->second);
             if (anywhere) remove_superseded(*parent, *part);
         } else if (part->logits != nullptr && at->second.part->logits == nullptr) {
-            hold(*part);
+            if (!hold(*part)) break;
             release(*at->second.part);
             at->second.part = part;
         }
@@ -260,17 +258,19 @@ void PrefixStore::insert(std::span<const Part> parts, bool anywhere) {
     evict();
 }
 
-void PrefixStore::hold(const PrefixPart& part) {
+// False, without a change, where memory for that is refused.
+bool PrefixStore::hold(const PrefixPart& part) {
     try {
         each_buffer(part, [&](const auto& buffer) { held_.try_emplace(buffer.get(), Held{buffer, 0}); });
-    } catch (...) {
+    } catch (const std::bad_alloc&) {
         std::erase_if(held_, [](const auto& held) { return held.second.parts == 0; });
-        throw;
+        return false;
     }
     each_buffer(part, [&](const auto& buffer) {
         if (held_.find(buffer.get())->second.parts++ == 0) bytes_ += buffer->size();
     });
     bytes_ += overhead(part);
+    return true;
 }
 
 // What it frees.

@@ -63,10 +63,10 @@ public:
     // The most that goes beyond `from` tokens, and leaves the last `rows` >= 1 to be computed, or their logits known
     // where it is one.
     Found find(const PrefixUse& use, const KvLayout& layout, std::span<const std::int32_t> tokens, std::size_t from,
-               std::size_t rows) noexcept;
+               std::size_t rows);
     // tokens: up to the cut. logits: after the last of them, or empty.
     void put(const PrefixUse& use, const KvLayout& layout, std::span<const std::int32_t> tokens,
-             const KvCache::Cut& cut, std::span<const float> logits) noexcept;
+             const KvCache::Cut& cut, std::span<const float> logits);
     // Whether caches of a layout go on after any token.
     static bool anywhere(const KvLayout& layout);
 
@@ -101,7 +101,7 @@ private:
     void remove_superseded(Entry& parent, const PrefixPart& by);
     Entry* oldest();
     std::uint64_t remove(Entry* entry);
-    void hold(const PrefixPart& part);
+    bool hold(const PrefixPart& part);
     std::uint64_t release(const PrefixPart& part);
 
     std::shared_ptr<Memory> memory_;
