@@ -91,14 +91,19 @@ public:
     }
 
     std::int32_t choose(std::span<const float> logits, std::uint64_t position,
-                        std::span<const std::int32_t> excluded) override {
-        candidates_.start(logits);
+                        std::span<const std::int32_t> excluded, std::span<const std::uint64_t> allowed) override {
+        if (allowed.empty())
+            candidates_.start(logits);
+        else
+            candidates_.start(logits, allowed);
         add_biases();
         candidates_.drop(banned_);
         candidates_.drop(excluded);
         const Candidate best = candidates_.best();
         // Without a finite best there is no distribution: +inf wins, and all of -inf and NaN have no order but the id.
-        if (!std::isfinite(best.logit)) return best.logit < 0 && (!banned_.empty() || !excluded.empty()) ? -1 : best.id;
+        // Where some tokens are out of play, nothing tells them from one of -inf: nothing is left.
+        const bool fewer = !banned_.empty() || !excluded.empty() || !allowed.empty();
+        if (!std::isfinite(best.logit)) return best.logit < 0 && fewer ? -1 : best.id;
         if (greedy_ && steps_.empty()) return best.id;
         for (std::size_t i = 0; i < steps_.size(); ++i) {
             ChainStep& step = steps_[i];

@@ -429,6 +429,11 @@ TEST_CASE("sampler: choosing does not allocate after the first token") {
         const std::size_t before = allocations;
         for (std::uint64_t i = 1; i < 20; ++i) sampler->accept(sampler->choose(logits, i));
         CHECK(allocations == before);
+        const std::vector<std::uint64_t> some(logits.size() / 64, 0x101), most(logits.size() / 64, 0x7fffffffffffffff);
+        sampler->accept(sampler->choose(logits, 20, {}, most));
+        const std::size_t masked = allocations;
+        for (std::uint64_t i = 21; i < 30; ++i) sampler->accept(sampler->choose(logits, i, {}, i % 2 ? some : most));
+        CHECK(allocations == masked);
     }
 }
 #endif

@@ -62,9 +62,11 @@ public:
     virtual ~Sampler() = default;
     // A token that is part of the text, whether given or chosen: penalties look at it.
     virtual void accept(std::int32_t token) = 0;
-    // logits [vocab]; not changed. `position` numbers the draw. None of `excluded` is chosen; -1 where nothing is left.
+    // logits [vocab]; not changed. `position` numbers the draw. None of `excluded` is chosen, and of `allowed`, where it
+    // is not empty, only tokens whose bit (of word token / 64) is set; -1 where nothing is left.
     virtual std::int32_t choose(std::span<const float> logits, std::uint64_t position,
-                                std::span<const std::int32_t> excluded = {}) = 0;
+                                std::span<const std::int32_t> excluded = {},
+                                std::span<const std::uint64_t> allowed = {}) = 0;
 };
 
 // A token with the natural logarithm of its probability.

@@ -56,6 +56,7 @@ Candidates::Candidates(std::size_t vocab, const KernelTable& kernels)
 void Candidates::start(std::span<const float> logits) {
     logits_ = logits;
     whole_ = true;
+    fresh_ = false;
     listed_.clear();
 }
 
@@ -68,6 +69,7 @@ std::span<float> Candidates::edit() {
 }
 
 Candidate Candidates::best() const {
+    if (listed_.empty() && !whole_) return {kLowest, -1};
     if (!whole_) return *std::min_element(listed_.begin(), listed_.end(), better);
     Candidate best{kLowest, -1};
     for (std::size_t begin = 0; begin < logits_.size(); begin += kScan) {
@@ -85,6 +87,8 @@ Candidate Candidates::best() const {
 }
 
 void Candidates::list() {
+    fresh_ = false;
+    if (!whole_) return;
     listed_.clear();
     for (std::size_t i = 0; i < logits_.size(); ++i) {
         if (logits_[i] > kLowest) listed_.push_back({logits_[i], static_cast<std::int32_t>(i)});
@@ -118,6 +122,12 @@ void Candidates::keep_top(std::size_t count) {
     if (whole_ && count <= kHeapLimit) {
         top_of_whole(count);
         whole_ = false;
+        return;
+    }
+    if (fresh_ && count <= kHeapLimit) {  // in the same order as of the whole
+        std::sort(listed_.begin(), listed_.end(), better);
+        listed_.resize(std::min(listed_.size(), count));
+        fresh_ = false;
         return;
     }
     keep_head(static_cast<double>(count), [](std::size_t) { return 1.0; });
@@ -172,6 +182,7 @@ void Candidates::keep_head(double target, Weight weight) {
 // Keeps the candidates for which `kept` holds; none of them is below `floor`.
 template <class Kept>
 void Candidates::keep_from(float floor, Kept kept) {
+    fresh_ = false;
     if (!whole_) {
         std::erase_if(listed_, [kept](const Candidate& c) { return !kept(c); });
         return;
@@ -250,7 +261,7 @@ double Candidates::relative_entropy() {
 }
 
 void Candidates::keep_typical(double mass) {
-    if (whole_) list();
+    list();
     const double total = weigh(), mean = entropy(total), spread = det_log(total), top = best().logit;
     near_.clear();
     near_.reserve(weights_.size());
@@ -280,7 +291,7 @@ void Candidates::keep_typical(double mass) {
 
 void Candidates::drop_top_choices(double probability) {
     const double least_weight = weigh() * probability;
-    if (whole_) list();  // after which weights_ are no longer theirs
+    list();  // after which weights_ are no longer theirs
     weigh();
     Candidate least{std::numeric_limits<float>::infinity(), -1};
     std::size_t choices = 0;
@@ -342,7 +353,7 @@ void Candidates::keep_above(double floor) {
 }
 
 void Candidates::divide(double temperature) {
-    if (whole_) list();
+    list();
     // Relative to the best, so that nothing overflows upwards.
     const double top = best().logit;
     constexpr double kFloor = std::numeric_limits<float>::lowest();

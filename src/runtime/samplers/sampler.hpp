@@ -52,6 +52,8 @@ public:
 
     // Starts over with logits [vocab], which must stay as they are until the next start.
     void start(std::span<const float> logits);
+    // The same with those tokens alone whose bit (of word token / 64) is set; words that are missing are zeros.
+    void start(std::span<const float> logits, std::span<const std::uint64_t> allowed);
     // One zero per token, to be left as zeros.
     std::span<std::uint32_t> counters() { return counters_; }
     std::vector<std::int32_t>& ids() { return ids_; }  // empty scratch, to be left empty
@@ -73,7 +75,7 @@ public:
     // They are in play no more.
     void drop(std::span<const std::int32_t> ids);
 
-    // The best candidate. When no logit is a number above -inf: the lowest id that is not NaN, else id 0.
+    // The best candidate. When no logit is a number above -inf: the lowest id that is not NaN, else id 0; of a list, -1.
     Candidate best() const;
     // All steps below need best().logit to be finite, and keep the best candidate.
     void keep_top(std::size_t count);
@@ -102,7 +104,7 @@ private:
         double weight;
     };
     std::span<float> edit();  // a copy of the logits that may be changed, while they are whole
-    void list();              // the whole vocabulary, by id
+    void list();              // the whole vocabulary, by id, if it is not listed yet
     double entropy(double total) const;
     void top_of_whole(std::size_t count);
     template <class Weight>
@@ -115,6 +117,7 @@ private:
     const KernelTable& kernels_;
     std::span<const float> logits_;  // [vocab]
     bool whole_ = true;              // the candidates are logits_; else listed_
+    bool fresh_ = false;             // listed_ is all that start() was given: steps treat it as they do the whole
     std::vector<Candidate> listed_;
     std::vector<float> edited_;   // [vocab] once edit() was called
     std::vector<float> weights_;  // [vocab], of which weighed_ are in use
