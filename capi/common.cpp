@@ -44,6 +44,19 @@ Result<std::string_view> text_argument(const char* text, std::size_t length) {
     return std::string_view(text, length);
 }
 
+Result<std::vector<std::string>> list_argument(const char* const* texts, const std::size_t* lengths, std::size_t count) {
+    if (texts == nullptr && count != 0) return null_argument("texts");
+    if (count > (std::size_t{1} << 20)) return Status(Code::out_of_range, cat(count, " texts are too many"));
+    std::vector<std::string> list;
+    for (std::size_t i = 0; i < count; ++i) {
+        if (texts[i] == nullptr) return Status(Code::invalid_argument, cat("texts[", i, "] is null"));
+        auto text = text_argument(texts[i], lengths != nullptr ? lengths[i] : std::strlen(texts[i]));
+        if (!text.ok()) return std::move(text).status().in(cat("texts[", i, "]"));
+        list.emplace_back(*text);
+    }
+    return list;
+}
+
 Result<EncodeOptions> encode_options(uint32_t flags) {
     if ((flags & ~(HEARTH_TOKENIZE_NO_SPECIAL | HEARTH_TOKENIZE_PARSE_SPECIAL)) != 0)
         return Status(Code::invalid_argument, cat("flags is ", flags, ", expected HEARTH_TOKENIZE_… only"));

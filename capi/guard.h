@@ -112,6 +112,8 @@ Status copy_out(T* buffer, std::size_t capacity, std::size_t* needed, const T* d
 }
 
 Result<std::string_view> text_argument(const char* text, std::size_t length);
+// lengths may be null for zero-terminated texts.
+Result<std::vector<std::string>> list_argument(const char* const* texts, const std::size_t* lengths, std::size_t count);
 Result<EncodeOptions> encode_options(uint32_t flags);  // HEARTH_TOKENIZE_…
 Result<Sampling> sampling_argument(const hearth_sampling* sampling);
 

@@ -444,6 +444,27 @@ HEARTH_API const char *hearth_sampling_sampler(size_t i, const char **doc);
 /* Key number i: null beyond the last. Each out-parameter may be null. [any] @since 0.1 */
 HEARTH_API const char *hearth_sampling_key(size_t i, double *minimum, double *maximum, double *initial, const char **doc);
 
+/* What a generation's text must be; one of these, the last call stands, and where it fails what was there stays. The text
+ * begins with the first generated token. It ends with HEARTH_FINISH_STOP where it is whole and nothing may follow, or with
+ * an end-of-generation token, which is allowed exactly where it is whole; so it always belongs to what was asked for, but
+ * for HEARTH_FINISH_LENGTH, _CONTEXT, _CANCELLED and the stop texts of "stop". Where biases and "ban" forbid every token
+ * that it needs, it ends with HEARTH_FINISH_ERROR. HEARTH_GENERATE_IGNORE_EOS with it is refused by submit. Which tokens
+ * are allowed is worked out when it is first asked for, and kept for all generations with these settings: up to 64 MB, and
+ * in the model some 100 bytes per token.
+ *
+ * schema: JSON Schema, draft 2020-12. Members come in the schema's order. Keywords that are not supported are named in the
+ * sentence, with their JSON pointer: HEARTH_EUNSUPPORTED. regex: ECMA-262 with its `u` flag, without lookaround and
+ * backreferences; the whole text matches. gbnf: the grammars of llama.cpp, from `root`. choices: it is one of these texts;
+ * lengths may be null for zero-terminated ones. All UTF-8, at most 1 MiB, a schema 256 KiB. HEARTH_EINVAL, HEARTH_EFORMAT and
+ * HEARTH_EUTF8 tell the line and column, the byte or the JSON pointer. @since 0.1 */
+HEARTH_API hearth_status hearth_sampling_set_schema(hearth_sampling *sampling, const char *text, size_t length);
+HEARTH_API hearth_status hearth_sampling_set_regex(hearth_sampling *sampling, const char *text, size_t length);
+HEARTH_API hearth_status hearth_sampling_set_gbnf(hearth_sampling *sampling, const char *text, size_t length);
+HEARTH_API hearth_status hearth_sampling_set_choices(hearth_sampling *sampling, const char *const *texts, const size_t *lengths,
+                                                     size_t count);
+/* Any text again. @since 0.1 */
+HEARTH_API hearth_status hearth_sampling_clear_constraint(hearth_sampling *sampling);
+
 /* ---- generation ------------------------------------------------------------------------------------------------------------ */
 
 /* Runs one or many sessions of a model together: submit, then step and drain events until HEARTH_EAGAIN says that
@@ -455,7 +476,8 @@ typedef struct hearth_generator hearth_generator;
 #define HEARTH_EVENT_PREFILL 3u /* prompt progress: done of total tokens */
 
 #define HEARTH_FINISH_STOP 1u      /* the model ended its turn: `token` says with which, it is not appended; or a stop text is
-                                      complete: `stop` says which, its tokens are in the session */
+                                      complete: `stop` says which, its tokens are in the session; or the constrained text is
+                                      whole: `token` and `stop` are -1 */
 #define HEARTH_FINISH_LENGTH 2u    /* max_tokens */
 #define HEARTH_FINISH_CONTEXT 3u   /* the session is full */
 #define HEARTH_FINISH_CANCELLED 4u

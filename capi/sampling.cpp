@@ -40,15 +40,7 @@ hearth_status hearth_sampling_set_list(hearth_sampling* sampling, const char* ke
     return guard([&]() -> Status {
         HEARTH_NOT_NULL(sampling);
         HEARTH_NOT_NULL(key);
-        if (count != 0) HEARTH_NOT_NULL(texts);
-        if (count > (size_t{1} << 20)) return {Code::out_of_range, cat(count, " texts are too many")};
-        std::vector<std::string> list;
-        for (size_t i = 0; i < count; ++i) {
-            if (texts[i] == nullptr) return {Code::invalid_argument, cat("texts[", i, "] is null")};
-            auto text = text_argument(texts[i], lengths != nullptr ? lengths[i] : std::strlen(texts[i]));
-            if (!text.ok()) return std::move(text).status().in(cat("texts[", i, "]"));
-            list.emplace_back(*text);
-        }
+        HEARTH_ASSIGN(auto list, list_argument(texts, lengths, count));
         return sampling->impl.set_list(key, std::move(list));
     });
 }

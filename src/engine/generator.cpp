@@ -23,6 +23,7 @@ struct Generator::Running {
     StopTexts stops;
     BannedTexts bans;
     std::unique_ptr<Logprobs> logprobs;
+    std::unique_ptr<Constraint> constraint;  // behind the last token; null: none
     std::vector<Token> excluded;
     std::uint32_t prompt_tokens = 0, prompt_total = 0, generated = 0;
     std::size_t planned = 0;  // tokens in this pass
@@ -62,11 +63,12 @@ Status Generator::submit(std::shared_ptr<Session> session, void* handle, const S
     const auto vocab = model_->info().vocab;
     const KernelTable& kernels = model_->runtime()->kernels();
     HEARTH_ASSIGN(auto sampler, Sampler::make(sampling, vocab, kernels, &tokenizer));
+    HEARTH_ASSIGN(auto constraint, begin_constraint(*model_, sampling, options));
     for (Token t : session->sequence().tokens()) sampler->accept(t);
     std::unique_ptr<Running> running(
         new Running{std::move(session), handle, options, std::move(sampler), StreamDecoder(tokenizer, options.special),
                     StopTexts(sampling.list(SamplingList::stop)), BannedTexts(sampling.list(SamplingList::ban), tokenizer),
-                    options.logprob ? std::make_unique<Logprobs>(vocab, kernels) : nullptr, {}});
+                    options.logprob ? std::make_unique<Logprobs>(vocab, kernels) : nullptr, std::move(constraint), {}});
     running->session->recall();
     running->prompt_total = static_cast<std::uint32_t>(running->session->sequence().missing());
     running_.reserve(running_.size() + 1);
@@ -119,14 +121,21 @@ void Generator::sweep() {
     std::erase_if(running_, [](const auto& r) { return r->finished; });
 }
 
-// A token that completes no banned text; -1 where all would.
-Token Generator::draw(Running& r, std::span<const float> logits) {
+// A token that the constraint allows and that completes no banned text.
+Result<Token> Generator::draw(Running& r, std::span<const float> logits) {
     constexpr std::size_t kTries = 4;  // then it is cheaper to look at all tokens
     const std::size_t position = r.session->sequence().length();
     r.excluded.clear();
+    std::span<const std::uint64_t> allowed;
+    if (r.constraint != nullptr) {
+        HEARTH_ASSIGN(allowed, r.constraint->mask());
+    }
     while (true) {
-        const Token token = r.sampler->choose(logits, position, r.excluded);
-        if (token < 0 || r.bans.empty() || !r.bans.completed_by(token)) return token;
+        const Token token = r.sampler->choose(logits, position, r.excluded, allowed);
+        if (token < 0)
+            return Status(Code::bad_state, cat(r.constraint != nullptr ? "the constraint, " : "",
+                                               "biases and banned texts leave no token for position ", position));
+        if (r.bans.empty() || !r.bans.completed_by(token)) return token;
         if (r.excluded.size() < kTries)
             r.excluded.push_back(token);
         else
@@ -134,12 +143,18 @@ Token Generator::draw(Running& r, std::span<const float> logits) {
     }
 }
 
+// Whether nothing can follow the token.
+Result<bool> Generator::constrained_end(Running& r, Token token) {
+    if (r.constraint == nullptr) return false;
+    HEARTH_TRY(r.constraint->accept(token));
+    return r.constraint->must_end();
+}
+
 void Generator::choose(Running& r, std::span<const float> logits) {
     Sequence& sequence = r.session->sequence();
-    const Token token = draw(r, logits);
-    if (token < 0)
-        return finish(r, FinishReason::error,
-                      {Code::bad_state, cat("biases and banned texts leave no token for position ", sequence.length())});
+    auto drawn = draw(r, logits);
+    if (!drawn.ok()) return finish(r, FinishReason::error, std::move(drawn).status());
+    const Token token = *drawn;
     if (r.generated == 0) r.first_token = Clock::now();
     if (!r.options.ignore_eos && model_->tokenizer()->ends_generation(token)) {
         finish(r, FinishReason::stop);
@@ -156,6 +171,7 @@ void Generator::choose(Running& r, std::span<const float> logits) {
     }
     r.sampler->accept(token);
     r.bans.accept(token);
+    const auto whole = constrained_end(r, token);
     e.generated_tokens = ++r.generated;
     e.token = token;
     const int stop = r.stops.push(r.decoder.push(token), e.text);
@@ -164,7 +180,11 @@ void Generator::choose(Running& r, std::span<const float> logits) {
         r.decoder.flush();
         finish(r, FinishReason::stop);
         events_.back().stop = stop;
-    } else if (r.options.max_tokens != 0 && r.generated >= r.options.max_tokens)
+    } else if (!whole.ok())
+        finish(r, FinishReason::error, whole.status());
+    else if (*whole)
+        finish(r, FinishReason::stop);
+    else if (r.options.max_tokens != 0 && r.generated >= r.options.max_tokens)
         finish(r, FinishReason::length);
     else if (sequence.length() >= sequence.context())
         finish(r, FinishReason::context);

@@ -19,6 +19,7 @@
 #include "hearth/kernels/kernels.hpp"
 #include "hearth/models/model.hpp"
 #include "hearth/runtime/sequence.hpp"
+#include "hearth/text/constraint.hpp"
 #include "hearth/text/tokenizer.hpp"
 
 namespace hearth {
@@ -72,6 +73,8 @@ public:
     const Metadata& metadata() const { return metadata_; }
     const std::shared_ptr<const Tokenizer>& tokenizer() const { return tokenizer_; }
     const std::string& inspection() const { return inspection_; }  // JSON
+    // For constrained output: the first call makes them, and takes their bytes of the budget. Any thread.
+    Result<std::shared_ptr<const TokenBytes>> token_bytes();
     std::uint64_t weight_bytes() const { return info_.weight_bytes; }
     // Of the architecture, its numbers and every weight as it stands in memory: equal for models that compute the same
     // with the same panels. The first call reads all weights and takes the runtime's lock.
@@ -107,6 +110,8 @@ private:
     Buffer logits_;
     Hash128 described_;                                // of all but the matrices
     std::vector<std::span<const std::byte>> matrices_;  // as they stand in memory
+    std::mutex token_bytes_mutex_;
+    std::shared_ptr<const TokenBytes> token_bytes_;
     std::once_flag digested_;
     Hash128 digest_;
 };

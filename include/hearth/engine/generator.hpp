@@ -45,6 +45,10 @@ struct GenerateEvent {
     double prompt_seconds = 0, generate_seconds = 0;
 };
 
+// At the beginning of the text that the settings ask for; null where they do not.
+Result<std::unique_ptr<Constraint>> begin_constraint(LoadedModel& model, const Sampling& sampling,
+                                                     const GenerateOptions& options);
+
 class Generator {
 public:
     explicit Generator(std::shared_ptr<LoadedModel> model);
@@ -64,7 +68,8 @@ private:
     struct Running;
     void finish(Running& r, FinishReason reason, Status status = {});
     void choose(Running& r, std::span<const float> logits);
-    Token draw(Running& r, std::span<const float> logits);
+    Result<Token> draw(Running& r, std::span<const float> logits);
+    static Result<bool> constrained_end(Running& r, Token token);
     void take_cancellations();
     std::size_t plan();
     void sweep();

@@ -14,6 +14,7 @@
 
 #include "hearth/base/status.hpp"
 #include "hearth/kernels/kernels.hpp"
+#include "hearth/text/constraint.hpp"
 #include "hearth/text/tokenizer.hpp"
 
 namespace hearth {
@@ -42,6 +43,9 @@ public:
     Status set_list(std::string_view key, std::vector<std::string> texts);
     // Is added to the logit of a token before all samplers; -infinity: the token is never chosen. 0: none.
     Status set_bias(std::int32_t token, double bias);
+    // What the text must be; null: any. Copies of these settings share what is computed of it.
+    void constrain(std::shared_ptr<ConstraintSource> source) { constraint_ = std::move(source); }
+    const std::shared_ptr<ConstraintSource>& constraint() const { return constraint_; }
 
     double operator[](std::size_t index) const { return values_[index]; }  // in the order of keys()
     const std::vector<std::string>& list(SamplingList key) const { return lists_[static_cast<std::size_t>(key)]; }
@@ -51,6 +55,7 @@ private:
     std::vector<double> values_;
     std::vector<std::vector<std::string>> lists_;
     std::vector<std::pair<std::int32_t, double>> biases_;
+    std::shared_ptr<ConstraintSource> constraint_;
 };
 
 // One conversation's chooser.

@@ -1,14 +1,16 @@
 // Which tokens may come next so that the text stays within a grammar. The masks of a grammar's states are computed when
 // they are first asked for and kept, within a bound on memory, for all copies of a constraint.
 // Thread class: TokenBytes is immutable and shareable; a Constraint belongs to one thread at a time, copies of it are
-// independent of each other.
+// independent of each other, and cheap: a copy is the place in the text that it was taken at.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "hearth/base/status.hpp"
@@ -18,11 +20,12 @@
 namespace hearth {
 
 // The bytes of every token of a vocabulary, as tries in depth-first order. Tokens that end generation and those without
-// bytes (control tokens) are no text.
+// bytes are no text. Control tokens are the byte kControl, which no text has, and their spelling.
 class TokenBytes {
 public:
+    static constexpr char kControl = '\xff';
     static std::shared_ptr<const TokenBytes> make(const Tokenizer& tokenizer);
-    // pieces [vocab]; the text of those in `ends` is not looked at.
+    // pieces [vocab]; the text of those in `ends` is not looked at. The byte kControl is taken as what it stands for.
     static std::shared_ptr<const TokenBytes> make(std::vector<std::string> pieces, std::vector<Token> ends);
 
     struct Node {
@@ -49,6 +52,7 @@ public:
     std::size_t size() const { return pieces_.size(); }    // vocabulary
     std::span<const Token> ends() const { return ends_; }  // ascending
     const std::string& piece(Token id) const { return pieces_[static_cast<std::size_t>(id)]; }
+    std::uint64_t memory() const;  // about how many bytes it takes
 
 private:
     std::vector<std::string> pieces_;
@@ -76,6 +80,25 @@ public:
 private:
     class State;
     std::unique_ptr<State> state_;
+};
+
+// A language for the texts of many generations, with what has been computed of it for the vocabularies that it was used
+// with. Thread class: shareable.
+class ConstraintSource {
+public:
+    explicit ConstraintSource(std::shared_ptr<const Grammar> grammar) : grammar_(std::move(grammar)) {}
+    // Of a text that has not begun.
+    Result<Constraint> begin(const std::shared_ptr<const TokenBytes>& tokens);
+
+private:
+    static constexpr std::size_t kVocabularies = 4;  // whose tables are kept
+    struct Kept {
+        std::shared_ptr<const TokenBytes> tokens;
+        Constraint constraint;
+    };
+    std::shared_ptr<const Grammar> grammar_;
+    std::mutex mutex_;
+    std::vector<Kept> kept_;  // last used last
 };
 
 }  // namespace hearth

@@ -56,10 +56,13 @@ std::shared_ptr<const TokenBytes> TokenBytes::make(const Tokenizer& tokenizer) {
     std::vector<Token> ends;
     for (std::size_t i = 0; i < pieces.size(); ++i) {
         const auto id = static_cast<Token>(i);
-        if (tokenizer.ends_generation(id))
+        if (tokenizer.ends_generation(id)) {
             ends.push_back(id);
-        else
-            pieces[i] = tokenizer.piece(id);
+        } else if (pieces[i] = tokenizer.piece(id); pieces[i].find(kControl) != std::string::npos) {
+            pieces[i].clear();  // of bytes that are no text
+        } else if (pieces[i].empty() && tokenizer.kind(id) == TokenKind::control && !tokenizer.text(id).empty()) {
+            pieces[i] = cat(kControl, tokenizer.text(id));
+        }
     }
     return make(std::move(pieces), std::move(ends));
 }
@@ -79,6 +82,14 @@ std::shared_ptr<const TokenBytes> TokenBytes::make(std::vector<std::string> piec
     out->pieces_ = std::move(pieces);
     out->ends_ = std::move(ends);
     return out;
+}
+
+std::uint64_t TokenBytes::memory() const {
+    std::uint64_t bytes = ends_.capacity() * sizeof(Token) + pieces_.capacity() * sizeof(std::string);
+    for (const std::string& piece : pieces_)
+        if (piece.capacity() > std::string().capacity()) bytes += piece.capacity() + 1;
+    for (const Trie& trie : tries_) bytes += trie.nodes.capacity() * sizeof(Node) + trie.all.capacity() * sizeof(Token);
+    return bytes;
 }
 
 // Copies share the tables; whoever finds them full begins new ones, and the old ones go with the last who uses them.
@@ -179,6 +190,21 @@ Result<bool> Constraint::must_end() {
     HEARTH_ASSIGN(const auto held, state_->lock());
     const auto& set = state_->tables->matcher.set(state_->at);
     return state_->ended || (set.accepts && set.items.empty());
+}
+
+Result<Constraint> ConstraintSource::begin(const std::shared_ptr<const TokenBytes>& tokens) {
+    const std::lock_guard lock(mutex_);
+    auto at = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) { return kept.tokens == tokens; });
+    if (at == kept_.end()) {
+        if (kept_.size() == kVocabularies) kept_.erase(kept_.begin());
+        kept_.push_back({tokens, Constraint(grammar_, tokens)});
+    } else {
+        std::rotate(at, at + 1, kept_.end());
+    }
+    Constraint& constraint = kept_.back().constraint;
+    // Begins the text, in new tables where the ones so far are full.
+    HEARTH_TRY(constraint.accept_text({}));
+    return constraint;
 }
 
 }  // namespace hearth

@@ -45,7 +45,7 @@ public:
     bool end_array() { return close(); }
     template <class Exception>
     bool parse_error(std::size_t position, const std::string&, const Exception&) {
-        wrong_at_ = position;
+        wrong_at_ = position > 0 ? position - 1 : 0;  // it counts from 1
         return false;
     }
 

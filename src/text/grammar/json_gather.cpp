@@ -143,6 +143,14 @@ Result<std::uint32_t> Gatherer::natural(const Json& schema, std::string_view key
     return static_cast<std::uint32_t>(std::min<std::int64_t>(whole, kUnbounded - 1));
 }
 
+namespace {
+std::string unknown_type(const Json& name) {
+    if (!name.is(Json::Type::string)) return "type is not a name or an array of names";
+    return cat("type names an unknown type", name.text.size() > 100 ? "" : ", ",
+               name.text.size() > 100 ? "" : json_quoted(name.text));
+}
+}  // namespace
+
 Status Gatherer::gather_type(const Json& schema, Demands& out) const {
     const Json* type = schema.find("type");
     if (type == nullptr) return {};
@@ -155,9 +163,9 @@ Status Gatherer::gather_type(const Json& schema, Demands& out) const {
     };
     if (type->is(Json::Type::array)) {
         for (const Json& name : type->items)
-            if (!add(name)) return wrong(&schema, "type names an unknown type");
+            if (!add(name)) return wrong(&schema, unknown_type(name));
     } else if (!add(*type)) {
-        return wrong(&schema, "type names an unknown type");
+        return wrong(&schema, unknown_type(*type));
     }
     out.types &= types;
     return {};

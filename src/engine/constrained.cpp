@@ -1,0 +1,33 @@
+// What constrained output takes of a loaded model.
+#include "hearth/base/cat.hpp"
+#include "hearth/engine/engine.hpp"
+#include "hearth/engine/generator.hpp"
+
+namespace hearth {
+
+Result<std::shared_ptr<const TokenBytes>> LoadedModel::token_bytes() {
+    const std::lock_guard lock(token_bytes_mutex_);
+    if (token_bytes_ == nullptr) {
+        const auto made = TokenBytes::make(*tokenizer_);
+        const std::uint64_t bytes = made->memory();
+        const std::shared_ptr<Memory>& memory = runtime_->memory();
+        // Settings that outlive the model keep them, so they are given back with their last owner.
+        HEARTH_TRY(memory->budget.take(bytes, "the tokens' texts for constrained output"));
+        token_bytes_ = std::shared_ptr<const TokenBytes>(
+            made.get(), [made, memory, bytes](const TokenBytes*) { memory->budget.give(bytes); });
+    }
+    return token_bytes_;
+}
+
+Result<std::unique_ptr<Constraint>> begin_constraint(LoadedModel& model, const Sampling& sampling,
+                                                     const GenerateOptions& options) {
+    if (sampling.constraint() == nullptr) return std::unique_ptr<Constraint>();
+    if (options.ignore_eos)
+        return Status(Code::invalid_argument,
+                      "the text is constrained, so it ends where it is whole: ends of generation cannot be ignored");
+    HEARTH_ASSIGN(const auto tokens, model.token_bytes());
+    HEARTH_ASSIGN(const Constraint begun, sampling.constraint()->begin(tokens));
+    return std::make_unique<Constraint>(begun);
+}
+
+}  // namespace hearth
