@@ -1,4 +1,5 @@
 #include "guard.h"
+#include "hearth/text/forced_call.hpp"
 
 using namespace hearth;        // NOLINT(google-build-using-namespace)
 using namespace hearth::capi;  // NOLINT(google-build-using-namespace)
@@ -42,6 +43,18 @@ hearth_status hearth_sampling_set_choices(hearth_sampling* sampling, const char*
         HEARTH_NOT_NULL(sampling);
         HEARTH_ASSIGN(const auto list, list_argument(texts, lengths, count));
         return constrain(sampling, Grammar::from_choices(list));
+    });
+}
+
+hearth_status hearth_sampling_set_tool_choice(hearth_sampling* sampling, const char* tools, size_t length,
+                                              const char* name, const char* dialect) {
+    return guard([&]() -> Status {
+        HEARTH_NOT_NULL(sampling);
+        HEARTH_NOT_NULL(tools);
+        HEARTH_ASSIGN(auto call, ForcedCall::make(std::string_view(tools, length), name != nullptr ? name : "",
+                                                  dialect != nullptr ? dialect : ""));
+        sampling->impl.constrain(std::make_shared<ConstraintSource>(std::move(call)));
+        return {};
     });
 }
 

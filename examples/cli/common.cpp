@@ -143,6 +143,7 @@ void SamplingOptions::add(CLI::App& app) {
             return check_number(pair.substr(equals + 1));
         })
         ->group("Sampling");
+    add_constraint(app);
 }
 
 void SamplingOptions::add_stop(const std::string& text) {
@@ -172,6 +173,7 @@ Sampling SamplingOptions::make() const {
         check(hearth_sampling_set(sampling.get(), pair.substr(0, equals).c_str(),
                                   *parse_number(pair.substr(equals + 1))));
     }
+    constrain(sampling.get());
     return sampling;
 }
 

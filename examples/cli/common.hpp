@@ -105,9 +105,13 @@ public:
     Sampling make() const;
 
 private:
+    void add_constraint(CLI::App& app);
+    void constrain(hearth_sampling* sampling) const;
     std::vector<std::pair<std::string, std::unique_ptr<std::string>>> values_;  // key, text
     std::vector<std::pair<std::string, std::unique_ptr<std::vector<std::string>>>> lists_;
     std::vector<std::string> set_;
+    std::string schema_, regex_, grammar_;  // schema_ and grammar_ are files
+    std::vector<std::string> choices_;
 };
 
 // Runs one generation. on_text gets the text as it grows and returns false to stop. Returns the finish event's figures.

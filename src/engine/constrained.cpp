@@ -1,7 +1,9 @@
 // What constrained output takes of a loaded model.
 #include "hearth/base/cat.hpp"
+#include "hearth/engine/chat.hpp"
 #include "hearth/engine/engine.hpp"
 #include "hearth/engine/generator.hpp"
+#include "hearth/text/chat_parser.hpp"
 
 namespace hearth {
 
@@ -26,7 +28,14 @@ Result<std::unique_ptr<Constraint>> begin_constraint(LoadedModel& model, const S
         return Status(Code::invalid_argument,
                       "the text is constrained, so it ends where it is whole: ends of generation cannot be ignored");
     HEARTH_ASSIGN(const auto tokens, model.token_bytes());
-    HEARTH_ASSIGN(const Constraint begun, sampling.constraint()->begin(tokens));
+    std::string_view dialect;
+    if (sampling.constraint()->needs_dialect()) {
+        const ChatTemplates templates(model.metadata(), *model.tokenizer());
+        const std::string* source = templates.source("tool_use");
+        if (source == nullptr) source = templates.source("");
+        dialect = source != nullptr ? ChatParser::detect(*source) : "plain";
+    }
+    HEARTH_ASSIGN(const Constraint begun, sampling.constraint()->begin(tokens, dialect));
     return std::make_unique<Constraint>(begun);
 }
 

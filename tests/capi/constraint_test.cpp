@@ -106,8 +106,7 @@ TEST_CASE("constrained output: regular expressions, grammars and choices hold to
     Constrained f;
     const char* pattern = "[a-f]{2,6}(-\\d{1,3}){2}[.!?]";
     const char* grammar = "root ::= line{1,3}\nline ::= \"- \" word (\" \" word){0,2} \"\\n\"\nword ::= [a-z]{1,5}";
-    const std::vector<const char*> choices{"yes", "no", "not at all", "nothing",
-                                           "Gr\xc3\xbc\xc3\x9f!"};
+    const std::vector<const char*> choices{"yes", "no", "not at all", "nothing", "Gr\xc3\xbc\xc3\x9f!"};
     for (std::uint32_t seed = 0; seed < 8; ++seed) {
         f.set("seed", seed);
         CHECK_OK(hearth_sampling_set_regex(f.sampling(), pattern, std::strlen(pattern)));
@@ -218,6 +217,40 @@ TEST_CASE("constrained output: what cannot be is refused with its place, and cha
     o.flags = 0;  // and the session is free
     CHECK_OK(hearth_session_generate(
         nullptr, session.get(), s, &o, [](const hearth_event*, void*) { return 0; }, nullptr));
+}
+
+TEST_CASE("constrained output: a forced call of a tool is one, in the notation of the dialect") {
+    Constrained f;
+    hearth_sampling* s = f.sampling();
+    const std::string tools =
+        R"([{"type":"function","function":{"name":"add","parameters":{"type":"object","properties":{
+        "a":{"type":"integer","minimum":0,"maximum":99},"b":{"enum":[1,2]}},"required":["a","b"],
+        "additionalProperties":false}}},{"name":"stop"}])";
+    const auto force = [&](const char* name, const char* dialect) {
+        return hearth_sampling_set_tool_choice(s, tools.data(), tools.size(), name, dialect);
+    };
+    CHECK_OK(force(nullptr, nullptr));
+    for (std::uint32_t seed = 0; seed < 4; ++seed) {
+        f.set("seed", seed);
+        const Generated out = f.generate(0);
+        CHECK(out.reason == HEARTH_FINISH_STOP);
+        const Value call = Value::parse(out.text, nullptr, false);
+        REQUIRE_MESSAGE(!call.is_discarded(), out.text);
+        CHECK((call.at("name") == "add" || (call.at("name") == "stop" && call.at("arguments") == Value::object())));
+    }
+    CHECK_OK(force("add", "hermes"));
+    const Generated out = f.generate(0);
+    CHECK_MESSAGE(
+        std::regex_match(out.text,
+                         std::regex("<tool_call>\n\\{\"name\": \"add\", \"arguments\": \\{[^}]*\\}\\}\n</tool_call>")),
+        out.text);
+    CHECK_FAILS(force("subtract", nullptr), HEARTH_ENOTFOUND, "subtract");
+    CHECK_FAILS(force(nullptr, "glm"), HEARTH_EUNSUPPORTED, "'glm'");
+    CHECK_FAILS(force(nullptr, "none"), HEARTH_EINVAL, "'none'");
+    CHECK_FAILS(hearth_sampling_set_tool_choice(s, "[]", 2, nullptr, nullptr), HEARTH_EINVAL, "tools");
+    CHECK_FAILS(hearth_sampling_set_tool_choice(s, nullptr, 0, nullptr, nullptr), HEARTH_EINVAL, "tools");
+    CHECK_FAILS(hearth_sampling_set_tool_choice(nullptr, "[]", 2, nullptr, nullptr), HEARTH_EINVAL, "sampling");
+    CHECK(f.generate(0).text == out.text);
 }
 
 TEST_CASE("constrained output: a model that tells stories fills a form") {

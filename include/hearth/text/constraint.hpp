@@ -10,6 +10,7 @@
 #include <mutex>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -18,6 +19,8 @@
 #include "hearth/text/tokenizer.hpp"
 
 namespace hearth {
+
+class ForcedCall;
 
 // The bytes of every token of a vocabulary, as tries in depth-first order. Tokens that end generation and those without
 // bytes are no text. Control tokens are the byte kControl, which no text has, and their spelling.
@@ -86,9 +89,12 @@ private:
 // with. Thread class: shareable.
 class ConstraintSource {
 public:
-    explicit ConstraintSource(std::shared_ptr<const Grammar> grammar) : grammar_(std::move(grammar)) {}
-    // Of a text that has not begun.
-    Result<Constraint> begin(const std::shared_ptr<const TokenBytes>& tokens);
+    explicit ConstraintSource(std::shared_ptr<const Grammar> grammar);
+    explicit ConstraintSource(std::shared_ptr<const ForcedCall> call);
+    ~ConstraintSource();
+    bool needs_dialect() const { return call_ != nullptr; }
+    // Of a text that has not begun. `dialect`: of the tool calls of the model whose vocabulary it is.
+    Result<Constraint> begin(const std::shared_ptr<const TokenBytes>& tokens, std::string_view dialect = {});
 
 private:
     static constexpr std::size_t kVocabularies = 4;  // whose tables are kept
@@ -97,6 +103,7 @@ private:
         Constraint constraint;
     };
     std::shared_ptr<const Grammar> grammar_;
+    std::shared_ptr<const ForcedCall> call_;
     std::mutex mutex_;
     std::vector<Kept> kept_;  // last used last
 };

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "hearth/base/cat.hpp"
+#include "hearth/text/forced_call.hpp"
 #include "text/grammar/matcher.hpp"
 
 namespace hearth {
@@ -192,12 +193,20 @@ Result<bool> Constraint::must_end() {
     return state_->ended || (set.accepts && set.items.empty());
 }
 
-Result<Constraint> ConstraintSource::begin(const std::shared_ptr<const TokenBytes>& tokens) {
+ConstraintSource::ConstraintSource(std::shared_ptr<const Grammar> grammar) : grammar_(std::move(grammar)) {}
+ConstraintSource::ConstraintSource(std::shared_ptr<const ForcedCall> call) : call_(std::move(call)) {}
+ConstraintSource::~ConstraintSource() = default;
+
+Result<Constraint> ConstraintSource::begin(const std::shared_ptr<const TokenBytes>& tokens, std::string_view dialect) {
     const std::lock_guard lock(mutex_);
     auto at = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) { return kept.tokens == tokens; });
     if (at == kept_.end()) {
+        std::shared_ptr<const Grammar> grammar = grammar_;
+        if (call_ != nullptr) {
+            HEARTH_ASSIGN(grammar, call_->grammar(dialect, *tokens));
+        }
         if (kept_.size() == kVocabularies) kept_.erase(kept_.begin());
-        kept_.push_back({tokens, Constraint(grammar_, tokens)});
+        kept_.push_back({tokens, Constraint(std::move(grammar), tokens)});
     } else {
         std::rotate(at, at + 1, kept_.end());
     }

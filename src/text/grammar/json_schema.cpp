@@ -24,11 +24,15 @@ constexpr std::uint32_t kMostBlanks = 24;  // of a line's indentation
 
 class Schema {
 public:
-    explicit Schema(const Json& root) : root_(root), gatherer_(root) {}
+    // The rules go to `ir`.
+    Schema(Ir& ir, const Json& root) : root_(root), gatherer_(root), ir_(ir) {}
 
-    Result<std::shared_ptr<const Automaton>> run() {
+    // The rule of a value for which the root holds, and `also` where it is not null.
+    Result<Rule> run(const Json* also) {
         make_spaces();
-        const Rule root = rule_for({{&root_}});
+        Conjunction whole{{&root_}};
+        if (also != nullptr) whole.push_back({also});
+        const Rule root = rule_for(std::move(whole));
         while (!waiting_.empty()) {
             const auto [parts, rule] = std::move(waiting_.front());
             waiting_.pop_front();
@@ -38,7 +42,7 @@ public:
                 return Status(Code::unsupported,
                               "the schema is too large, or its combinations of anyOf, oneOf and allOf are too many");
         }
-        return compile(ir_, root);
+        return root;
     }
 
 private:
@@ -277,7 +281,7 @@ private:
 
     const Json& root_;
     Gatherer gatherer_;
-    Ir ir_;
+    Ir& ir_;
     std::map<Conjunction, Rule> rules_;
     std::deque<std::pair<Conjunction, Rule>> waiting_;
     Rule space_ = 0, char_ = 0;
@@ -285,13 +289,17 @@ private:
 
 }  // namespace
 
+Result<Rule> add_schema(Ir& ir, const Json& root, const Json* also) { return Schema(ir, root).run(also); }
+
 }  // namespace text::grammar
 
 Result<std::shared_ptr<const Grammar>> Grammar::from_json_schema(std::string_view schema) {
     using namespace text::grammar;
     HEARTH_TRY(Source::check(schema, "schema", kMostSchema));
     HEARTH_ASSIGN(const Json root, parse_json(schema, "schema"));
-    HEARTH_ASSIGN(auto automaton, Schema(root).run());
+    Ir ir;
+    HEARTH_ASSIGN(const Rule value, add_schema(ir, root));
+    HEARTH_ASSIGN(auto automaton, compile(ir, value));
     return std::shared_ptr<const Grammar>(std::make_shared<Grammar>(std::move(automaton)));
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "hearth/base/cat.hpp"
+#include "text/grammar/ir.hpp"
 #include "text/grammar/json_document.hpp"
 #include "text/grammar/json_numbers.hpp"
 
@@ -98,5 +99,8 @@ private:
 };
 
 unsigned type_of(const Json& value);
+
+// The rule of the values for which the schema holds, and `also`, which refers to nothing, where it is not null.
+Result<Rule> add_schema(Ir& ir, const Json& root, const Json* also = nullptr);
 
 }  // namespace hearth::text::grammar
