@@ -393,6 +393,13 @@ typedef struct hearth_prefix_store_options {
      * with the sessions that use them. They count in the runtime's memory, and are given up, those first that were used
      * longest ago, before anything is refused for want of it. */
     uint64_t memory_bytes;
+    /* Where it is kept as files too, for other processes and later; null: nowhere. Made where it does not exist. Files hold
+     * what conversations were about: they are their owner's alone (0600, a folder that is made 0700). What is read is
+     * checked and may be anything, but whoever can write there can make a model see other text: keep it as private as the
+     * conversations. Any number of processes may use it at the same time. Prompts are written when they were evaluated, by
+     * the call that did it; where that fails the log says so, and nothing else happens. */
+    const char *folder;
+    uint64_t folder_bytes; /* of its files at most, those go first that were used longest ago; 0: 4 GiB */
 } hearth_prefix_store_options;
 
 typedef struct hearth_prefix_store_stats {
@@ -403,6 +410,12 @@ typedef struct hearth_prefix_store_stats {
     uint64_t parts;        /* that it holds: blocks of up to 256 tokens, and ends of prompts */
     uint64_t bytes;        /* of them in memory, shared with sessions or not */
     uint64_t evictions;    /* parts that made room */
+    uint64_t files;        /* in the folder now, whoever wrote them */
+    uint64_t file_bytes;
+    uint64_t files_written; /* by this store, as the following */
+    uint64_t files_read;
+    uint64_t files_evicted;
+    uint64_t files_refused; /* damaged or of something else; they were removed */
 } hearth_prefix_store_stats;
 
 /* [any] @since 0.1 */
@@ -414,7 +427,7 @@ HEARTH_API hearth_status hearth_prefix_store_open(hearth_prefix_store **out, hea
 HEARTH_API void hearth_prefix_store_free(hearth_prefix_store *store);
 /* stats->struct_size must be set. @since 0.1 */
 HEARTH_API hearth_status hearth_prefix_store_get_stats(hearth_prefix_store_stats *stats, hearth_prefix_store *store);
-/* Forgets everything; sessions keep what they took over. @since 0.1 */
+/* Forgets everything, and removes its folder's files; sessions keep what they took over. @since 0.1 */
 HEARTH_API hearth_status hearth_prefix_store_clear(hearth_prefix_store *store);
 /* From now on the session's prompts are looked for and kept there; null: nowhere. Forks do as it does. HEARTH_EINVAL for a
  * store of another runtime. The first use of a model reads all its weights once (for their digest). @since 0.1 */

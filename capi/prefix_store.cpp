@@ -29,6 +29,9 @@ hearth_status hearth_prefix_store_open(hearth_prefix_store** out, hearth_runtime
                                                 o.reserved, ", expected 0")};
         PrefixStoreOptions s;
         s.memory_bytes = o.memory_bytes;
+        s.folder = o.folder != nullptr ? o.folder : "";
+        s.folder_bytes = o.folder_bytes;
+        s.log = runtime->impl->log();
         *out = new hearth_prefix_store{PrefixStore::make(runtime->impl->memory(), s), runtime->impl};
         return {};
     });
@@ -48,6 +51,12 @@ hearth_status hearth_prefix_store_get_stats(hearth_prefix_store_stats* stats, he
         full.parts = now.parts;
         full.bytes = now.bytes;
         full.evictions = now.evictions;
+        full.files = now.files;
+        full.file_bytes = now.file_bytes;
+        full.files_written = now.files_written;
+        full.files_read = now.files_read;
+        full.files_evicted = now.files_evicted;
+        full.files_refused = now.files_refused;
         return init_options(stats, stats->struct_size, full, "hearth_prefix_store_stats");
     });
 }

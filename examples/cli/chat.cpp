@@ -178,6 +178,7 @@ struct Chat {
         const Runtime runtime = model_options.runtime();
         model = model_options.load(runtime);
         session = session_options.make(model);
+        session_options.use_prefix_store(runtime, session);
         start();
         const bool person = stdin_is_terminal();
         if (person) note("hearth: /help lists the commands");
@@ -227,6 +228,7 @@ void add_chat(Commands& commands) {
         ->type_name("FILE");
     app->add_option("-n,--tokens", chat->max_tokens, "tokens of an answer at most; 0: until the model ends it");
     chat->session_options.add(*app);
+    chat->session_options.add_prefix_store(*app);
     chat->sampling_options.add(*app);
     app->footer(kHelp);
     app->callback([&commands, chat] { commands.action = [chat] { (*chat)(); }; });

@@ -48,6 +48,9 @@ Runtime ModelOptions::runtime() const {
     check(hearth_runtime_options_init(&options, sizeof options));
     options.threads = threads;
     options.isa = isa.c_str();
+    options.log = [](std::int32_t level, const char* text, std::size_t length, void*) {
+        if (level <= HEARTH_LOG_WARNING) note("hearth: " + std::string(text, length));
+    };
     hearth_runtime* runtime = nullptr;
     check(hearth_runtime_new(&runtime, &options));
     return Runtime(runtime);
@@ -75,6 +78,12 @@ void SessionOptions::add_chunk(CLI::App& app) {
     app.add_option("--chunk", chunk, "tokens that are evaluated together; 0: 512. Never changes a result");
 }
 
+void SessionOptions::add_prefix_store(CLI::App& app) {
+    app.add_option("--prefix-store", prefix_store,
+                   "a folder where what prompts computed is kept, and taken from by those that begin with the same text")
+        ->type_name("FOLDER");
+}
+
 Session SessionOptions::make(const Model& model) const {
     hearth_session_options options;
     check(hearth_session_options_init(&options, sizeof options));
@@ -84,6 +93,18 @@ Session SessionOptions::make(const Model& model) const {
     hearth_session* session = nullptr;
     check(hearth_session_new(&session, model.get(), &options));
     return Session(session);
+}
+
+void SessionOptions::use_prefix_store(const Runtime& runtime, const Session& session) const {
+    if (prefix_store.empty()) return;
+    hearth_prefix_store_options folder;
+    check(hearth_prefix_store_options_init(&folder, sizeof folder));
+    folder.folder = prefix_store.c_str();
+    hearth_prefix_store* store = nullptr;
+    check(hearth_prefix_store_open(&store, runtime.get(), &folder));
+    const hearth_status used = hearth_session_use_store(session.get(), store);
+    hearth_prefix_store_free(store);  // the session keeps it
+    check(used);
 }
 
 namespace {

@@ -90,11 +90,13 @@ struct ModelOptions {
 
 struct SessionOptions {
     std::uint32_t context = 0, chunk = 0;
-    std::string kv = "f16";
+    std::string kv = "f16", prefix_store;
 
     void add(CLI::App& app);
     void add_chunk(CLI::App& app);
+    void add_prefix_store(CLI::App& app);
     Session make(const Model& model) const;
+    void use_prefix_store(const Runtime& runtime, const Session& session) const;
 };
 
 // One option for each key that the library knows, and --set KEY=VALUE.

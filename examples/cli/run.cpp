@@ -22,6 +22,7 @@ struct Run {
             prompt = read_stdin();
         }
         const Session conversation = session.make(loaded);
+        session.use_prefix_store(runtime, conversation);
         check(hearth_session_append_text(conversation.get(), prompt.data(), prompt.size(),
                                          parse_special ? HEARTH_TOKENIZE_PARSE_SPECIAL : 0u));
         const Finish finish = generate(loaded, conversation, settings, max_tokens,
@@ -50,6 +51,7 @@ void add_run(Commands& commands) {
     app->add_flag("--ignore-eos", run->ignore_eos, "goes on where the model would end its text");
     app->add_flag("--parse-special", run->parse_special, "special tokens written in the prompt become themselves");
     run->session.add(*app);
+    run->session.add_prefix_store(*app);
     run->sampling.add(*app);
     app->callback([&commands, run, prompt] {
         run->prompt_given = prompt->count() > 0;

@@ -78,7 +78,7 @@ void Session::use_store(std::shared_ptr<PrefixStore> store) {
     h.add(model_->digest());
     h.add(std::uint64_t{border != 0 && sequence_.context() > border});  // then positions mean something else
     sequence_.use_store({std::move(store), PrefixStore::origin(sequence_.cache().layout(), h.digest()),
-                         &model_->runtime()->executor()});
+                         &model_->runtime()->executor(), model_->info().vocab});
 }
 
 void Session::recall() {

@@ -20,7 +20,8 @@ struct PrefixPart {
     // Of a block: the page of each plain group. Else: the last one of those where it is incomplete, and all of the
     // others.
     KvCache::Cut cut;
-    std::shared_ptr<const Buffer> logits;  // after the last token; null: not known
+    bool known = false;                    // the logits after the last token
+    std::shared_ptr<const Buffer> logits;  // where they are
 
     std::size_t begin() const { return cut.position - tokens.size(); }
 };
@@ -36,6 +37,14 @@ inline Hash128 prefix_key(const Hash128& parent, std::span<const std::int32_t> t
     return h.digest();
 }
 
+// The origin, and what each full block of some tokens is named: [blocks + 1].
+inline std::vector<Hash128> prefix_keys(const Hash128& origin, std::span<const std::int32_t> tokens) {
+    std::vector<Hash128> keys{origin};
+    for (std::size_t n = 0; n < tokens.size() / kSpan; ++n)
+        keys.push_back(prefix_key(keys.back(), tokens.subspan(n * kSpan, kSpan), true));
+    return keys;
+}
+
 inline std::size_t common_tokens(std::span<const std::int32_t> a, std::span<const std::int32_t> b) {
     return static_cast<std::size_t>(std::ranges::mismatch(a, b).in1 - a.begin());
 }
@@ -46,7 +55,7 @@ inline std::size_t prefix_end(const PrefixPart& part, const KvLayout& layout, st
                               std::size_t rows) {
     const std::size_t limit = length - rows, position = part.cut.position;
     if (layout.state_bytes != 0) {
-        const bool known = position == length && rows == 1 && part.logits != nullptr;
+        const bool known = position == length && rows == 1 && part.known;
         return part.block || common < position || (position > limit && !known) ? 0 : position;
     }
     const std::size_t end = std::min(common, limit);

@@ -1,8 +1,11 @@
 #include "hearth/runtime/prefix_store.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <new>
+#include <optional>
 
+#include "runtime/prefix_folder.hpp"
 #include "runtime/prefix_part.hpp"
 
 namespace hearth {
@@ -11,6 +14,8 @@ namespace {
 
 // Of the pages' layout and of the arithmetic that filled them: one more when any of them changes.
 constexpr std::uint64_t kVersion = 1;
+// Files that are looked into for one prompt, beside blocks that are all of it.
+constexpr std::size_t kMostEnds = 256;
 // What a part takes beside its pages, about.
 constexpr std::uint64_t kOverhead = 512;
 
@@ -25,13 +30,6 @@ void each_buffer(const PrefixPart& part, const Each& each) {
 }
 
 std::uint64_t overhead(const PrefixPart& part) { return kOverhead + part.tokens.size() * sizeof(std::int32_t); }
-
-std::vector<Hash128> keys_of(const Hash128& origin, std::span<const std::int32_t> tokens) {
-    std::vector<Hash128> keys{origin};
-    for (std::size_t n = 0; n < tokens.size() / kSpan; ++n)
-        keys.push_back(prefix_key(keys.back(), tokens.subspan(n * kSpan, kSpan), true));
-    return keys;
-}
 
 // Blocks from the first on, then the end where there is one. tokens: all of the cut's.
 Parts split(const KvLayout& layout, const std::vector<Hash128>& keys, std::span<const std::int32_t> tokens,
@@ -64,9 +62,23 @@ Parts split(const KvLayout& layout, const std::vector<Hash128>& keys, std::span<
             part->cut.tables[g] = {blocks, {cut.tables[g][blocks]}};
     }
     part->cut.state = cut.state;
+    part->known = logits != nullptr;
     part->logits = logits;
     parts.push_back(std::move(part));
     return parts;
+}
+
+// Of layouts whose blocks have no pages.
+std::shared_ptr<const PrefixPart> empty_block(const KvLayout& layout, const Hash128& parent, const Hash128& key,
+                                              std::span<const std::int32_t> tokens, std::size_t position) {
+    auto part = std::make_shared<PrefixPart>();
+    part->parent = parent;
+    part->key = key;
+    part->tokens.assign(tokens.begin(), tokens.end());
+    part->block = true;
+    part->cut.position = position;
+    part->cut.tables.resize(layout.groups.size());
+    return part;
 }
 
 // What blocks and an end have together, for a cache that goes on at `position`. last: null where blocks reach that far.
@@ -96,7 +108,11 @@ std::shared_ptr<PrefixStore> PrefixStore::make(std::shared_ptr<Memory> memory, c
 
 PrefixStore::PrefixStore(std::shared_ptr<Memory> memory, const PrefixStoreOptions& options)
     : memory_(std::move(memory)),
-      memory_bytes_(options.memory_bytes != 0 ? options.memory_bytes : memory_->left() / 4) {
+      memory_bytes_(options.memory_bytes != 0 ? options.memory_bytes : memory_->left() / 4),
+      folder_(options.folder.empty()
+                  ? nullptr
+                  : std::make_unique<PrefixFolder>(
+                        options.folder, options.folder_bytes != 0 ? options.folder_bytes : kFolderBytes, options.log)) {
     memory_->add(this);
 }
 
@@ -121,7 +137,7 @@ bool PrefixStore::anywhere(const KvLayout& layout) {
 
 PrefixStore::Walk PrefixStore::walk(const Hash128& origin, const KvLayout& layout,
                                     std::span<const std::int32_t> tokens) const {
-    Walk w{keys_of(origin, tokens), {}, {}};
+    Walk w{prefix_keys(origin, tokens), {}, {}};
     const bool any = anywhere(layout);
     const std::lock_guard lock(mutex_);
     auto at = entries_.find(origin);
@@ -151,32 +167,115 @@ PrefixStore::Found PrefixStore::find(const PrefixUse& use, const KvLayout& layou
 
 PrefixStore::Found PrefixStore::found(const PrefixUse& use, const KvLayout& layout,
                                       std::span<const std::int32_t> tokens, std::size_t from, std::size_t rows) {
-    const bool any = anywhere(layout);
     const Walk w = walk(use.origin, layout, tokens);
-    const std::size_t limit = tokens.size() - rows;
-    Part last;
-    std::size_t position = any ? std::min(w.blocks.size() * kSpan, limit) : 0;
-    for (const Part& end : w.ends) {
-        const std::size_t common = end->begin() + common_tokens(end->tokens, tokens.subspan(end->begin()));
-        const std::size_t to = prefix_end(*end, layout, common, tokens.size(), rows);
-        if (to <= position) continue;
-        position = to;
-        last = end;
-    }
+    Way way = by_memory(w, layout, tokens, rows);
+    if (folder_ != nullptr && way.position < tokens.size() - rows)
+        way = by_files(w, std::move(way), use, layout, tokens, rows);
     Found result;
-    if (position > from) {
-        result.cut = joined(layout, w.blocks, last.get(), position);
-        if (last != nullptr && position == tokens.size()) result.logits = last->logits;
-        const std::size_t blocks = last != nullptr ? last->begin() / kSpan : (position + kSpan - 1) / kSpan;
-        Parts used(w.blocks.begin(), w.blocks.begin() + static_cast<std::ptrdiff_t>(blocks));
-        if (last != nullptr) used.push_back(last);
-        insert(used, any);  // they are used now
+    if (way.position > from) {
+        result.cut = joined(layout, way.blocks, way.last.get(), way.position);
+        if (way.last != nullptr && way.position == tokens.size()) result.logits = way.last->logits;
+        if (way.last != nullptr) way.blocks.push_back(way.last);
+        insert(way.blocks, anywhere(layout));  // they are used now
+        if (folder_ != nullptr) folder_->use(way.blocks);
     }
     const std::lock_guard lock(mutex_);
     ++stats_.lookups;
     stats_.asked_tokens += tokens.size() - from;
-    stats_.found_tokens += position > from ? position - from : 0;
+    stats_.found_tokens += way.position > from ? way.position - from : 0;
     return result;
+}
+
+PrefixStore::Way PrefixStore::by_memory(const Walk& w, const KvLayout& layout, std::span<const std::int32_t> tokens,
+                                        std::size_t rows) const {
+    Way way;
+    if (anywhere(layout)) way.position = std::min(w.blocks.size() * kSpan, tokens.size() - rows);
+    for (const Part& end : w.ends) {
+        const std::size_t common = end->begin() + common_tokens(end->tokens, tokens.subspan(end->begin()));
+        const std::size_t to = prefix_end(*end, layout, common, tokens.size(), rows);
+        if (to <= way.position) continue;
+        way.position = to;
+        way.last = end;
+    }
+    const std::size_t blocks = way.last != nullptr ? way.last->begin() / kSpan : (way.position + kSpan - 1) / kSpan;
+    way.blocks.assign(w.blocks.begin(), w.blocks.begin() + static_cast<std::ptrdiff_t>(blocks));
+    return way;
+}
+
+PrefixStore::Way PrefixStore::by_files(const Walk& w, Way way, const PrefixUse& use, const KvLayout& layout,
+                                       std::span<const std::int32_t> tokens, std::size_t rows) {
+    const PrefixFolder::Subject subject{use.origin, layout, tokens, use.vocab};
+    const bool any = anywhere(layout), paged = std::ranges::any_of(layout.groups, plain);
+    const PrefixFolder::Listing files = folder_->list();
+    const std::size_t limit = tokens.size() - rows;
+    // As far as there are blocks, of whatever kind.
+    std::size_t reach = w.blocks.size();
+    while (reach + 1 < w.keys.size() && (!paged || files.has(w.keys[reach], w.keys[reach + 1], (reach + 1) * kSpan)))
+        ++reach;
+    struct End {
+        PrefixFolder::File file;
+        std::size_t blocks = 0;  // before it
+    };
+    std::vector<End> ends;
+    for (std::size_t n = any ? reach : 0; n <= reach; ++n)
+        for (const PrefixFolder::File& file : files.behind(w.keys[n]))
+            if (any || file.position - n * kSpan < kSpan) ends.push_back({file, n});
+    std::ranges::sort(ends, std::greater(), [](const End& end) { return end.file.position; });
+    ends.resize(std::min(ends.size(), kMostEnds));
+    std::size_t best = std::max(way.position, any ? std::min(reach * kSpan, limit) : 0);
+    std::optional<End> last;
+    for (const End& end : ends) {
+        if (!any && end.file.position <= best) break;
+        std::size_t common = 0;
+        const Part part = folder_->look(end.file, subject, common);
+        const std::size_t to = part != nullptr ? prefix_end(*part, layout, common, tokens.size(), rows) : 0;
+        if (to <= best) continue;
+        best = to;
+        last = end;
+    }
+    if (best <= way.position) return way;
+
+    // Blocks that are not in memory, and the last part.
+    const std::size_t blocks = last ? last->blocks : (best + kSpan - 1) / kSpan,
+                      have = std::min(w.blocks.size(), blocks);
+    Parts loaded(blocks - have + (last ? 1 : 0));
+    const auto load = [&](std::size_t i) {
+        const std::size_t n = have + i;
+        std::size_t common = 0;
+        if (n == blocks) {
+            const Part part = folder_->load(last->file, subject, memory_, common);
+            if (part != nullptr && prefix_end(*part, layout, common, tokens.size(), rows) == best) loaded[i] = part;
+        } else if (!paged) {
+            loaded[i] =
+                empty_block(layout, w.keys[n], w.keys[n + 1], tokens.subspan(n * kSpan, kSpan), (n + 1) * kSpan);
+        } else {
+            const Part part = folder_->load({w.keys[n], w.keys[n + 1], (n + 1) * kSpan}, subject, memory_, common);
+            if (part != nullptr && part->block && common == (n + 1) * kSpan) loaded[i] = part;
+        }
+    };
+    const auto load_or_not = [&](std::size_t i) {
+        try {
+            load(i);
+        } catch (const std::bad_alloc&) {
+            // Then there is no such part.
+        }
+    };
+    if (use.executor != nullptr)
+        parallel_for(*use.executor, loaded.size(), [&](std::size_t i, std::size_t) { load_or_not(i); });
+    else
+        for (std::size_t i = 0; i < loaded.size(); ++i) load_or_not(i);
+
+    Way further;
+    further.blocks.assign(w.blocks.begin(), w.blocks.begin() + static_cast<std::ptrdiff_t>(have));
+    while (further.blocks.size() < blocks && loaded[further.blocks.size() - have] != nullptr)
+        further.blocks.push_back(loaded[further.blocks.size() - have]);
+    const bool all = further.blocks.size() == blocks;
+    if (all && last) further.last = loaded.back();
+    if (all && (!last || further.last != nullptr))
+        further.position = best;
+    else if (any)
+        further.position = std::min(further.blocks.size() * kSpan, limit);
+    return further.position > way.position ? further : way;
 }
 
 // ---- keeping --------------------------------------------------------------------------------------------------------
@@ -194,8 +293,11 @@ void PrefixStore::put(const PrefixUse& use, const KvLayout& layout, std::span<co
                 kept = std::make_shared<const Buffer>(*std::move(room));
             }
         }
-        const Parts parts = split(layout, keys_of(use.origin, tokens), tokens, cut, kept);
-        insert(parts, anywhere(layout));
+        const Parts parts = split(layout, prefix_keys(use.origin, tokens), tokens, cut, kept);
+        const Parts gone = insert(parts, anywhere(layout));
+        if (folder_ == nullptr) return;
+        folder_->keep(parts, {use.origin, layout, tokens, use.vocab}, use.executor);
+        for (const Part& part : gone) folder_->remove(*part);
     } catch (const std::bad_alloc&) {
         // Then it is not kept.
     }
@@ -209,20 +311,23 @@ bool PrefixStore::superseded(Entry& parent, const PrefixPart& part) const {
     });
 }
 
-void PrefixStore::remove_superseded(Entry& parent, const PrefixPart& by) {
+void PrefixStore::remove_superseded(Entry& parent, const PrefixPart& by, std::vector<Part>& gone) {
     for (std::size_t i = 0; i < parent.children.size();) {
-        const PrefixPart& part = *parent.children[i]->part;
-        if (!part.block && part.tokens.size() < by.tokens.size() &&
-            common_tokens(part.tokens, by.tokens) == part.tokens.size())
-            remove(parent.children[i]);
-        else
+        const Part part = parent.children[i]->part;
+        if (part->block || part->tokens.size() >= by.tokens.size() ||
+            common_tokens(part->tokens, by.tokens) != part->tokens.size()) {
             ++i;
+            continue;
+        }
+        gone.push_back(part);
+        remove(parent.children[i]);
     }
 }
 
 // Each the parent of the next; those that are there count as used.
-void PrefixStore::insert(std::span<const Part> parts, bool anywhere) {
-    if (parts.empty()) return;
+std::vector<PrefixStore::Part> PrefixStore::insert(std::span<const Part> parts, bool anywhere) {
+    std::vector<Part> gone;
+    if (parts.empty()) return gone;
     const std::lock_guard lock(mutex_);
     Entry* parent = &entries_[parts.front()->parent];  // a root, but for the first it may be new
     std::vector<Entry*> path;
@@ -245,8 +350,8 @@ void PrefixStore::insert(std::span<const Part> parts, bool anywhere) {
             place.front() = &at->second;
             used_.splice(used_.begin(), place);
             parent->children.push_back(&at->second);
-            if (anywhere) remove_superseded(*parent, *part);
-        } else if (part->logits != nullptr && at->second.part->logits == nullptr) {
+            if (anywhere) remove_superseded(*parent, *part, gone);
+        } else if (part->known && !at->second.part->known) {
             if (!hold(*part)) break;
             release(*at->second.part);
             at->second.part = part;
@@ -256,6 +361,7 @@ void PrefixStore::insert(std::span<const Part> parts, bool anywhere) {
     }
     for (auto it = path.rbegin(); it != path.rend(); ++it) used_.splice(used_.begin(), used_, (*it)->place);
     evict();
+    return gone;
 }
 
 // False, without a change, where memory for that is refused.
@@ -323,14 +429,22 @@ std::uint64_t PrefixStore::spare() const {
 }
 
 PrefixStats PrefixStore::stats() const {
+    const PrefixFolder::Stats files = folder_ != nullptr ? folder_->stats() : PrefixFolder::Stats{};
     const std::lock_guard lock(mutex_);
     PrefixStats s = stats_;
     s.parts = used_.size();
     s.bytes = bytes_;
+    s.files = files.files;
+    s.file_bytes = files.bytes;
+    s.files_written = files.written;
+    s.files_read = files.read;
+    s.files_evicted = files.evicted;
+    s.files_refused = files.refused;
     return s;
 }
 
 void PrefixStore::clear() {
+    if (folder_ != nullptr) folder_->clear();
     const std::lock_guard lock(mutex_);
     while (!used_.empty()) remove(oldest());
     entries_.clear();

@@ -108,6 +108,7 @@ Result<Sequence> Sequence::restored(BlobReader& blob) const {
 
 void Sequence::use_store(PrefixUse use) {
     prefix_ = std::move(use);
+    prefix_.vocab = vocab_;
     prompt_ = kept_ = 0;
 }
 

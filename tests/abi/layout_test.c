@@ -56,7 +56,9 @@ AT(hearth_prefix_store_options, struct_size, 0);
 AT(hearth_prefix_store_options, flags, 8);
 AT(hearth_prefix_store_options, reserved, 12);
 AT(hearth_prefix_store_options, memory_bytes, 16);
-ENDS(hearth_prefix_store_options, 24);
+AT(hearth_prefix_store_options, folder, 24);
+AT(hearth_prefix_store_options, folder_bytes, 32);
+ENDS(hearth_prefix_store_options, 40);
 
 AT(hearth_prefix_store_stats, struct_size, 0);
 AT(hearth_prefix_store_stats, lookups, 8);
@@ -65,7 +67,13 @@ AT(hearth_prefix_store_stats, found_tokens, 24);
 AT(hearth_prefix_store_stats, parts, 32);
 AT(hearth_prefix_store_stats, bytes, 40);
 AT(hearth_prefix_store_stats, evictions, 48);
-ENDS(hearth_prefix_store_stats, 56);
+AT(hearth_prefix_store_stats, files, 56);
+AT(hearth_prefix_store_stats, file_bytes, 64);
+AT(hearth_prefix_store_stats, files_written, 72);
+AT(hearth_prefix_store_stats, files_read, 80);
+AT(hearth_prefix_store_stats, files_evicted, 88);
+AT(hearth_prefix_store_stats, files_refused, 96);
+ENDS(hearth_prefix_store_stats, 104);
 
 AT(hearth_generate_options, struct_size, 0);
 AT(hearth_generate_options, max_tokens, 8);

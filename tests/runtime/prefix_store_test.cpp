@@ -1,41 +1,10 @@
 // Prefixes that sequences share through a store, over caches of every kind.
 #include <thread>
 
-#include "runtime/toy.hpp"
+#include "runtime/stored.hpp"
 #include "support/golden.hpp"
 
 namespace hearth::test {
-namespace {
-
-constexpr std::uint64_t kPlenty = std::uint64_t{1} << 30;
-
-struct Stored {
-    Fixture f;
-    std::shared_ptr<PrefixStore> store;
-
-    explicit Stored(const Kind& kind, std::uint64_t bytes = kPlenty)
-        : f(kind.reaches, kind.states, kind.rows), store(PrefixStore::make(f.memory, {bytes})) {}
-    Sequence sequence(std::uint64_t computes = 0, std::size_t context = 3000) const {
-        Sequence s = f.sequence(context, KvCache::allowance_for(*f.layout, context, 512));
-        s.use_store({store, PrefixStore::origin(*f.layout, {computes, 0}), nullptr});
-        return s;
-    }
-    // Tokens that passes took.
-    std::size_t run(Sequence& s, std::size_t chunk = 300) const {
-        s.recall(1);
-        const std::size_t missing = s.missing();
-        REQUIRE(evaluate(s, chunk));
-        check_logits(f, s);
-        return missing;
-    }
-};
-
-std::vector<std::int32_t> joined(std::vector<std::int32_t> a, std::span<const std::int32_t> b) {
-    a.insert(a.end(), b.begin(), b.end());
-    return a;
-}
-
-}  // namespace
 
 TEST_CASE("prefix store: a prompt that was computed once is taken over, of every kind of cache") {
     for (const Kind& kind : kKinds) {
@@ -229,8 +198,8 @@ TEST_CASE("prefix store: gives way where memory is refused") {
         }
         const Fixture f(kind.reaches, kind.states, kind.rows);
         const auto memory = std::make_shared<Memory>(Allocator{}, most);
-        const auto store = PrefixStore::make(memory, {kPlenty});
-        const PrefixUse use{store, {}, nullptr};
+        const auto store = PrefixStore::make(memory, store_options(kPlenty));
+        const PrefixUse use{store, {}, nullptr, 0};
         for (const auto& tokens : {prompt, other, prompt}) {
             Sequence q(KvCache(f.layout, memory), kVocab, 3000);
             q.use_store(use);
@@ -255,7 +224,7 @@ TEST_CASE("prefix store: gives way where memory is refused") {
 TEST_CASE("prefix store: threads share it") {
     const Fixture f({kAll, kWindow}, 0);
     const auto memory = std::make_shared<Memory>();
-    const auto store = PrefixStore::make(memory, {60000});
+    const auto store = PrefixStore::make(memory, store_options(60000));
     std::mutex lock;  // as a runtime's
     std::vector<std::thread> threads;
     for (std::uint32_t t = 0; t < 3; ++t)
@@ -265,7 +234,7 @@ TEST_CASE("prefix store: threads share it") {
             Draws own(40 + t);
             for (int round = 0; round < (kSanitized ? 5 : 20); ++round) {
                 Sequence q(KvCache(f.layout, memory, kPlenty), kVocab, 3000);
-                q.use_store({store, {}, nullptr});
+                q.use_store({store, {}, nullptr, 0});
                 CHECK(q.append(joined(beginning, some(own, 100))).ok());
                 {
                     const std::lock_guard guard(lock);
