@@ -97,8 +97,9 @@ PrefixFolder::Listing::Listing(std::vector<File> files) : files_(std::move(files
 }
 
 std::span<const PrefixFolder::File> PrefixFolder::Listing::behind(const Hash128& parent) const {
-    const auto found = std::ranges::equal_range(files_, parent, less, &File::parent);
-    return {found.begin(), found.end()};
+    // Not std::ranges::equal_range, whose subrange clang 14 does not take.
+    return {std::ranges::lower_bound(files_, parent, less, &File::parent),
+            std::ranges::upper_bound(files_, parent, less, &File::parent)};
 }
 
 bool PrefixFolder::Listing::has(const Hash128& parent, const Hash128& key, std::size_t position) const {

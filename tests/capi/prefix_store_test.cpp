@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "capi/support.hpp"
+#include "support/temporary.hpp"
 
 using namespace hearth::test;
 
@@ -20,10 +21,11 @@ std::vector<std::int32_t> prompt_of(std::size_t length, std::int32_t first = 1) 
     return tokens;
 }
 
-StorePtr open_store(hearth_runtime* runtime, std::uint64_t bytes = 0) {
+StorePtr open_store(hearth_runtime* runtime, std::uint64_t bytes = 0, const std::string& folder = "") {
     hearth_prefix_store_options o;
     CHECK_OK(hearth_prefix_store_options_init(&o, sizeof o));
     o.memory_bytes = bytes;
+    o.folder = folder.empty() ? nullptr : folder.c_str();
     hearth_prefix_store* s = nullptr;
     CHECK_OK(hearth_prefix_store_open(&s, runtime, &o));
     return StorePtr(s);
@@ -69,7 +71,11 @@ TEST_CASE("prefix store: sessions compute the same bytes with and without one, o
         CAPTURE(name);
         const auto runtime = make_runtime(2);
         const auto model = open_model(runtime.get(), path);
-        const auto store = open_store(runtime.get());
+        const TemporaryDirectory dir;
+        const auto store = open_store(runtime.get(), 0, dir / "prefixes");
+        // As another process would.
+        const auto again = make_runtime(1);
+        const auto model_again = open_model(again.get(), path);
         for (const std::uint32_t kv : kKv) {
             if (kSanitized && kv != kKv[name.size() % 3]) continue;
             for (const auto& behind : {question, other, question}) {
@@ -97,8 +103,18 @@ TEST_CASE("prefix store: sessions compute the same bytes with and without one, o
                 append(s, question);
             }
             const auto found = stats(store.get()).found_tokens;
-            CHECK(generate(plain.get(), 5).first == generate(stored.get(), 5).first);
+            const auto chosen = generate(plain.get(), 5).first;
+            CHECK(generate(stored.get(), 5).first == chosen);
             CHECK(stats(store.get()).found_tokens >= found + 300);
+            const auto reading = open_store(again.get(), 1, dir / "prefixes");
+            const auto other_process = make_session(model_again.get(), 500, kv, 30);
+            CHECK_OK(hearth_session_use_store(other_process.get(), reading.get()));
+            append(other_process.get(), system);
+            append(other_process.get(), question);
+            CHECK(generate(other_process.get(), 5).first == chosen);
+            CHECK(stats(reading.get()).found_tokens >= 300);
+            CHECK(stats(reading.get()).files_read != 0);
+            CHECK(stats(reading.get()).files_refused == 0);
             const auto rows = make_session(model.get(), 512, kv), all = make_session(model.get(), 512, kv);
             CHECK_OK(hearth_session_use_store(all.get(), store.get()));
             for (hearth_session* s : {rows.get(), all.get()}) append(s, system);

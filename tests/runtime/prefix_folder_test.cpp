@@ -125,6 +125,7 @@ TEST_CASE("prefix folder: a changed byte is noticed, the file removed and its to
         one.run(prompt);
         const auto files = files_in(dir.path());
         std::vector<std::vector<std::byte>> good;
+        good.reserve(files.size());
         for (const fs::path& file : files) good.push_back(bytes_of(file));
         for (std::size_t i = 0; i < files.size(); ++i)
             for (std::size_t at = 0; at < good[i].size();
@@ -319,6 +320,7 @@ TEST_CASE("prefix folder: two processes write, read and evict at the same time")
     const auto work = [&](std::uint64_t seed) {
         Draws common(58), own(seed);
         std::vector<std::vector<std::int32_t>> prompts;
+        prompts.reserve(4);
         for (int i = 0; i < 4; ++i) prompts.push_back(some(common, 300 + 100 * static_cast<std::size_t>(i)));
         const Kind kinds[] = {{{kAll}, 0}, {{kAll, kWindow}, 1}};
         for (int round = 0; round < rounds; ++round) {
