@@ -32,6 +32,13 @@ Status fill_event(hearth_event* out, const GenerateEvent& e) {
     full.logprobs = e.logprobs.empty() ? nullptr : reinterpret_cast<const hearth_logprob*>(e.logprobs.data());
     full.logprob_count = static_cast<uint32_t>(e.logprobs.size());
     full.stop = e.stop;
+    full.preemptions = e.stats.preemptions;
+    full.wait_seconds = e.stats.wait_seconds;
+    full.draft_speedup = e.stats.draft_speedup;
+    full.passes = e.stats.passes;
+    full.reused_tokens = e.stats.reused_tokens;
+    full.drafted_tokens = e.stats.drafted_tokens;
+    full.accepted_tokens = e.stats.accepted_tokens;
     const size_t size = out->struct_size;
     return init_options(out, size, full, "hearth_event");
 }
@@ -55,6 +62,14 @@ Status submit(Generator& generator, hearth_session* session, const hearth_sampli
     if (o.top_logprobs != 0 && !g.logprob)
         return {Code::invalid_argument, "hearth_generate_options.top_logprobs is set without HEARTH_GENERATE_LOGPROBS"};
     g.tag = o.tag;
+    g.deadline_ms = o.deadline_ms;
+    if (o.draft > HEARTH_DRAFT_MODEL)
+        return {Code::invalid_argument, cat("hearth_generate_options.draft is ", o.draft, ", expected HEARTH_DRAFT_…")};
+    if ((o.draft == HEARTH_DRAFT_MODEL) != (o.draft_model != nullptr))
+        return {Code::invalid_argument, "hearth_generate_options.draft_model goes with HEARTH_DRAFT_MODEL, and only with it"};
+    g.draft = static_cast<Draft>(o.draft);
+    g.draft_tokens = o.draft_tokens;
+    if (o.draft_model != nullptr) g.draft_model = o.draft_model->impl;
     return generator.submit(session->impl, session, settings, g);
 }
 

@@ -137,7 +137,8 @@ typedef struct hearth_model_options {
     size_t struct_size;
     uint32_t flags; /* must be 0 */
     uint32_t reserved;
-    /* Called while loading with done and total bytes of weights; non-zero stops with HEARTH_ECANCELLED. May be null.
+    /* Called every few milliseconds while loading, in the thread that opens the model, with done and total bytes of weights;
+     * non-zero stops with HEARTH_ECANCELLED. May be null.
      * A load holds its runtime: other loads and passes on it wait, and the callback must not use that runtime. */
     int32_t (*progress)(uint64_t done, uint64_t total, void *user);
     void *progress_user;
@@ -341,6 +342,9 @@ HEARTH_API hearth_status hearth_session_tokens(hearth_token *tokens, size_t capa
 #define HEARTH_EVAL_ALL 1u
 HEARTH_API hearth_status hearth_session_eval(float *logits, size_t capacity, size_t *needed, hearth_session *session,
                                              uint32_t flags);
+/* Stops what runs on the session now, if anything does: hearth_session_eval returns HEARTH_ECANCELLED, and the passes that it
+ * finished are kept; a generation ends with HEARTH_FINISH_CANCELLED. [any] @since 0.1 */
+HEARTH_API hearth_status hearth_session_cancel(hearth_session *session);
 /* Keeps the first `length` tokens. Free where all layers see all tokens, and up to 64 tokens back where some see a window;
  * further back, and at all where layers keep a recurrent state, the next evaluation also takes again what lies between
  * the nearest checkpoint and `length`, to the same bits. Checkpoints are kept at the ends of evaluated prompts (tokens
@@ -502,6 +506,7 @@ typedef struct hearth_generator hearth_generator;
 #define HEARTH_FINISH_CONTEXT 3u   /* the session is full */
 #define HEARTH_FINISH_CANCELLED 4u
 #define HEARTH_FINISH_ERROR 5u     /* status and message say which */
+#define HEARTH_FINISH_DEADLINE 6u  /* deadline_ms is over */
 
 #define HEARTH_GENERATE_IGNORE_EOS 1u /* do not stop at end-of-generation tokens */
 #define HEARTH_GENERATE_SPECIAL 2u    /* write control tokens out in text */
@@ -515,8 +520,20 @@ typedef struct hearth_generate_options {
     uint32_t flags;      /* HEARTH_GENERATE_… */
     void *tag;           /* comes back in the events */
     uint32_t top_logprobs; /* with HEARTH_GENERATE_LOGPROBS: how many of the most probable tokens */
-    uint32_t reserved;     /* must be 0 */
+    uint32_t deadline_ms;  /* milliseconds from submit, after which the generation ends wherever it is; 0: none */
+    uint32_t draft;        /* HEARTH_DRAFT_… */
+    uint32_t draft_tokens; /* guessed for one pass at most, up to 16; 0: 8. Fewer where more would lose time. */
+    hearth_model *draft_model; /* with HEARTH_DRAFT_MODEL; retained */
 } hearth_generate_options;
+
+/* Speculation: some next tokens are guessed, and one pass tries them all. Every token is chosen as without guesses, for any
+ * sampler and seed, from logits that have the same bits: only the time changes. How many are guessed follows from the times
+ * of passes and from how many guesses came true; where guessing loses, it rests. hearth_event.draft_speedup tells. */
+#define HEARTH_DRAFT_NONE 0u
+#define HEARTH_DRAFT_LOOKUP 1u /* what followed in the session where its last tokens stood before: for texts that repeat
+                                  parts of the prompt, as code, summaries and edits do */
+#define HEARTH_DRAFT_MODEL 2u  /* the most probable tokens of a smaller model of the same runtime, which must spell the tokens
+                                  that both have alike (HEARTH_EINVAL); its cache takes memory like a session's */
 
 /* A token with the natural logarithm of its probability under the model's own distribution, before any sampler. */
 typedef struct hearth_logprob {
@@ -540,12 +557,18 @@ typedef struct hearth_event {
     uint32_t prompt_tokens;   /* evaluated for this generation (FINISH), done so far (PREFILL) */
     uint32_t prompt_total;
     uint32_t generated_tokens;
-    uint32_t reserved;
+    uint32_t preemptions;     /* times that its cache was given to other sessions (from here on: of FINISH) */
     double prompt_seconds;
     double generate_seconds;
     const hearth_logprob *logprobs; /* of `token`, then of the most probable ones, best first; or null */
     uint32_t logprob_count;
     int32_t stop; /* number of the stop text that ended it, or -1 */
+    double wait_seconds;      /* from submit to its first pass */
+    double draft_speedup;     /* of decoding, estimated from the times of its passes; 1 without guesses */
+    uint32_t passes;          /* that it took part in */
+    uint32_t reused_tokens;   /* of the session that needed no evaluation */
+    uint32_t drafted_tokens;  /* guessed, and */
+    uint32_t accepted_tokens; /* come true */
 } hearth_event;
 
 HEARTH_API hearth_status hearth_generate_options_init(hearth_generate_options *options, size_t struct_size);
@@ -556,11 +579,15 @@ HEARTH_API void hearth_generator_free(hearth_generator *generator);
  * FINISH event. sampling null: greedy. HEARTH_ESTATE when the session is already running. @since 0.1 */
 HEARTH_API hearth_status hearth_generator_submit(hearth_generator *generator, hearth_session *session,
                                                  const hearth_sampling *sampling, const hearth_generate_options *options);
-/* One forward pass over all running sessions. HEARTH_EAGAIN when none is running and no event is waiting. @since 0.1 */
+/* One forward pass over all running sessions: those that decode, and of prompts up to 512 tokens, which they share. Where
+ * memory for caches ends, the session that was submitted last gives its cache up and is computed again when another has
+ * ended: its tokens stay the same. HEARTH_EAGAIN when none is running and no event is waiting. @since 0.1 */
 HEARTH_API hearth_status hearth_generator_step(hearth_generator *generator);
 /* HEARTH_EAGAIN when there is no event left. event->struct_size must be set. @since 0.1 */
 HEARTH_API hearth_status hearth_generator_next_event(hearth_event *event, hearth_generator *generator);
-/* Stops a running session (null: all that run) at the next step, with a FINISH event. [any] @since 0.1 */
+/* Stops a running session (null: all that run), with a FINISH event; it keeps the tokens it has. A pass that is being
+ * computed stops within milliseconds, and what it was computing for other sessions is computed again; but where models have
+ * recurrent states, which would be lost, it stops only with the last of its sessions. [any] @since 0.1 */
 HEARTH_API hearth_status hearth_generator_cancel(hearth_generator *generator, hearth_session *session);
 
 /* Sugar: submits one session, steps, and calls `on_event` for each event; non-zero from it cancels. *finish may be null.

@@ -106,7 +106,21 @@ hearth_status hearth_session_eval(float* logits, size_t capacity, size_t* needed
         if (needed != nullptr) *needed = count;
         if (logits != nullptr && capacity < count)
             return {Code::buffer_too_small, cat("the buffer holds ", capacity, " floats, needed are ", count)};
-        return session->impl->evaluate(all, logits);
+        Stop stop;
+        session->impl->runs(&stop);
+        struct Over {
+            Session& session;
+            ~Over() { session.runs(nullptr); }
+        } const over{*session->impl};
+        return session->impl->evaluate(all, logits, &stop);
+    });
+}
+
+hearth_status hearth_session_cancel(hearth_session* session) {
+    return guard([&]() -> Status {
+        HEARTH_NOT_NULL(session);
+        session->impl->cancel();
+        return {};
     });
 }
 

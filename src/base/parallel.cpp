@@ -174,7 +174,7 @@ void for_phases(std::size_t chunks, ChunkBody body, Run&& run) {
 class SerialExecutor final : public Executor {
 public:
     std::size_t workers() const override { return 1; }
-    void run(std::size_t chunks, ChunkBody body) override {
+    void run_all(std::size_t chunks, ChunkBody body) override {
         if (chunks != 0) body(0, chunks, 0);
     }
 };
@@ -253,7 +253,7 @@ public:
 
     std::size_t workers() const override { return workers_; }
 
-    void run(std::size_t chunks, ChunkBody body) override {
+    void run_all(std::size_t chunks, ChunkBody body) override {
         for_phases(chunks, body, [&](std::size_t count, ChunkBody part) {
             const std::size_t team = std::min(threads_, count);
             team_->phases.begin(count, team, part);
@@ -274,7 +274,7 @@ public:
     HostExecutor(std::size_t workers, HostRunner host) : workers_(workers), phases_(workers), host_(host) {}
     std::size_t workers() const override { return workers_; }
 
-    void run(std::size_t chunks, ChunkBody body) override {
+    void run_all(std::size_t chunks, ChunkBody body) override {
         for_phases(chunks, body, [&](std::size_t count, ChunkBody part) {
             const std::size_t team = std::min(workers_, count);
             phases_.begin(count, team, part);
@@ -296,6 +296,21 @@ private:
 };
 
 }  // namespace
+
+void Executor::run(std::size_t chunks, ChunkBody body) {
+    if (stop_ == nullptr) return run_all(chunks, body);
+    const Stop& stop = *stop_;
+    if (stop.ask()) throw Stopped();
+    const std::size_t most = finely_ ? std::max<std::size_t>(chunks / (kLooks * workers()), 1) : chunks;
+    auto watchful = [&](std::size_t begin, std::size_t end, std::size_t worker) {
+        for (std::size_t next = 0; begin < end; begin = next) {
+            if (worker == 0 ? stop.ask() : stop.requested()) return;
+            body(begin, next = std::min(begin + most, end), worker);
+        }
+    };
+    run_all(chunks, ChunkBody(watchful));
+    if (stop.ask()) throw Stopped();
+}
 
 std::size_t available_cores() {
 #if defined(__linux__)

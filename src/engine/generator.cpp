@@ -2,54 +2,23 @@
 
 #include <algorithm>
 
+#include "engine/generator_pass.hpp"
+#include "engine/running.hpp"
 #include "hearth/base/cat.hpp"
 
 namespace hearth {
 
-namespace {
-// Tokens of one pass over all sessions: enough for the matrix products, short enough that nobody waits long.
-constexpr std::size_t kPassTokens = 512;
-
-using Clock = std::chrono::steady_clock;
-double seconds(Clock::time_point from, Clock::time_point to) { return std::chrono::duration<double>(to - from).count(); }
-}  // namespace
-
-struct Generator::Running {
-    std::shared_ptr<Session> session;
-    void* handle;
-    GenerateOptions options;
-    std::unique_ptr<Sampler> sampler;
-    StreamDecoder decoder;
-    StopTexts stops;
-    BannedTexts bans;
-    std::unique_ptr<Logprobs> logprobs;
-    std::unique_ptr<Constraint> constraint;  // behind the last token; null: none
-    std::vector<Token> excluded;
-    std::uint32_t prompt_tokens = 0, prompt_total = 0, generated = 0;
-    std::size_t planned = 0;  // tokens in this pass
-    bool last = false;        // it ends with the last token, and gets a row of logits
-    std::size_t row = 0;      // which
-    bool finished = false;
-    Clock::time_point start = Clock::now(), first_token = start;
-
-    GenerateEvent event(EventKind kind) const {
-        GenerateEvent e;
-        e.kind = kind;
-        e.handle = handle;
-        e.session = session;
-        e.tag = options.tag;
-        e.prompt_tokens = prompt_tokens;
-        e.prompt_total = prompt_total;
-        e.generated_tokens = generated;
-        return e;
-    }
-};
-
-Generator::Generator(std::shared_ptr<LoadedModel> model) : model_(std::move(model)) {}
+Generator::Generator(std::shared_ptr<LoadedModel> model) : model_(std::move(model)) {
+    const auto& kv = model_->info().kv;
+    repeatable_ = std::ranges::all_of(kv, [](const KvShape& s) { return s.state_floats == 0; });
+}
 
 Generator::~Generator() {
-    for (auto& r : running_)
-        if (!r->finished) r->session->busy = false;  // a finished one may run elsewhere by now
+    for (auto& r : running_) {
+        if (r->finished) continue;  // it may run elsewhere by now
+        r->session->runs_in(nullptr, nullptr);
+        r->session->busy = false;
+    }
 }
 
 Status Generator::submit(std::shared_ptr<Session> session, void* handle, const Sampling& sampling,
@@ -68,13 +37,31 @@ Status Generator::submit(std::shared_ptr<Session> session, void* handle, const S
     std::unique_ptr<Running> running(
         new Running{std::move(session), handle, options, std::move(sampler), StreamDecoder(tokenizer, options.special),
                     StopTexts(sampling.list(SamplingList::stop)), BannedTexts(sampling.list(SamplingList::ban), tokenizer),
-                    options.logprob ? std::make_unique<Logprobs>(vocab, kernels) : nullptr, std::move(constraint), {}});
-    running->session->recall();
-    running->prompt_total = static_cast<std::uint32_t>(running->session->sequence().missing());
+                    options.logprob ? std::make_unique<Logprobs>(vocab, kernels) : nullptr, std::move(constraint)});
+    const Sequence& sequence = running->session->sequence();
+    running->prompt_end = sequence.length();
+    running->prompt_total = static_cast<std::uint32_t>(sequence.missing());
+    running->stats.reused_tokens = static_cast<std::uint32_t>(sequence.length() - sequence.missing());
+    if (options.deadline_ms != 0) running->deadline = running->start + std::chrono::milliseconds(options.deadline_ms);
+    HEARTH_TRY(speculate(*running));
     running_.reserve(running_.size() + 1);
     // Last: where memory ends, the session stays free.
     if (running->session->busy.exchange(true)) return running_already;
+    running->session->runs_in(this, handle);
     running_.push_back(std::move(running));
+    return {};
+}
+
+Status Generator::speculate(Running& r) {
+    constexpr std::size_t kUsual = 8;
+    const GenerateOptions& o = r.options;
+    if (o.draft_tokens > Drafter::kMost)
+        return {Code::invalid_argument, cat("draft_tokens is ", o.draft_tokens, ", expected at most ", Drafter::kMost)};
+    r.pace = DraftPace(o.draft_tokens != 0 ? o.draft_tokens : kUsual);
+    if (o.draft == Draft::lookup) r.drafter = make_lookup_drafter();
+    if (o.draft != Draft::model) return {};
+    if (o.draft_model == nullptr) return {Code::invalid_argument, "guesses by a draft model were asked for, and none was given"};
+    HEARTH_ASSIGN(r.drafter, make_model_drafter(*model_, o.draft_model, r.session->sequence().context()));
     return {};
 }
 
@@ -84,20 +71,29 @@ void Generator::cancel(void* handle) {
         cancel_all_ = true;
     else
         cancelled_.push_back(handle);
+    if (pass_ != nullptr) pass_->cancelled(cancelled_, cancel_all_);
 }
 
 void Generator::take_cancellations() {
-    const std::lock_guard lock(cancel_mutex_);
+    bool all = false;
+    {
+        const std::lock_guard lock(cancel_mutex_);
+        taken_.clear();
+        taken_.swap(cancelled_);
+        std::swap(all, cancel_all_);
+    }
     events_.erase(events_.begin(), events_.begin() + static_cast<std::ptrdiff_t>(next_event_));
     next_event_ = 0;
     std::erase_if(events_, [](const GenerateEvent& e) { return e.session->abandoned.load(); });
+    const auto now = Clock::now();
     for (auto& r : running_) {
-        if (r->session->abandoned) r->finished = true;
-        if (cancel_all_ || std::ranges::find(cancelled_, r->handle) != cancelled_.end())
-            finish(*r, FinishReason::cancelled);
+        if (r->session->abandoned && !r->finished) {
+            r->finished = true;
+            ++ended_;
+        }
+        if (all || std::ranges::find(taken_, r->handle) != taken_.end()) finish(*r, FinishReason::cancelled);
+        if (now >= r->deadline) finish(*r, FinishReason::deadline);
     }
-    cancelled_.clear();
-    cancel_all_ = false;
 }
 
 void Generator::finish(Running& r, FinishReason reason, Status status) {
@@ -108,11 +104,15 @@ void Generator::finish(Running& r, FinishReason reason, Status status) {
     // A text that is complete only now may be a stop as well.
     if (e.stop = r.stops.push(r.decoder.flush(), e.text); e.stop < 0) e.text += r.stops.flush();
     const auto now = Clock::now();
-    e.prompt_seconds = seconds(r.start, r.generated != 0 ? r.first_token : now);
-    e.generate_seconds = r.generated != 0 ? seconds(r.first_token, now) : 0;
+    e.prompt_seconds = seconds_between(r.start, r.generated != 0 ? r.first_token : now);
+    e.generate_seconds = r.generated != 0 ? seconds_between(r.first_token, now) : 0;
+    if (!r.begun) e.stats.wait_seconds = seconds_between(r.start, now);
+    if (r.spent_seconds > 0) e.stats.draft_speedup = r.plain_seconds / r.spent_seconds;
     events_.push_back(std::move(e));
     // After all that may throw: a session is not free without its last event, nor lost before it.
     r.finished = true;
+    ++ended_;
+    r.session->runs_in(nullptr, nullptr);
     r.session->busy = false;
 }
 
@@ -188,70 +188,6 @@ void Generator::choose(Running& r, std::span<const float> logits) {
         finish(r, FinishReason::length);
     else if (sequence.length() >= sequence.context())
         finish(r, FinishReason::context);
-}
-
-// Fills planned_ and batch_; returns the rows of logits. Sessions that decode go first: a long prompt of one does not
-// make the others wait for more than a pass.
-std::size_t Generator::plan() {
-    planned_.clear();
-    batch_.clear();
-    std::size_t budget = kPassTokens, rows = 0;
-    for (auto& r : running_) r->planned = 0;
-    auto take = [&](Running& r, std::size_t count) {
-        r.planned = count;
-        r.last = count >= r.session->sequence().missing();
-        auto batch = r.session->sequence().next_batch(count, r.last ? 1 : 0);
-        if (!batch.ok()) return finish(r, FinishReason::error, std::move(batch).status());
-        r.row = rows;
-        rows += r.last ? 1 : 0;
-        budget -= std::min(budget, count);
-        planned_.push_back(&r);
-        batch_.push_back(*batch);
-    };
-    for (auto& r : running_)
-        if (!r->finished && r->session->sequence().missing() <= 1) take(*r, 1);
-    for (auto& r : running_) {
-        const std::size_t missing = r->session->sequence().missing();
-        if (r->finished || r->planned != 0 || budget == 0) continue;
-        take(*r, std::min({missing, r->session->chunk(), budget}));
-    }
-    return rows;
-}
-
-Status Generator::step() {
-    take_cancellations();
-    sweep();
-    // Cancelling ends sessions without a pass, but their last events are still to be fetched.
-    if (running_.empty()) return next_event_ == events_.size() ? Status(Code::again, "no session is running") : Status();
-    for (auto& r : running_) {
-        // Evaluated before it was submitted: its next token needs no pass.
-        const Sequence& s = r->session->sequence();
-        if (s.missing() == 0) choose(*r, std::vector<float>(s.logits().begin(), s.logits().end()));
-    }
-    sweep();
-    if (running_.empty()) return {};
-    const auto guard = model_->runtime()->lock();
-    const std::size_t rows = plan();
-    if (!batch_.empty()) {
-        auto logits = model_->logits_room(std::max<std::size_t>(rows, 1));
-        Status status = logits.ok() ? model_->forward(batch_, *logits) : logits.status();
-        for (Running* r : planned_) {
-            if (!status.ok()) {
-                finish(*r, FinishReason::error, status);
-                continue;
-            }
-            const std::span<const float> row =
-                r->last ? std::span<const float>(*logits + r->row * model_->info().vocab, model_->info().vocab) : std::span<const float>();
-            r->session->sequence().done(r->planned, row);
-            if (r->prompt_tokens < r->prompt_total) {
-                r->prompt_tokens += static_cast<std::uint32_t>(r->planned);
-                if (r->options.report_prefill) events_.push_back(r->event(EventKind::prefill));
-            }
-            if (r->last) choose(*r, row);
-        }
-    }
-    sweep();
-    return {};
 }
 
 bool Generator::next_event(GenerateEvent& event) {

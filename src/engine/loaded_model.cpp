@@ -11,6 +11,7 @@ namespace {
 // More of a tensor that is no matrix of the model (of a part that is not run) is not read for the digest's sake.
 constexpr std::uint64_t kMostOfTensor = std::uint64_t{1} << 20;
 constexpr std::size_t kDigestPiece = std::size_t{1} << 22;
+constexpr std::size_t kQuickTokens = 8;  // the phases of a pass of so many are over before anyone waits for them
 
 // The architecture's numbers, names and shapes of matrices, and the bytes of what is none.
 Result<Hash128> described(const ModelFile& file, const std::string& architecture,
@@ -45,6 +46,19 @@ Result<Hash128> described(const ModelFile& file, const std::string& architecture
     return h.digest();
 }
 
+// The host may cancel while a large tensor is on its way.
+Result<std::unique_ptr<Model>> load_watched(const Blueprint& blueprint, LoadContext& context) {
+    Stop stop;
+    if (context.progress != nullptr)
+        stop.ask_host([](void* user) { return !static_cast<LoadContext*>(user)->report().ok(); }, &context);
+    try {
+        const Executor::Watch watch(context.executor, &stop, true);
+        return blueprint.load(context);
+    } catch (const Stopped&) {
+        return context.cancelled();
+    }
+}
+
 }  // namespace
 
 Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> runtime, std::unique_ptr<ModelFile> file,
@@ -74,7 +88,7 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
     context.progress = progress.report;
     context.progress_user = progress.user;
     for (const TensorInfo& t : file->tensors()) context.total_bytes += t.bytes;
-    auto loaded = (*blueprint)->load(context);
+    auto loaded = load_watched(**blueprint, context);
     if (!loaded.ok()) return std::move(loaded).status().in(name);
     HEARTH_TRY(context.finish().in(name));
     m->model_ = *std::move(loaded);
@@ -84,6 +98,21 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
     if (in_place != 0) m->file_ = std::move(file);
     m->runtime_->log()(LogLevel::info, cat(name, ": ", m->info_.architecture, ", ", m->info_.weight_bytes, " bytes of weights"));
     return m;
+}
+
+Status LoadedModel::check_same_tokens(const LoadedModel& other) {
+    if (other.tokenizer_ == tokenizer_) return {};
+    const std::lock_guard lock(alike_mutex_);
+    if (std::ranges::any_of(alike_, [&](const auto& t) { return t.lock() == other.tokenizer_; })) return {};
+    for (std::uint32_t i = 0; i < std::min(info_.vocab, other.info_.vocab); ++i) {
+        const auto token = static_cast<Token>(i);
+        const std::string here = tokenizer_->piece(token, true), there = other.tokenizer_->piece(token, true);
+        if (here != there)
+            return {Code::invalid_argument, cat("token ", i, " of the draft model is '", there, "', of the model '", here, "'")};
+    }
+    std::erase_if(alike_, [](const auto& t) { return t.expired(); });
+    alike_.push_back(other.tokenizer_);
+    return {};
 }
 
 Hash128 LoadedModel::digest() {
@@ -107,9 +136,24 @@ Hash128 LoadedModel::digest() {
     return digest_;
 }
 
-Status LoadedModel::forward(std::span<const SequenceBatch> batch, float* logits) {
+Status LoadedModel::forward(std::span<const SequenceBatch> batch, float* logits, const Stop* stop) {
     HEARTH_TRY(make_room(batch));
-    return model_->forward(batch, *workspace_, runtime_->kernels(), runtime_->executor(), logits);
+    std::size_t tokens = 0;
+    for (const SequenceBatch& s : batch) tokens += s.tokens.size();
+    try {
+        const Executor::Watch watch(runtime_->executor(), stop, tokens > kQuickTokens);
+        return model_->forward(batch, *workspace_, runtime_->kernels(), runtime_->executor(), logits);
+    } catch (const Stopped&) {
+        // It counts what was done of it.
+        drop_workspace();
+        return {Code::cancelled, "the pass was stopped"};
+    }
+}
+
+void LoadedModel::drop_workspace() {
+    workspace_.reset();
+    limits_ = {};
+    held_ = logits_.size();
 }
 
 Status LoadedModel::embed(std::span<const SequenceBatch> batch, float* rows) {
@@ -139,14 +183,19 @@ Status LoadedModel::make_room(std::span<const SequenceBatch> batch) {
         const std::size_t ahead = std::min(wanted.positions + wanted.positions / 2 + kSpan, context);
         wanted.positions = std::max({wanted.positions, ahead, limits_.positions});
         wanted.sequences = std::max(wanted.sequences, limits_.sequences);
-        workspace_.reset();
-        limits_ = {};
-        held_ = logits_.size();
+        drop_workspace();
         HEARTH_ASSIGN(workspace_, model_->make_workspace(wanted, runtime_->memory()));
         limits_ = wanted;
         held_ = logits_.size() + model_->workspace_bytes(wanted);
     }
     return {};
+}
+
+bool LoadedModel::give_back() {
+    if (workspace_ == nullptr && logits_.size() == 0) return false;
+    logits_ = Buffer();
+    drop_workspace();
+    return true;
 }
 
 std::uint64_t LoadedModel::pass_bytes(const RunLimits& limits) const {

@@ -2,6 +2,7 @@
 
 #include "hearth/base/cat.hpp"
 #include "hearth/engine/engine.hpp"
+#include "hearth/engine/generator.hpp"
 
 namespace hearth {
 
@@ -47,15 +48,19 @@ Result<std::shared_ptr<Session>> Session::fork() const { return std::make_shared
 
 std::size_t Session::rows(bool all) const { return all ? std::max<std::size_t>(sequence_.pending(), 1) : 1; }
 
-Status Session::evaluate(bool all, float* out) {
+Status Session::evaluate(bool all, float* out, const Stop* stop) {
     if (sequence_.length() == 0) return {Code::bad_state, "the session has no tokens to evaluate"};
-    const std::size_t vocab = model_->info().vocab;
     if (sequence_.pending() == 0 && !sequence_.logits().empty()) {
         if (out != nullptr) std::ranges::copy(sequence_.logits(), out);
         return {};
     }
-    const auto guard = model_->runtime()->lock();
-    const std::size_t wanted = rows(all);
+    const auto guard = model_->runtime()->lock(stop);
+    if (!guard) return {Code::cancelled, "stopped while others were computing"};
+    return evaluate_locked(all, out, stop);
+}
+
+Status Session::evaluate_locked(bool all, float* out, const Stop* stop) {
+    const std::size_t vocab = model_->info().vocab, wanted = rows(all);
     sequence_.recall(wanted);
     if (sequence_.missing() == 0 && out != nullptr) std::ranges::copy(sequence_.logits(), out);
     for (std::size_t left = sequence_.missing(); left > 0;) {
@@ -63,7 +68,7 @@ Status Session::evaluate(bool all, float* out) {
         const std::size_t logits = wanted > later ? std::min(count, wanted - later) : 0;
         HEARTH_ASSIGN(const SequenceBatch batch, sequence_.next_batch(count, logits));
         HEARTH_ASSIGN(float* const rows, model_->logits_room(std::max<std::size_t>(logits, 1)));
-        HEARTH_TRY(model_->forward({&batch, 1}, rows));
+        HEARTH_TRY(model_->forward({&batch, 1}, rows, stop));
         sequence_.done(count, later == 0 ? std::span(rows + (logits - 1) * vocab, vocab) : std::span<const float>());
         if (out != nullptr && logits != 0) out = std::copy_n(rows, logits * vocab, out);
         left = later;
@@ -81,10 +86,21 @@ void Session::use_store(std::shared_ptr<PrefixStore> store) {
                          &model_->runtime()->executor(), model_->info().vocab});
 }
 
-void Session::recall() {
-    if (sequence_.missing() <= 1) return;
-    const auto guard = model_->runtime()->lock();
-    sequence_.recall(1);
+void Session::cancel() {
+    const std::lock_guard lock(cancel_mutex_);
+    if (generator_ != nullptr) generator_->cancel(handle_);
+    if (stop_ != nullptr) stop_->request();
+}
+
+void Session::runs_in(Generator* generator, void* handle) {
+    const std::lock_guard lock(cancel_mutex_);
+    generator_ = generator;
+    handle_ = handle;
+}
+
+void Session::runs(Stop* stop) {
+    const std::lock_guard lock(cancel_mutex_);
+    stop_ = stop;
 }
 
 }  // namespace hearth

@@ -27,9 +27,11 @@ Status LoadContext::finish() {
 }
 
 Status LoadContext::report() {
-    if (progress != nullptr && progress(done_bytes, total_bytes, progress_user) != 0)
-        return {Code::cancelled, cat("loading was cancelled by the host after ", done_bytes, " of ", total_bytes, " bytes")};
-    return {};
+    return progress != nullptr && progress(done_bytes, total_bytes, progress_user) != 0 ? cancelled() : Status();
+}
+
+Status LoadContext::cancelled() const {
+    return {Code::cancelled, cat("loading was cancelled by the host after ", done_bytes, " of ", total_bytes, " bytes")};
 }
 
 }  // namespace hearth

@@ -58,6 +58,7 @@ std::uint64_t KvCache::allowance_for(const KvLayout& layout, std::size_t tokens,
 
 std::uint64_t KvCache::own_bytes() const {
     std::uint64_t bytes = state_ != nullptr ? layout_->state_bytes : 0;
+    if (before_ != nullptr && before_ != state_) bytes += layout_->state_bytes;
     for (std::size_t g = 0; g < tables_.size(); ++g) bytes += tables_[g].pages.size() * layout_->groups[g].page_bytes;
     return bytes;
 }
@@ -65,7 +66,10 @@ std::uint64_t KvCache::own_bytes() const {
 // ---- going back -----------------------------------------------------------------------------------------------------
 
 bool KvCache::stands_at(std::size_t position) const {
-    if (layout_->state_bytes != 0 && state_position_ != position) return false;
+    return (layout_->state_bytes == 0 || state_position_ == position) && has_pages_at(position);
+}
+
+bool KvCache::has_pages_at(std::size_t position) const {
     for (std::size_t g = 0; g < tables_.size(); ++g)
         if (layout_->groups[g].reach.first(position) / layout_->groups[g].span() < tables_[g].begin) return false;
     return true;
@@ -74,11 +78,17 @@ bool KvCache::stands_at(std::size_t position) const {
 std::size_t KvCache::reachable(std::size_t length) const {
     if (stands_at(length)) return length;
     const Checkpoint* const c = checkpoint_at_or_before(length);
-    return c != nullptr ? c->position : 0;
+    const std::size_t position = c != nullptr ? c->position : 0;
+    const bool before = before_ != nullptr && before_position_ <= length && has_pages_at(before_position_);
+    return before ? std::max(position, before_position_) : position;
 }
 
 std::size_t KvCache::rewind(std::size_t length) {
     const std::size_t to = reachable(length);
+    if (!stands_at(to) && before_ != nullptr && before_position_ == to && has_pages_at(to)) {
+        state_ = before_;
+        state_position_ = to;
+    }
     if (!stands_at(to)) {
         const Checkpoint* const c = checkpoint_at_or_before(to);
         // Where memory ends, nothing has changed.
@@ -109,6 +119,15 @@ std::size_t KvCache::rewind(std::size_t length) {
     }
     while (last_checkpoint() > to) checkpoints_.pop_back();
     return to;
+}
+
+void KvCache::clear() {
+    checkpoints_.clear();
+    for (Table& t : tables_) t = {};
+    std::ranges::fill(pointers_, nullptr);
+    state_ = nullptr;
+    state_position_ = 0;
+    before_ = nullptr;
 }
 
 // ---- checkpoints ----------------------------------------------------------------------------------------------------
@@ -302,7 +321,9 @@ void KvCache::commit(std::vector<Step>& steps, std::size_t end) {
     }
 }
 
-Status KvCache::prepare(std::size_t first, std::size_t end) {
+Status KvCache::prepare(std::size_t first, std::size_t end, bool keep) {
+    before_ = keep && layout_->state_bytes != 0 ? state_ : nullptr;
+    before_position_ = first;
     for (bool again = false; !is_ready(first, end);) {
         std::vector<Step> steps;
         for (std::size_t g = 0; g < tables_.size(); ++g) steps.push_back(step(g, first, end));
@@ -313,7 +334,10 @@ Status KvCache::prepare(std::size_t first, std::size_t end) {
         std::shared_ptr<Buffer> state;
         if (Status s = allocate(steps, state); !s.ok()) {
             const bool refused = s.code() == Code::over_budget || s.code() == Code::out_of_memory;
-            if (!refused || (checkpoints_.empty() && again)) return s;
+            if (!refused || (checkpoints_.empty() && again)) {
+                before_ = nullptr;
+                return s;
+            }
             // Who shared pages with the sequence may have given them up for it: then they need no copy.
             if (checkpoints_.empty()) again = true;
             else drop_checkpoint();

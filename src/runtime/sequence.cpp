@@ -140,15 +140,26 @@ std::size_t Sequence::start() const {
     return cache_.reachable(std::min(cached_, tokens_.size() - again));
 }
 
-Result<SequenceBatch> Sequence::next_batch(std::size_t count, std::size_t logits) {
+void Sequence::release() {
+    cache_.clear();
+    cached_ = kept_ = 0;
+}
+
+Result<SequenceBatch> Sequence::next_batch(std::size_t count, std::size_t logits, std::span<const std::int32_t> draft) {
     cached_ = cache_.rewind(start());
     if (cached_ >= cache_.last_checkpoint() + kCheckpointDistance) cache_.checkpoint(cached_, {});
     if (cached_ >= kept_ + kCheckpointDistance && prefix_.store != nullptr && !PrefixStore::anywhere(cache_.layout()))
         remember({});
-    HEARTH_TRY(cache_.prepare(cached_, cached_ + count));
+    HEARTH_TRY(cache_.prepare(cached_, cached_ + count + draft.size(), !draft.empty()));
     SequenceBatch batch;
     batch.kv = cache_.view();
     batch.tokens = std::span(tokens_).subspan(cached_, count);
+    pass_.clear();
+    if (!draft.empty()) {
+        pass_.assign(batch.tokens.begin(), batch.tokens.end());
+        pass_.insert(pass_.end(), draft.begin(), draft.end());
+        batch.tokens = pass_;
+    }
     batch.position = cached_;
     batch.context = context_;
     batch.logits_from = count - logits;
@@ -156,13 +167,18 @@ Result<SequenceBatch> Sequence::next_batch(std::size_t count, std::size_t logits
 }
 
 void Sequence::done(std::size_t count, std::span<const float> last) {
+    cache_.done(cached_ + std::max(count, pass_.size()));
     cached_ += count;
-    cache_.done(cached_);
     evaluated_ = std::max(evaluated_, cached_);
     logits_.assign(last.begin(), last.end());
     if (prompt_ == 0 || cached_ < prompt_) return;
     if (cached_ == prompt_) remember(last);
     prompt_ = 0;
+}
+
+void Sequence::confirm(std::span<const float> last) {
+    evaluated_ = std::max(evaluated_, ++cached_);
+    logits_.assign(last.begin(), last.end());
 }
 
 }  // namespace hearth

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <numeric>
@@ -207,4 +208,60 @@ TEST_CASE("parallel: 0 threads means the cores of this process, and too many are
     REQUIRE(!refused.ok());
     CHECK(refused.status().code() == Code::invalid_argument);
     CHECK(refused.status().message().find("1025") != std::string::npos);
+}
+
+TEST_CASE("parallel: a run that is to stop throws Stopped, after the work that had begun") {
+    for (const std::size_t workers : {1U, 3U}) {
+        auto executor = make_executor(workers, {}, workers);
+        REQUIRE(executor.ok());
+        constexpr std::size_t kChunks = 10'000;
+        for (const bool finely : {false, true}) {
+            Stop stop;
+            const Executor::Watch watch(**executor, &stop, finely);
+            std::vector<std::atomic<int>> done(kChunks);
+            std::atomic<std::size_t> all{0};
+            std::size_t longest = 0;
+            const auto body = [&](std::size_t begin, std::size_t end, std::size_t worker) {
+                for (std::size_t i = begin; i < end; ++i) ++done[i];
+                if (worker == 0) longest = std::max(longest, end - begin);
+                if ((all += end - begin) >= kChunks / 2) stop.request();
+            };
+            CHECK_THROWS_AS(parallel_ranges(**executor, kChunks, body), Stopped);
+            CHECK(std::ranges::all_of(done, [](const auto& n) { return n <= 1; }));
+            if (finely) {
+                CHECK(all < kChunks);
+                CHECK(longest <= kChunks / (Executor::kLooks * workers));
+            }
+            const std::size_t before = all;
+            CHECK_THROWS_AS(parallel_ranges(**executor, 2, body), Stopped);  // it does not begin
+            CHECK(all == before);
+        }
+        // Nobody watches any more.
+        std::atomic<std::size_t> count{0};
+        parallel_for(**executor, 100, [&](std::size_t, std::size_t) { ++count; });
+        CHECK(count == 100);
+    }
+}
+
+TEST_CASE("parallel: the host is asked by the thread that called, and stops the work") {
+    auto executor = make_executor(2, {}, 2);
+    REQUIRE(executor.ok());
+    struct Host {
+        std::thread::id caller = std::this_thread::get_id();
+        std::size_t asked = 0;
+        bool elsewhere = false;
+    } host;
+    Stop stop;
+    stop.ask_host(
+        [](void* user) {
+            auto& h = *static_cast<Host*>(user);
+            h.elsewhere = h.elsewhere || h.caller != std::this_thread::get_id();
+            return ++h.asked == 3;
+        },
+        &host);
+    const Executor::Watch watch(**executor, &stop, true);
+    const auto slow = [&](std::size_t, std::size_t) { std::this_thread::sleep_for(std::chrono::milliseconds(1)); };
+    CHECK_THROWS_AS(parallel_for(**executor, 100'000, slow), Stopped);
+    CHECK(host.asked == 3);
+    CHECK_FALSE(host.elsewhere);
 }

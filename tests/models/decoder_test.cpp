@@ -17,11 +17,13 @@ class Counting final : public Executor {
 public:
     explicit Counting(Executor& inner) : inner_(inner) {}
     std::size_t workers() const override { return inner_.workers(); }
-    void run(std::size_t chunks, ChunkBody body) override {
+    std::size_t phases = 0;
+
+protected:
+    void run_all(std::size_t chunks, ChunkBody body) override {
         if (chunks > 1) ++phases;
         inner_.run(chunks, body);
     }
-    std::size_t phases = 0;
 
 private:
     Executor& inner_;

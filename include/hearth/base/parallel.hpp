@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "hearth/base/status.hpp"
+#include "hearth/base/stop.hpp"
 
 namespace hearth {
 
@@ -36,15 +37,50 @@ struct HostRunner {
     void* user = nullptr;
 };
 
+// Thrown by Executor::run, in the thread that called it and after all of the run's work has ended, where the work is to
+// stop: what the run was to write is not there. Beside std::bad_alloc the one exception of this library; whoever attaches
+// a Stop catches it.
+struct Stopped {};
+
 // Thread class: one run at a time for each Executor; create one per concurrent caller or serialise.
 class Executor {
 public:
     virtual ~Executor() = default;
     virtual std::size_t workers() const = 0;
     // Calls body(begin, end, worker) for neighbouring chunks, every chunk of [0, chunks) in one call, worker in
-    // [0, workers()); returns when all ended. A worker's calls grow shorter as its chunks run out. Bodies must not
-    // throw and must not call run.
-    virtual void run(std::size_t chunks, ChunkBody body) = 0;
+    // [0, workers()); returns when all ended. A worker's calls grow shorter as its chunks run out. Worker 0 is the caller.
+    // Bodies must not throw and must not call run.
+    void run(std::size_t chunks, ChunkBody body);
+
+    // While it lives, runs look at `stop` (null: they do not) and throw Stopped. With `finely` they look at it while they
+    // work, too, about kLooks times: for runs that take long.
+    class Watch {
+    public:
+        Watch(Executor& executor, const Stop* stop, bool finely)
+            : executor_(executor), stop_(executor.stop_), finely_(executor.finely_) {
+            executor.stop_ = stop;
+            executor.finely_ = finely;
+        }
+        ~Watch() {
+            executor_.stop_ = stop_;
+            executor_.finely_ = finely_;
+        }
+        Watch(const Watch&) = delete;
+        Watch& operator=(const Watch&) = delete;
+
+    private:
+        Executor& executor_;
+        const Stop* stop_;
+        bool finely_;
+    };
+    static constexpr std::size_t kLooks = 32;  // of each worker
+
+protected:
+    virtual void run_all(std::size_t chunks, ChunkBody body) = 0;
+
+private:
+    const Stop* stop_ = nullptr;
+    bool finely_ = false;
 };
 
 // threads = 0 means the number of cores this process may use. Runs on oneTBB, or on the host's runner. On oneTBB no more

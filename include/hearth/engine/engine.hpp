@@ -15,6 +15,7 @@
 #include "hearth/base/log.hpp"
 #include "hearth/base/memory.hpp"
 #include "hearth/base/parallel.hpp"
+#include "hearth/base/turnstile.hpp"
 #include "hearth/formats/model_file.hpp"
 #include "hearth/kernels/kernels.hpp"
 #include "hearth/models/model.hpp"
@@ -44,8 +45,8 @@ public:
     Isa isa() const { return isa_; }
     const Logger& log() const { return log_; }
     Executor& executor() { return *executor_; }
-    // Held by whoever uses the executor.
-    std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
+    // Held by whoever uses the executor; in the order of asking. Given up where `stop` says so while others hold it.
+    Turnstile::Turn lock(const Stop* stop = nullptr) { return turnstile_.enter(stop); }
     // Median bytes per second of reading `bytes` of memory with all workers.
     Result<double> measure_stream(std::uint64_t bytes, std::uint32_t rounds);
 
@@ -54,7 +55,7 @@ private:
     std::unique_ptr<Executor> executor_;
     Isa isa_ = Isa::scalar;
     Logger log_;
-    std::mutex mutex_;
+    Turnstile turnstile_;
 };
 
 struct LoadProgress {
@@ -80,6 +81,9 @@ public:
     // with the same panels. The first call reads all weights and takes the runtime's lock.
     Hash128 digest();
 
+    // Whether another model's tokens are spelled like this one's, as far as both have them. Asked once for each pair.
+    Status check_same_tokens(const LoadedModel& other);
+
     const Model& model() const { return *model_; }
     // Bytes that a pass within the limits takes beside what earlier passes hold already.
     std::uint64_t pass_bytes(const RunLimits& limits) const;
@@ -87,16 +91,20 @@ public:
     Status embed(std::span<const SequenceBatch> batch, float* rows);
     void finish(Head head, const float* pooled, std::size_t count, float* out);
     // One pass; the runtime's lock must be held. Grows the workspace where needed. logits: rows of all sequences.
-    Status forward(std::span<const SequenceBatch> batch, float* logits);
+    // Code::cancelled where `stop` (may be null) said so before it ended: then nothing of the pass is done.
+    Status forward(std::span<const SequenceBatch> batch, float* logits, const Stop* stop = nullptr);
     // Bytes that a conversation of `context` tokens takes beside the weights and what earlier passes hold already: the
     // cache (but not its checkpoints, which take what is left), the workspace of passes of up to `chunk` tokens, the logits
     // of one token.
     std::uint64_t session_bytes(const KvLayout& layout, std::size_t context, std::size_t chunk) const;
+    // The memory that earlier passes left for later ones; false where there was none. The runtime's lock must be held.
+    bool give_back();
     // Room for `rows` rows of logits, reused from pass to pass; the runtime's lock must be held.
     Result<float*> logits_room(std::size_t rows);
 
 private:
     Status make_room(std::span<const SequenceBatch> batch);
+    void drop_workspace();
     std::shared_ptr<Runtime> runtime_;
     std::unique_ptr<ModelFile> file_;  // of a packed model, whose weights are used in its mapping; else null
     Metadata metadata_;
@@ -114,6 +122,8 @@ private:
     std::shared_ptr<const TokenBytes> token_bytes_;
     std::once_flag digested_;
     Hash128 digest_;
+    std::mutex alike_mutex_;
+    std::vector<std::weak_ptr<const Tokenizer>> alike_;  // that were found to spell tokens alike
 };
 
 struct SessionOptions {
@@ -134,13 +144,20 @@ public:
     std::size_t chunk() const { return chunk_; }
 
     // Evaluates what is pending. With `all`, one row of logits for each evaluated token, else for the last alone;
-    // `out` (may be null) has room for rows(all) * vocab floats.
-    Status evaluate(bool all, float* out);
+    // `out` (may be null) has room for rows(all) * vocab floats. Code::cancelled where `stop` (may be null) says so: what
+    // whole passes did stays.
+    Status evaluate(bool all, float* out, const Stop* stop = nullptr);
+    // For who holds the runtime's lock.
+    Status evaluate_locked(bool all, float* out, const Stop* stop);
     std::size_t rows(bool all) const;
     // Where its prompts are looked for and kept; null: nowhere. As LoadedModel::digest().
     void use_store(std::shared_ptr<PrefixStore> store);
-    // Before what is pending is evaluated in passes of somebody else: takes over what the store has of it.
-    void recall();
+
+    // Stops what runs on it now, if anything does: evaluate() of the C interface, or a generation. Any thread.
+    void cancel();
+    // What cancel() is for; null at the end.
+    void runs_in(class Generator* generator, void* handle);
+    void runs(Stop* stop);
 
     // The conversation as a blob, and back: bit-identical to never having stopped. A blob of another model, another type
     // of cache or another version is refused, and so is a damaged one; then the session is as it was.
@@ -159,6 +176,10 @@ private:
     std::shared_ptr<LoadedModel> model_;
     Sequence sequence_;
     std::size_t chunk_;
+    std::mutex cancel_mutex_;
+    Generator* generator_ = nullptr;
+    void* handle_ = nullptr;
+    Stop* stop_ = nullptr;
 };
 
 // Model files of every kind that hearth reads; of a split model any part.

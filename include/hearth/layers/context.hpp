@@ -27,7 +27,8 @@ struct LoadContext {
     std::shared_ptr<Arena> arena = std::make_shared<Arena>(memory);
     // The source lives as long as what is loaded: packed tensors are used where they are mapped.
     bool source_stays = false;
-    // Called with loaded and total stored bytes between tensors; non-zero cancels. May be null.
+    // Called with loaded and total stored bytes between tensors, and by who watches the executor; non-zero cancels. May be
+    // null.
     int (*progress)(std::uint64_t done, std::uint64_t total, void* user) = nullptr;
     void* progress_user = nullptr;
     std::uint64_t total_bytes = 0;
@@ -45,9 +46,8 @@ struct LoadContext {
     Status add_done(std::uint64_t bytes);
     // The last report. What was read before loading, or is left alone, counts as done now.
     Status finish();
-
-private:
     Status report();
+    Status cancelled() const;
 };
 
 // Running: kernels, workers, and each worker's scratch. One forward pass at a time.

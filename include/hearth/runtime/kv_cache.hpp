@@ -59,9 +59,13 @@ public:
     std::size_t reachable(std::size_t length) const;
     // Forgets what is behind reachable(length), which it returns.
     std::size_t rewind(std::size_t length);
+    // Gives all of its memory back, checkpoints included: the next pass begins at 0.
+    void clear();
     // For a pass over positions [first, end), first being reachable: makes them writable (allocates missing pages, copies
-    // shared ones), and the states as they are at `first`. Fails without change, but that checkpoints may be gone.
-    Status prepare(std::size_t first, std::size_t end);
+    // shared ones), and the states as they are at `first`. Fails without change, but that checkpoints may be gone. With
+    // `keep` the states at `first` stay until the next prepare(), so that rewind() finds them: for passes of which only a
+    // part may be wanted.
+    Status prepare(std::size_t first, std::size_t end, bool keep = false);
     // That pass has run. Until then its states count as lost: a pass that fails leaves them in between.
     void done(std::size_t end) { state_position_ = end; }
 
@@ -116,6 +120,7 @@ private:
     };
 
     bool stands_at(std::size_t position) const;
+    bool has_pages_at(std::size_t position) const;
     const Checkpoint* checkpoint_at_or_before(std::size_t position) const;
     void drop_checkpoint();
     // No other sequence sees it. Checkpoints of this one do not mind what is written behind them.
@@ -146,6 +151,8 @@ private:
     std::size_t stride_ = 0;
     std::shared_ptr<Buffer> state_;   // of all layers; null: none yet
     std::size_t state_position_ = 0;  // tokens that state_ has seen
+    std::shared_ptr<Buffer> before_;  // the state that prepare() was to keep
+    std::size_t before_position_ = 0;
     std::vector<float*> states_;      // [layers], in state_
     std::vector<std::shared_ptr<const Checkpoint>> checkpoints_;  // in ascending order; none behind where the cache stands
 };

@@ -46,11 +46,17 @@ public:
     std::uint64_t cache_bytes() const { return cache_.bytes(); }
     const KvCache& cache() const { return cache_; }
 
+    // Gives the cache's memory back, for others: passes begin at the first token again, to the same bits.
+    void release();
+
     // The next `count` missing tokens as part of a batch; their pages are made writable. The last `logits` of them get
-    // rows of logits.
-    Result<SequenceBatch> next_batch(std::size_t count, std::size_t logits);
+    // rows of logits. With a `draft` behind them, which only the last of all missing tokens may have, each token of it gets
+    // a row as well; it is no part of the sequence.
+    Result<SequenceBatch> next_batch(std::size_t count, std::size_t logits, std::span<const std::int32_t> draft = {});
     // After the pass: those tokens are in the cache. `last` [vocab] follows the last of them, or is empty.
     void done(std::size_t count, std::span<const float> last);
+    // Then, where a token was appended that is the draft's next one: it is in the cache, and `last` [vocab] follows it.
+    void confirm(std::span<const float> last);
     // Where what was computed is kept, and looked for by recall(). Forks have the same.
     void use_store(PrefixUse use);
     // Before a prompt is evaluated, with `rows` >= 1 rows of logits: takes over what the store has of it, and remembers what
@@ -80,6 +86,7 @@ private:
     PrefixUse prefix_;
     std::size_t prompt_ = 0;  // where the prompt ends that is to be remembered; 0: none
     std::size_t kept_ = 0;    // tokens that the store was given
+    std::vector<std::int32_t> pass_;  // missing tokens and a draft
 };
 
 }  // namespace hearth
