@@ -13,6 +13,7 @@
 #include "hearth.h"
 #include "hearth/base/cat.hpp"
 #include "hearth/base/status.hpp"
+#include "hearth/engine/adapter.hpp"
 #include "hearth/engine/chat.hpp"
 #include "hearth/engine/generator.hpp"
 
@@ -36,6 +37,9 @@ struct hearth_decoder {
 };
 struct hearth_session {
     std::shared_ptr<hearth::Session> impl;
+};
+struct hearth_adapter {
+    std::shared_ptr<const hearth::LoadedAdapter> impl;
 };
 struct hearth_sampling {
     hearth::Sampling impl;
@@ -111,6 +115,8 @@ Status copy_out(T* buffer, std::size_t capacity, std::size_t* needed, const T* d
     return {};
 }
 
+// A session that a generator runs is not the caller's to change.
+Status check_idle(const hearth_session* session);
 Result<std::string_view> text_argument(const char* text, std::size_t length);
 // lengths may be null for zero-terminated texts.
 Result<std::vector<std::string>> list_argument(const char* const* texts, const std::size_t* lengths, std::size_t count);

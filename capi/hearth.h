@@ -365,8 +365,8 @@ HEARTH_API hearth_status hearth_session_save(void *bytes, size_t capacity, size_
 HEARTH_API hearth_status hearth_session_save_path(hearth_session *session, const char *path);
 /* What was saved in place of what the session holds. On any failure the session is as it was. The bytes may come from
  * anywhere. HEARTH_EFORMAT for bytes that are no saved session, cut or damaged; HEARTH_EUNSUPPORTED for one of another
- * version of the format; HEARTH_ESTATE for one of another model, another type of cache, or (models whose positions depend
- * on it) a context on the other side of the one that they were trained for; HEARTH_ERANGE for one that is longer than the
+ * version of the format; HEARTH_ESTATE for one of another model, another type of cache, other adapters, or (models whose
+ * positions depend on it) a context on the other side of the one that they were trained for; HEARTH_ERANGE for one that is longer than the
  * session's context. While it runs both conversations take memory. @since 0.1 */
 HEARTH_API hearth_status hearth_session_restore(hearth_session *session, const void *bytes, size_t count);
 HEARTH_API hearth_status hearth_session_restore_path(hearth_session *session, const char *path);
@@ -436,6 +436,87 @@ HEARTH_API hearth_status hearth_prefix_store_clear(hearth_prefix_store *store);
 /* From now on the session's prompts are looked for and kept there; null: nowhere. Forks do as it does. HEARTH_EINVAL for a
  * store of another runtime. The first use of a model reads all its weights once (for their digest). @since 0.1 */
 HEARTH_API hearth_status hearth_session_use_store(hearth_session *session, hearth_prefix_store *store);
+
+/* ---- adapters ------------------------------------------------------------------------------------------------------------- */
+
+/* Changes of a model that sessions compute with: low-rank changes of its matrices (LoRA), or a control vector. Immutable;
+ * any number of sessions share one. [any] */
+typedef struct hearth_adapter hearth_adapter;
+
+#define HEARTH_ADAPTER_LORA 1u    /* y = W x + scale * alpha / rank * B (A x) */
+#define HEARTH_ADAPTER_CONTROL 2u /* scale * direction, added to the stream behind layers */
+
+typedef struct hearth_adapter_options {
+    size_t struct_size;
+    uint32_t flags;       /* must be 0 */
+    uint32_t first_layer; /* of a control vector's directions those of layers first_layer to last_layer are used; */
+    uint32_t last_layer;  /* layers count from 0, the first never has a direction; 0: to the last */
+    uint32_t reserved;    /* must be 0 */
+} hearth_adapter_options;
+
+typedef struct hearth_adapter_info {
+    size_t struct_size;
+    uint32_t kind;  /* HEARTH_ADAPTER_… */
+    uint32_t parts; /* matrices that it changes, or layers that it adds to */
+    uint32_t rank;  /* the largest; 0 for a control vector */
+    uint32_t reserved;
+    uint64_t bytes; /* held in memory */
+} hearth_adapter_info;
+
+HEARTH_API hearth_status hearth_adapter_options_init(hearth_adapter_options *options, size_t struct_size);
+/* Loads an adapter for a model: a GGUF file of the kinds "lora" or "controlvector", or a folder of PEFT's
+ * (adapter_config.json, adapter_model.safetensors). options may be null. Every tensor must have its place in the model and
+ * the shape for it: HEARTH_ESTATE for an adapter of another model, HEARTH_EUNSUPPORTED for kinds of adapters that would not
+ * be computed as they were trained (DoRA, biases, whole modules…), HEARTH_EFORMAT; the sentence names the tensor or key. Its
+ * bytes count against the memory budget. Keeps the model alive. [any] @since 0.1 */
+HEARTH_API hearth_status hearth_adapter_load(hearth_adapter **out, hearth_model *model, const char *path,
+                                             const hearth_adapter_options *options);
+/* Sessions that it is attached to keep what they need. */
+HEARTH_API void hearth_adapter_free(hearth_adapter *adapter);
+/* info->struct_size must be set. [any] @since 0.1 */
+HEARTH_API hearth_status hearth_adapter_describe(hearth_adapter_info *info, const hearth_adapter *adapter);
+/* The path that it was loaded from, borrowed from the adapter; "" for null. [any] @since 0.1 */
+HEARTH_API const char *hearth_adapter_path(const hearth_adapter *adapter);
+
+/* From now on the session computes with the adapter, `scale` (-1000 to 1000) times; one that is attached already gets the
+ * new scale. Several are added in the order in which they were attached. Nothing is loaded or copied.
+ * What a session holds is always what it would hold if its adapters had been there from its first token on: where they
+ * change, its tokens stay, all of them are pending, and the next evaluation or generation computes them again (logits,
+ * cache and checkpoints of before are gone; forks keep theirs). A scale of 0 is the same as no adapter, to the bit. A fork
+ * has the same adapters; a saved session is restored only into one with the same adapters and scales (HEARTH_ESTATE).
+ * Sessions of one generator may have different adapters: each gets the tokens that it would get alone.
+ * HEARTH_EINVAL for an adapter of another hearth_model, HEARTH_ESTATE while a generator runs the session. @since 0.1 */
+HEARTH_API hearth_status hearth_session_attach(hearth_session *session, const hearth_adapter *adapter, double scale);
+/* HEARTH_ENOTFOUND where it is not attached. @since 0.1 */
+HEARTH_API hearth_status hearth_session_detach(hearth_session *session, const hearth_adapter *adapter);
+HEARTH_API hearth_status hearth_session_detach_all(hearth_session *session);
+/* Attached adapter number i, in their order: a handle of its own in *out (may be null), which is the caller's to free, and
+ * its scale. HEARTH_ENOTFOUND beyond the last. @since 0.1 */
+HEARTH_API hearth_status hearth_session_adapter(hearth_adapter **out, double *scale, const hearth_session *session,
+                                                size_t i);
+
+#define HEARTH_STEER_MEAN 0u /* the mean of the differences */
+#define HEARTH_STEER_PCA 1u  /* their first principal component, as long as they are along it on average */
+
+typedef struct hearth_steer_options {
+    size_t struct_size;
+    uint32_t method; /* HEARTH_STEER_… */
+    uint32_t flags;  /* must be 0 */
+    /* Called with done and all pairs; non-zero stops with HEARTH_ECANCELLED. May be null. */
+    int32_t (*progress)(uint64_t done, uint64_t total, void *user);
+    void *progress_user;
+} hearth_steer_options;
+
+HEARTH_API hearth_status hearth_steer_options_init(hearth_steer_options *options, size_t struct_size);
+/* Makes a control vector from `count` pairs of prompts that contrast, positive[i] of positive_lengths[i] tokens with
+ * negative[i]: for each layer but the first, where the stream behind it at the last token of the positive prompt lies from
+ * that of the negative one (Zou et al., "Representation Engineering", 2023). Attached with a scale of 1 it adds what the
+ * prompts differ by. `path` becomes a GGUF file of the kind "controlvector", whole or not at all. The same file on every
+ * machine. HEARTH_EINVAL for empty prompts and pairs that do not differ. options may be null. [any] @since 0.1 */
+HEARTH_API hearth_status hearth_steer_train(hearth_model *model, const hearth_token *const *positive,
+                                            const size_t *positive_lengths, const hearth_token *const *negative,
+                                            const size_t *negative_lengths, size_t count, const char *path,
+                                            const hearth_steer_options *options);
 
 /* ---- sampling ------------------------------------------------------------------------------------------------------------ */
 

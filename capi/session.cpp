@@ -5,13 +5,6 @@ using namespace hearth::capi;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-// A session that a generator runs is not the caller's to change.
-Status check_idle(const hearth_session* session) {
-    HEARTH_NOT_NULL(session);
-    if (session->impl->busy) return {Code::bad_state, "the session is running in a generator until its finish event"};
-    return {};
-}
-
 Result<KvType> kv_type(uint32_t kv) {
     switch (kv) {
         case HEARTH_KV_F16:
@@ -27,6 +20,12 @@ Result<KvType> kv_type(uint32_t kv) {
 }
 
 }  // namespace
+
+Status hearth::capi::check_idle(const hearth_session* session) {
+    HEARTH_NOT_NULL(session);
+    if (session->impl->busy) return {Code::bad_state, "the session is running in a generator until its finish event"};
+    return {};
+}
 
 extern "C" {
 

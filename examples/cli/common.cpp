@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 
 namespace cli {
@@ -72,6 +73,14 @@ void SessionOptions::add(CLI::App& app) {
     app.add_option("--kv", kv, "type of the key/value cache: f16, f32 (twice its memory) or q8_0 (half)")
         ->check(CLI::IsMember({"f16", "f32", "q8_0"}))
         ->capture_default_str();
+    app.add_option("--lora", lora, "a LoRA adapter, GGUF or PEFT's folder, with its scale (1 unless given); may be repeated")
+        ->type_name("FILE[:SCALE]")
+        ->allow_extra_args(false);
+    app.add_option("--control", control, "a control vector, with its scale (1 unless given); may be repeated")
+        ->type_name("FILE[:SCALE]")
+        ->allow_extra_args(false);
+    app.add_option("--control-layers", control_layers, "layers that control vectors are added behind, counted from 0")
+        ->type_name("FIRST-LAST");
 }
 
 void SessionOptions::add_chunk(CLI::App& app) {
@@ -92,7 +101,45 @@ Session SessionOptions::make(const Model& model) const {
     options.kv = kv == "q8_0" ? HEARTH_KV_Q8_0 : kv == "f32" ? HEARTH_KV_F32 : HEARTH_KV_F16;
     hearth_session* session = nullptr;
     check(hearth_session_new(&session, model.get(), &options));
-    return Session(session);
+    Session made(session);
+    hearth_adapter_options adapter;
+    check(hearth_adapter_options_init(&adapter, sizeof adapter));
+    for (const std::string& text : lora) attach(model, made, text, adapter, HEARTH_ADAPTER_LORA);
+    if (!control_layers.empty()) {
+        const std::size_t dash = control_layers.find('-');
+        const auto number = [&](std::string_view digits, std::uint32_t& to) {
+            const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), to);
+            if (error != std::errc() || end != digits.data() + digits.size())
+                throw CLI::ValidationError("--control-layers", "expected FIRST-LAST, found '" + control_layers + "'");
+        };
+        const std::string_view all = control_layers;
+        number(all.substr(0, dash), adapter.first_layer);
+        number(dash == std::string::npos ? all : all.substr(dash + 1), adapter.last_layer);
+    }
+    for (const std::string& text : control) attach(model, made, text, adapter, HEARTH_ADAPTER_CONTROL);
+    return made;
+}
+
+void SessionOptions::attach(const Model& model, const Session& session, const std::string& text,
+                            const hearth_adapter_options& options, std::uint32_t kind) {
+    double scale = 1;
+    std::string path = text;
+    if (const std::size_t colon = text.rfind(':'); colon != std::string::npos && !std::filesystem::exists(text)) {
+        const char *const begin = text.data() + colon + 1, *const last = text.data() + text.size();
+        const auto [end, error] = std::from_chars(begin, last, scale);
+        if (error != std::errc() || end != last)
+            throw Failure("'" + text + "': the scale behind ':' is no number");
+        path.resize(colon);
+    }
+    hearth_adapter* loaded = nullptr;
+    check(hearth_adapter_load(&loaded, model.get(), path.c_str(), &options));
+    const Adapter adapter(loaded);
+    hearth_adapter_info info{};
+    info.struct_size = sizeof info;
+    check(hearth_adapter_describe(&info, loaded));
+    if (info.kind != kind)
+        throw Failure(path + (kind == HEARTH_ADAPTER_LORA ? ": is a control vector, for --control" : ": is a LoRA adapter, for --lora"));
+    check(hearth_session_attach(session.get(), loaded, scale));
 }
 
 void SessionOptions::use_prefix_store(const Runtime& runtime, const Session& session) const {

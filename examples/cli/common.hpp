@@ -39,6 +39,7 @@ using Model = Handle<hearth_model, hearth_model_free>;
 using Tokenizer = Handle<hearth_tokenizer, hearth_tokenizer_free>;
 using Session = Handle<hearth_session, hearth_session_free>;
 using Sampling = Handle<hearth_sampling, hearth_sampling_free>;
+using Adapter = Handle<hearth_adapter, hearth_adapter_free>;
 using Generator = Handle<hearth_generator, hearth_generator_free>;
 using Text = Handle<hearth_text, hearth_text_free>;
 
@@ -63,6 +64,7 @@ void add_embed(Commands& commands);
 void add_bench(Commands& commands);
 void add_pack(Commands& commands);
 void add_template(Commands& commands);
+void add_steer_train(Commands& commands);
 
 // Shown where standard error is a terminal. `update` is called between the steps of a load: also the place where Ctrl-C
 // stops it.
@@ -91,12 +93,18 @@ struct ModelOptions {
 struct SessionOptions {
     std::uint32_t context = 0, chunk = 0;
     std::string kv = "f16", prefix_store;
+    std::vector<std::string> lora, control;  // FILE or FILE:SCALE
+    std::string control_layers;
 
     void add(CLI::App& app);
     void add_chunk(CLI::App& app);
     void add_prefix_store(CLI::App& app);
     Session make(const Model& model) const;
     void use_prefix_store(const Runtime& runtime, const Session& session) const;
+
+private:
+    static void attach(const Model& model, const Session& session, const std::string& text,
+                       const hearth_adapter_options& options, std::uint32_t kind);
 };
 
 // One option for each key that the library knows, and --set KEY=VALUE.

@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
     cli::add_bench(commands);
     cli::add_pack(commands);
     cli::add_template(commands);
+    cli::add_steer_train(commands);
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {

@@ -93,7 +93,10 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
     HEARTH_TRY(context.finish().in(name));
     m->model_ = *std::move(loaded);
     HEARTH_ASSIGN(m->described_, described(*file, m->info_.architecture, context.matrices));
-    for (const LoadContext::Matrix& matrix : context.matrices) m->matrices_.push_back(matrix.bytes);
+    for (const LoadContext::Matrix& matrix : context.matrices) {
+        m->matrices_.push_back(matrix.bytes);
+        m->matrix_list_.push_back({matrix.info->name, matrix.info->shape, matrix.split, matrix.use});
+    }
     m->metadata_ = file->take_metadata();
     if (in_place != 0) m->file_ = std::move(file);
     m->runtime_->log()(LogLevel::info, cat(name, ": ", m->info_.architecture, ", ", m->info_.weight_bytes, " bytes of weights"));

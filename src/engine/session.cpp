@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "hearth/base/cat.hpp"
+#include "hearth/engine/adapter.hpp"
 #include "hearth/engine/engine.hpp"
 #include "hearth/engine/generator.hpp"
 
@@ -44,7 +45,46 @@ Result<std::shared_ptr<Session>> Session::make(std::shared_ptr<LoadedModel> mode
     return std::make_shared<Session>(model, Sequence(KvCache(layout, memory, checkpoints), info.vocab, context), chunk);
 }
 
-Result<std::shared_ptr<Session>> Session::fork() const { return std::make_shared<Session>(model_, sequence_, chunk_); }
+Result<std::shared_ptr<Session>> Session::fork() const {
+    auto other = std::make_shared<Session>(model_, sequence_, chunk_);
+    other->attached_ = attached_;
+    return other;
+}
+
+Status Session::attach(std::shared_ptr<const LoadedAdapter> adapter, double scale) {
+    if (adapter->model() != model_) return {Code::invalid_argument, "the adapter was loaded for another model than the session's"};
+    constexpr double kMost = 1000;
+    if (!(scale >= -kMost && scale <= kMost))
+        return {Code::invalid_argument, cat("the scale is ", scale, ", expected -", kMost, " to ", kMost)};
+    std::vector<AttachedAdapter> attached = attached_;
+    const auto at = std::ranges::find(attached, adapter, &AttachedAdapter::adapter);
+    if (at != attached.end())
+        at->scale = static_cast<float>(scale);
+    else
+        attached.push_back({std::move(adapter), static_cast<float>(scale)});
+    compute_with(std::move(attached));
+    return {};
+}
+
+Status Session::detach(const LoadedAdapter& adapter) {
+    std::vector<AttachedAdapter> attached = attached_;
+    if (std::erase_if(attached, [&](const AttachedAdapter& a) { return a.adapter.get() == &adapter; }) == 0)
+        return {Code::not_found, cat("the adapter '", adapter.name(), "' is not attached")};
+    compute_with(std::move(attached));
+    return {};
+}
+
+void Session::detach_all() { compute_with({}); }
+
+void Session::compute_with(std::vector<AttachedAdapter> attached) {
+    sequence_.use(make_set(attached));
+    attached_ = std::move(attached);
+    if (sequence_.store() != nullptr) use_store(sequence_.store());  // where it keeps what these compute apart
+}
+
+Hash128 Session::adapter_digest() const {
+    return sequence_.adapters() != nullptr ? sequence_.adapters()->digest : Hash128();
+}
 
 std::size_t Session::rows(bool all) const { return all ? std::max<std::size_t>(sequence_.pending(), 1) : 1; }
 
@@ -76,12 +116,29 @@ Status Session::evaluate_locked(bool all, float* out, const Stop* stop) {
     return {};
 }
 
+Status Session::layer_states(std::span<const Token> tokens, float* out) {
+    HEARTH_TRY(sequence_.truncate(0));
+    HEARTH_TRY(sequence_.append(tokens));
+    const auto guard = model_->runtime()->lock();
+    HEARTH_ASSIGN(float* const logits, model_->logits_room(1));
+    for (std::size_t left = sequence_.missing(); left > 0;) {
+        const std::size_t count = std::min(left, chunk_);
+        left -= count;
+        HEARTH_ASSIGN(SequenceBatch batch, sequence_.next_batch(count, 0));
+        if (left == 0) batch.layer_states = out;
+        HEARTH_TRY(model_->forward({&batch, 1}, logits));
+        sequence_.done(count, {});
+    }
+    return {};
+}
+
 void Session::use_store(std::shared_ptr<PrefixStore> store) {
     if (store == nullptr) return sequence_.use_store({});
     const std::uint64_t border = model_->info().long_context;
     Hasher h;
     h.add(model_->digest());
     h.add(std::uint64_t{border != 0 && sequence_.context() > border});  // then positions mean something else
+    if (sequence_.adapters() != nullptr) h.add(adapter_digest());
     sequence_.use_store({std::move(store), PrefixStore::origin(sequence_.cache().layout(), h.digest()),
                          &model_->runtime()->executor(), model_->info().vocab});
 }

@@ -1,4 +1,5 @@
-// A conversation as a blob: 64 bytes that say what it is of, the sequence, and a digest of all before it.
+// A conversation as a blob: 64 bytes that say what it is of (the last 16 are the digest of its adapters, 0 without any), the
+// sequence, and a digest of all before it.
 #include <array>
 
 #include "hearth/base/blob.hpp"
@@ -25,7 +26,8 @@ Status Session::save(BlobWriter& blob) {
         HEARTH_TRY(to.value(static_cast<std::uint32_t>(sequence_.cache().layout().type)));
         for (const std::uint64_t n : {model.low, model.high, bytes, std::uint64_t{sequence_.context()}})
             HEARTH_TRY(to.value(n));
-        for (int reserved = 0; reserved < 2; ++reserved) HEARTH_TRY(to.value(std::uint64_t{0}));
+        const Hash128 adapters = adapter_digest();
+        for (const std::uint64_t n : {adapters.low, adapters.high}) HEARTH_TRY(to.value(n));
         return sequence_.save(to);
     };
     BlobCounter counter;
@@ -74,11 +76,13 @@ Status Session::restore(const ByteSource& source) {
             return Status(Code::bad_state,
                           cat("was saved by a session with a context of ", context, " tokens, this one's is ",
                               sequence_.context(), ": beyond ", border, " this model computes otherwise"));
-        for (int reserved = 0; reserved < 2; ++reserved) {
-            HEARTH_ASSIGN(const auto zero, blob.value<std::uint64_t>("its header"));
-            if (zero != 0)
-                return Status(Code::malformed, cat("byte ", blob.position() - 8, " begins ", zero, ", expected 0"));
-        }
+        Hash128 adapters;
+        HEARTH_ASSIGN(adapters.low, blob.value<std::uint64_t>("the digest of its adapters"));
+        HEARTH_ASSIGN(adapters.high, blob.value<std::uint64_t>("the digest of its adapters"));
+        if (!(adapters == adapter_digest()))
+            return Status(Code::bad_state, cat("was saved ", adapters == Hash128() ? "without adapters" : "with adapters",
+                                               ", the session has ", adapter_digest() == Hash128() ? "none" : "others or other scales",
+                                               ": attach the same ones, in the same order, before it is restored"));
         HEARTH_ASSIGN(Sequence sequence, sequence_.restored(blob));
         if (blob.left() != kDigestBytes)
             return Status(Code::malformed, cat("its digest begins at byte ", blob.position(), ", expected ",

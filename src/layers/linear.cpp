@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "hearth/base/cat.hpp"
+#include "hearth/layers/low_rank.hpp"
 #include "layers/slabs.hpp"
 
 namespace hearth {
@@ -75,7 +76,8 @@ Result<Linear> Linear::load(LoadContext& context, const TensorInfo* info, const 
     if (w.format_ != nullptr) w.panel_bytes_ = w.format_->panel_bytes(w.k_);
     HEARTH_TRY(w.load_weights(context, *info));
     const std::uint64_t used = w.format_ != nullptr ? w.matrices_ * panels_of(w.rows_) * w.panel_bytes_ : info->bytes;
-    context.matrices.push_back({info, {w.weights_, static_cast<std::size_t>(used)}});
+    if (context.numbers_matrices) w.id_ = static_cast<std::uint32_t>(context.matrices.size());
+    context.matrices.push_back({info, {w.weights_, static_cast<std::size_t>(used)}, split});
     HEARTH_TRY(context.advance(*info));
     HEARTH_ASSIGN(w.bias_, load_vector(context, bias));
     HEARTH_ASSIGN(w.scale_, load_vector(context, scale));
@@ -200,12 +202,31 @@ std::size_t LinearRun::token_block(std::size_t tokens, std::size_t workers) {
 }
 
 void LinearRun::multiply(const RunContext& run, const LinearInput& input, const Linear& w, const Piece& p,
-                         std::size_t w_first, float* y, std::size_t y_stride, std::size_t worker) {
+                         std::size_t w_first, float* y, std::size_t y_stride, std::size_t worker) const {
     const Activation form = w.activation();
     const auto* const x = static_cast<const std::byte*>(input.data(form)) + p.token * activation_bytes(form, input.k);
     float* const to = y + p.token * y_stride + p.first;
     w.multiply(run.kernels, {0, w_first + p.first, w_first + p.end, x, p.token_end - p.token, to, y_stride},
                run.worker_scratch(worker));
+    if (run.changes == nullptr) return;
+    std::array<const Linear*, 2 * kMostParts> matrices;
+    const std::size_t count = list(matrices);
+    run.changes->add(run.kernels, {matrices.data(), count}, w, input.first_row + p.token, p.token_end - p.token,
+                     {0, w_first + p.first, w_first + p.end, to, y_stride});
+}
+
+std::size_t LinearRun::list(std::array<const Linear*, 2 * kMostParts>& out) const {
+    std::size_t count = 0;
+    for (const Part& p : std::span(parts_).first(count_))
+        for (const Linear* w : {p.w, p.w2})
+            if (w != nullptr && std::find(out.begin(), out.begin() + count, w) == out.begin() + count) out[count++] = w;
+    return count;
+}
+
+void LinearRun::lower_changed(const RunContext& run, const LinearInput& input) const {
+    std::array<const Linear*, 2 * kMostParts> matrices;
+    const std::size_t count = list(matrices);
+    run.changes->lower(run, {matrices.data(), count}, input);
 }
 
 }  // namespace hearth

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "hearth/base/math.hpp"
+#include "hearth/layers/low_rank.hpp"
 #include "layers/moe_layout.hpp"
 
 namespace hearth {
@@ -144,6 +145,7 @@ public:
 
     // Activated values, quantised for `down` by whoever completes a block of them.
     void gate_up() {
+        if (run_.changes != nullptr) lower_inputs();
         for (Buffer& scratch : run_.scratch) scratch.as<Scratch::Gathered>()->tokens = 0;
         const std::span<RowWork> work(at<RowWork>(layout_.work), job_count_);
         const std::size_t chunks = place_chunks(work, run_.executor.workers());
@@ -158,6 +160,7 @@ public:
 
     // Rows of the output over all experts, so that each output has one owner who adds in the stated order.
     void down(const MoeOutput& out, const ChunkBody& then) {
+        if (run_.changes != nullptr) lower_activated();
         // A chunk of a few panels keeps the streams of each expert's weights long; many for each worker keep the last one
         // from waiting.
         const std::size_t panels = std::clamp<std::size_t>(panels_of(in_.k) / (run_.executor.workers() * 16), 1, 8);
@@ -219,6 +222,51 @@ private:
     }
     std::byte* room(std::size_t worker) const { return run_.worker_scratch(worker) + scratch_.room; }
 
+    // What adapters make of inputs: each slot has a place of its own.
+    using Changed = std::array<const Linear*, 2>;
+    static std::span<const Linear* const> inputs_changed(const MoeJob& job, Changed& room) {
+        room = {job.gate, job.up};
+        return {room.data(), job.up == nullptr || job.up == job.gate ? 1U : 2U};
+    }
+    template <class F>
+    void each_changed_slot(bool down, F&& f) const {
+        const auto touched = [&](const MoeJob& job) {
+            Changed room{job.down, nullptr};
+            return run_.changes->touches(down ? std::span<const Linear* const>(room.data(), 1) : inputs_changed(job, room));
+        };
+        if (!std::ranges::any_of(job_list(), touched)) return;
+        parallel_for(run_.executor, job_count_, [&](std::size_t i, std::size_t) {
+            const MoeJob& job = jobs()[i];
+            for (std::size_t s = 0; s < job.tokens; ++s)
+                f(job, s, at<std::uint32_t>(layout_.slot_token)[job.slot + s]);
+        });
+    }
+    void lower_inputs() const {
+        each_changed_slot(false, [&](const MoeJob& job, std::size_t s, std::size_t token) {
+            Changed room{};
+            const auto list = inputs_changed(job, room);
+            run_.changes->lower_one(run_.kernels, list, job.gate_matrix, in_.f32 + token * in_.k, token, job.slot + s);
+        });
+    }
+    void lower_activated() const {
+        each_changed_slot(true, [&](const MoeJob& job, std::size_t s, std::size_t token) {
+            run_.changes->lower_one(run_.kernels, {&job.down, 1}, job.matrix,
+                                    at<float>(layout_.activated) + job.value + s * job.width, token, job.slot + s);
+        });
+    }
+    // Rows [first, end) of one of the job's products, for its slots from number `first_slot` on: y [slots, y_stride].
+    void add_changes(const MoeJob& job, const Linear& w, std::size_t matrix, std::size_t first_slot, std::size_t slots,
+                     std::size_t first, std::size_t end, float* y, std::size_t y_stride) const {
+        if (run_.changes == nullptr) return;
+        Changed room{};
+        const auto list = &w == job.down ? std::span<const Linear* const>(&job.down, 1) : inputs_changed(job, room);
+        for (std::size_t i = 0; i < slots; ++i) {
+            const std::size_t slot = job.slot + first_slot + i;
+            run_.changes->add_one(run_.kernels, list, w, at<std::uint32_t>(layout_.slot_token)[slot], slot,
+                                  {matrix, first, end, y + i * y_stride, y_stride});
+        }
+    }
+
     bool weighs_input(const MoeJob& job) const { return spec_.weigh_inputs && job.slot < slots_; }
 
     void gate_up_rows(const MoeJob& job, std::size_t first, std::size_t end, std::size_t worker) const {
@@ -232,8 +280,11 @@ private:
                 float* const y = at<float>(layout_.activated) + job.value + t * job.width + row;
                 job.gate->multiply(run_.kernels, {job.gate_matrix, row, stop, gate_in, tokens, y, job.width},
                                    room(worker));
-                if (job.up != nullptr)
+                add_changes(job, *job.gate, job.gate_matrix, t, tokens, row, stop, y, job.width);
+                if (job.up != nullptr) {
                     job.up->multiply(run_.kernels, {job.up_matrix, row, stop, up_in, tokens, up, rows}, room(worker));
+                    add_changes(job, *job.up, job.up_matrix, t, tokens, row, stop, up, rows);
+                }
                 for (std::size_t i = 0; i < tokens; ++i) {
                     if (job.up == nullptr) {
                         apply_glu(spec_.glu, run_.kernels, y + i * job.width, nullptr, rows, y + i * job.width);
@@ -290,6 +341,7 @@ private:
                                {job.matrix, first, end, activated(job.down->activation(), job.value + t * job.width),
                                 tokens, part, rows},
                                room(worker));
+            add_changes(job, *job.down, job.matrix, t, tokens, first, end, part, rows);
             for (std::size_t i = 0; i < tokens; ++i)
                 run_.kernels.add_scaled(part + i * rows, weighs_input(job) ? 1.0F : weight[t + i], rows,
                                         y + token[t + i] * in_.k + first);

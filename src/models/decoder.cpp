@@ -1,6 +1,7 @@
 // The forward of decoder models, once for all families: what differs between them stands in DecoderSpec.
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "models/decoder_pass.hpp"
 
@@ -53,6 +54,7 @@ Status DecoderModel::run(std::span<const SequenceBatch> batch, Workspace& worksp
     w.ids.clear();
     w.long_context.clear();
     w.logit_rows.clear();
+    w.sets.clear();
     for (const SequenceBatch& s : batch) {
         for (std::size_t i = 0; i < s.tokens.size(); ++i) {
             if (i >= s.logits_from) w.logit_rows.push_back(static_cast<std::uint32_t>(w.tokens.size()));
@@ -79,6 +81,11 @@ Status DecoderModel::run(std::span<const SequenceBatch> batch, Workspace& worksp
               w.mix.as<float>(),
               w.gate_up.as<float>(),
               w.activated.as<float>()};
+    std::optional<RowChanges> changes;
+    if (std::ranges::any_of(batch, [](const SequenceBatch& s) { return s.adapters != nullptr || s.layer_states != nullptr; })) {
+        HEARTH_TRY(note_changes(batch, w, pass));
+        if (pass.change_stride != 0) pass.run.changes = &changes.emplace(w.sets, w.changes.as<float>(), pass.change_stride);
+    }
     embed(pass);
     if (spec_.predicts_streams()) split_streams(pass);
     if (spec_.layer_embedding != 0) embed_layers(pass);
@@ -97,6 +104,8 @@ void DecoderModel::embed(Pass& pass) const {
     parallel_for(pass.run.executor, pass.tokens, [&](std::size_t t, std::size_t) {
         float* h = pass.hidden + t * spec_.embedding;
         embedding_.row(static_cast<std::size_t>(pass.w.ids[t]), h);
+        if (!pass.w.sets.empty() && pass.w.sets[t] != nullptr)
+            RowChanges::add_row(pass.run.kernels, *pass.w.sets[t], embedding_, static_cast<std::size_t>(pass.w.ids[t]), h);
         if (spec_.embedding_scale != 1) pass.run.kernels.scale(h, spec_.embedding_scale, spec_.embedding);
         const std::size_t position = pass.w.tokens[t].position;
         float* const cos = pass.w.angles.as<float>() + t * 2 * (half + local_half);
@@ -244,6 +253,7 @@ void DecoderModel::after_feed_forward(const Pass& pass, std::size_t index, std::
 void DecoderModel::end_layer(const Pass& pass, std::size_t index, std::size_t t) const {
     const DecoderLayer& l = layers_[index];
     if (l.scale != 1) pass.run.kernels.scale(pass.hidden + t * spec_.embedding, l.scale, spec_.embedding);
+    if (pass.watched) steer(pass, index, t);
     begin_layer(pass, index + 1, t);
 }
 
@@ -297,7 +307,10 @@ void DecoderModel::write_logits(Pass& pass, float* logits) const {
     });
     LinearRun output;
     output.add(output_.empty() ? embedding_ : output_, logits, spec_.vocab);
-    output.run(pass.run, in, [&](const LinearRun::Piece& p, std::size_t) {
+    RunContext run = pass.run;
+    std::optional<RowChanges> changes;  // rows here are not those of the pass
+    if (run.changes != nullptr) run.changes = &changes.emplace(pass.w.logit_sets, pass.w.changes.as<float>(), pass.change_stride);
+    output.run(run, in, [&](const LinearRun::Piece& p, std::size_t) {
         for (std::size_t r = 0; r < rows.size(); ++r) {
             float* const y = logits + r * spec_.vocab + p.first;
             if (spec_.logit_divisor != 1) pass.run.kernels.scale(y, 1.0F / spec_.logit_divisor, p.end - p.first);

@@ -90,6 +90,8 @@ struct DecoderLayer {
     ActivationNeeds output_needs, down_needs, input_needs, laurel_needs;
 };
 
+struct DecoderWorkspace;
+
 class DecoderModel final : public Model {
 public:
     DecoderModel(DecoderSpec spec, ModelInfo info) : spec_(std::move(spec)), info_(std::move(info)) {}
@@ -118,6 +120,9 @@ private:
     void add_experts_beside(Pass& pass, std::size_t layer) const;
     void after_feed_forward(const Pass& pass, std::size_t layer, std::size_t token) const;
     void end_layer(const Pass& pass, std::size_t layer, std::size_t token) const;
+    // decoder_changes.cpp
+    Status note_changes(std::span<const SequenceBatch> batch, DecoderWorkspace& workspace, Pass& pass) const;
+    void steer(const Pass& pass, std::size_t layer, std::size_t token) const;
     void norm_token(const Pass& pass, const Norm& norm, const float* x, float* y) const;
     void norm_stream(const Pass& pass, const Norm& norm, ActivationNeeds needs, std::size_t token) const;
     void add_normed(const Pass& pass, const Norm& post, std::size_t token) const;

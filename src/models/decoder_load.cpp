@@ -134,6 +134,7 @@ public:
         info_.long_context = spec_.rope_factors_long.empty() ? 0 : spec_.long_context;
         info_.vocab = spec_.vocab;
         info_.embedding = spec_.embedding;
+        info_.one_stream = spec_.streams == 1;
         info_.layers = static_cast<std::uint32_t>(spec_.layers.size());
         info_.heads = spec_.heads;
         info_.experts = spec_.moe.experts;
@@ -222,14 +223,21 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
         stream_needs_.add(m.weights);
         return {};
     };
+    using Use = LoadContext::Matrix::Use;
+    const std::size_t first_matrix = context.matrices.size();
     const bool tied = tensors.output.weight == nullptr;
     HEARTH_ASSIGN(embedding_, Linear::load(context, tensors.embedding, tied ? tensors.output.bias : nullptr,
                                            tied ? tensors.output.scale : nullptr));
+    context.use_matrices(first_matrix, Use::rows);
+    const std::size_t second_matrix = context.matrices.size();
     HEARTH_ASSIGN(layer_embedding_, Linear::load(context, tensors.layer_embedding));
+    context.use_matrices(second_matrix, Use::fixed);
     HEARTH_ASSIGN(layer_projection_, matrix(tensors.layer_projection));
     HEARTH_ASSIGN(layer_projection_norm_, load_vector(context, tensors.layer_projection_norm));
+    const std::size_t stream_matrix = context.matrices.size();
     HEARTH_ASSIGN(stream_split_, matrix(tensors.stream_split));
     HEARTH_ASSIGN(stream_merge_, matrix(tensors.stream_merge));
+    context.use_matrices(stream_matrix, Use::fixed);
     for (const Linear* w : {&layer_projection_, &stream_split_, &stream_merge_}) stream_needs_.add(*w);
     HEARTH_TRY(stream_mix(tensors.output_mix, output_mix_));
     for (const DecoderLayerTensors& t : tensors.layers) {
@@ -290,7 +298,9 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
     HEARTH_ASSIGN(output_, matrix(tensors.output));
     output_needs_.add(output_.empty() ? embedding_ : output_);
     widest_head_ = PoolingHead::widest(tensors.head);
+    const std::size_t head_matrix = context.matrices.size();
     HEARTH_ASSIGN(head_, PoolingHead::load(context, tensors.head, spec_.norm_eps));
+    context.use_matrices(head_matrix, Use::fixed);
     return {};
 }
 

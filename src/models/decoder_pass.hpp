@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "hearth/layers/low_rank.hpp"
 #include "models/decoder.hpp"
 
 namespace hearth {
@@ -31,6 +32,11 @@ struct DecoderWorkspace final : Workspace {
     std::vector<std::int32_t> ids;
     std::vector<std::uint8_t> long_context;  // [tokens]
     std::vector<std::uint32_t> logit_rows;   // token index of each row of logits
+    // Of sequences with adapters, else empty.
+    std::vector<const AdapterSet*> sets, logit_sets;  // [tokens], [rows of logits]
+    std::vector<float*> states;                       // [tokens]: where the stream behind each layer goes, or null
+    Buffer changes;                                   // for RowChanges
+    std::shared_ptr<Memory> memory;                   // that it is made of
     Tally activated_rows;                    // of each block of `activated`
     Tally token_blocks;                      // of a product
     Tally mixer;
@@ -49,6 +55,8 @@ struct DecoderModel::Pass {
     float* mix;                  // as in the workspace
     float* gate_up;              // [tokens, 2 * feed_forward]
     float* activated;            // [tokens, feed_forward]
+    bool watched = false;        // directions are added to the stream behind layers, or it is kept
+    std::size_t change_stride = 0;
 
     // Of the first `count` rows of `normed`, k wide.
     LinearInput normed_input(std::size_t k, std::size_t count) const {

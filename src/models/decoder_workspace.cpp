@@ -94,6 +94,7 @@ Result<std::unique_ptr<Workspace>> DecoderModel::make_workspace(const RunLimits&
     w->ids.reserve(limits.tokens);
     w->long_context.reserve(limits.tokens);
     w->logit_rows.reserve(limits.tokens);
+    w->memory = std::move(memory);
     return std::unique_ptr<Workspace>(std::move(w));
 }
 

@@ -1,4 +1,6 @@
 // From general.architecture to the family that knows it.
+#include <algorithm>
+
 #include "models/family.hpp"
 
 namespace hearth {
@@ -17,6 +19,8 @@ constexpr Family kFamilies[] = {
 };
 
 }  // namespace
+
+bool is_architecture(std::string_view name) { return std::ranges::find(kFamilies, name, &Family::name) != std::end(kFamilies); }
 
 std::string_view trouble_name(Trouble part) {
     switch (part) {

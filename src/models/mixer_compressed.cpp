@@ -106,7 +106,9 @@ public:
         HEARTH_ASSIGN(kv_, matrix(t.kv));
         HEARTH_ASSIGN(kv_norm_, load_vector(context, t.kv_norm));
         HEARTH_ASSIGN(sinks_, load_vector(context, t.sinks));
+        const std::size_t narrow = context.matrices.size();
         HEARTH_ASSIGN(narrow_, matrix(t.narrow));
+        context.use_matrices(narrow, LoadContext::Matrix::Use::fixed);
         HEARTH_ASSIGN(values_, matrix(t.keys.values));
         HEARTH_ASSIGN(scores_, matrix(t.keys.scores));
         HEARTH_TRY(rows_.load(context, t.keys.offsets, t.keys.norm));

@@ -94,11 +94,14 @@ public:
         HEARTH_ASSIGN(kv_a_, matrix(t.kv_a));
         HEARTH_ASSIGN(kv_norm_, load_vector(context, t.kv_norm));
         if (t.joint == nullptr) {
+            const std::size_t first = context.matrices.size();
             HEARTH_ASSIGN(k_b_, matrix(t.k_b));
             HEARTH_ASSIGN(v_b_, matrix(t.v_b));
+            context.use_matrices(first, LoadContext::Matrix::Use::fixed);
         } else {
             const LatentSplit split(*t.source, *t.joint, t.joint_keys, t.joint_values);
             LoadContext parts{split, context.memory, context.executor, context.log, context.arena};
+            parts.numbers_matrices = false;
             HEARTH_ASSIGN(k_b_, Linear::load(parts, &t.joint_keys));
             HEARTH_ASSIGN(v_b_, Linear::load(parts, &t.joint_values));
             HEARTH_TRY(context.advance(*t.joint));

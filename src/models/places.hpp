@@ -34,7 +34,8 @@ inline LinearInput part_of(const LinearInput& in, std::size_t first, std::size_t
     const auto at = [&](std::byte* rows, Activation a) {
         return rows == nullptr ? nullptr : rows + first * activation_bytes(a, in.k);
     };
-    return {in.f32 + first * in.k, at(in.q8_32, Activation::q8_32), at(in.q8_256, Activation::q8_256), count, in.k};
+    return {in.f32 + first * in.k, at(in.q8_32, Activation::q8_32), at(in.q8_256, Activation::q8_256), count, in.k,
+            in.first_row + first};
 }
 
 }  // namespace hearth

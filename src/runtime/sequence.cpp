@@ -64,6 +64,17 @@ Status Sequence::replace(std::size_t at, std::size_t count, std::span<const std:
     return append(std::span(behind).subspan(same));
 }
 
+void Sequence::use(std::shared_ptr<const AdapterSet> adapters) {
+    const auto digest = [](const AdapterSet* set) { return set != nullptr ? set->digest : Hash128(); };
+    const bool same = digest(adapters.get()) == digest(adapters_.get());
+    adapters_ = std::move(adapters);
+    if (same || tokens_.empty()) return;
+    cache_ = cache_.fresh();
+    cached_ = evaluated_ = 0;
+    mark_ = tokens_.size();
+    logits_.clear();
+}
+
 Status Sequence::save(BlobWriter& blob) {
     cached_ = cache_.rewind(cache_.reachable(cached_));  // a pass that failed may have left it in between
     for (const std::size_t n : {tokens_.size(), evaluated_, cached_, mark_, logits_.size()})
@@ -103,6 +114,7 @@ Result<Sequence> Sequence::restored(BlobReader& blob) const {
     s.cached_ = cached;
     s.mark_ = mark;
     s.prefix_ = prefix_;
+    s.adapters_ = adapters_;
     return s;
 }
 
@@ -163,6 +175,7 @@ Result<SequenceBatch> Sequence::next_batch(std::size_t count, std::size_t logits
     batch.position = cached_;
     batch.context = context_;
     batch.logits_from = count - logits;
+    batch.adapters = adapters_.get();
     return batch;
 }
 

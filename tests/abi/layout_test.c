@@ -75,6 +75,28 @@ AT(hearth_prefix_store_stats, files_evicted, 88);
 AT(hearth_prefix_store_stats, files_refused, 96);
 ENDS(hearth_prefix_store_stats, 104);
 
+AT(hearth_adapter_options, struct_size, 0);
+AT(hearth_adapter_options, flags, 8);
+AT(hearth_adapter_options, first_layer, 12);
+AT(hearth_adapter_options, last_layer, 16);
+AT(hearth_adapter_options, reserved, 20);
+ENDS(hearth_adapter_options, 24);
+
+AT(hearth_adapter_info, struct_size, 0);
+AT(hearth_adapter_info, kind, 8);
+AT(hearth_adapter_info, parts, 12);
+AT(hearth_adapter_info, rank, 16);
+AT(hearth_adapter_info, reserved, 20);
+AT(hearth_adapter_info, bytes, 24);
+ENDS(hearth_adapter_info, 32);
+
+AT(hearth_steer_options, struct_size, 0);
+AT(hearth_steer_options, method, 8);
+AT(hearth_steer_options, flags, 12);
+AT(hearth_steer_options, progress, 16);
+AT(hearth_steer_options, progress_user, 24);
+ENDS(hearth_steer_options, 32);
+
 AT(hearth_generate_options, struct_size, 0);
 AT(hearth_generate_options, max_tokens, 8);
 AT(hearth_generate_options, flags, 12);

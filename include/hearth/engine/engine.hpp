@@ -18,6 +18,7 @@
 #include "hearth/base/turnstile.hpp"
 #include "hearth/formats/model_file.hpp"
 #include "hearth/kernels/kernels.hpp"
+#include "hearth/models/adapter.hpp"
 #include "hearth/models/model.hpp"
 #include "hearth/runtime/sequence.hpp"
 #include "hearth/text/constraint.hpp"
@@ -80,6 +81,7 @@ public:
     // Of the architecture, its numbers and every weight as it stands in memory: equal for models that compute the same
     // with the same panels. The first call reads all weights and takes the runtime's lock.
     Hash128 digest();
+    std::span<const ModelMatrix> matrices() const { return matrix_list_; }
 
     // Whether another model's tokens are spelled like this one's, as far as both have them. Asked once for each pair.
     Status check_same_tokens(const LoadedModel& other);
@@ -120,6 +122,7 @@ private:
     std::vector<std::span<const std::byte>> matrices_;  // as they stand in memory
     std::mutex token_bytes_mutex_;
     std::shared_ptr<const TokenBytes> token_bytes_;
+    std::vector<ModelMatrix> matrix_list_;
     std::once_flag digested_;
     Hash128 digest_;
     std::mutex alike_mutex_;
@@ -130,6 +133,14 @@ struct SessionOptions {
     std::size_t context = 0;  // 0: the model's
     KvType kv = KvType::f16;
     std::size_t chunk = 0;    // 0: 512
+};
+
+class LoadedAdapter;  // engine/adapter.hpp
+
+// With a session: how strongly.
+struct AttachedAdapter {
+    std::shared_ptr<const LoadedAdapter> adapter;
+    float scale;
 };
 
 // A conversation with a model. One thread at a time.
@@ -164,6 +175,19 @@ public:
     Status save(BlobWriter& blob);
     Status restore(const ByteSource& source);
 
+    // These tokens in place of all it has, and the stream behind each layer at the last of them: out [layers, embedding].
+    // Where ModelInfo::one_stream.
+    Status layer_states(std::span<const Token> tokens, float* out);
+
+    // Adapters that it computes with, in the order in which they were attached; one that is attached already gets another
+    // scale. Where they change, tokens stay and all of them are pending again.
+    Status attach(std::shared_ptr<const LoadedAdapter> adapter, double scale);
+    Status detach(const LoadedAdapter& adapter);
+    void detach_all();
+    std::span<const AttachedAdapter> adapters() const { return attached_; }
+    // Of their contents, order and scales, those of scale 0 aside; zero without any. Tells apart what would be computed.
+    Hash128 adapter_digest() const;
+
     // Set while a generator runs it.
     std::atomic<bool> busy{false};
     // Its handle is gone: whoever runs it stops without a word.
@@ -173,6 +197,7 @@ public:
         : model_(std::move(model)), sequence_(std::move(sequence)), chunk_(chunk) {}
 
 private:
+    void compute_with(std::vector<AttachedAdapter> attached);
     std::shared_ptr<LoadedModel> model_;
     Sequence sequence_;
     std::size_t chunk_;
@@ -180,6 +205,7 @@ private:
     Generator* generator_ = nullptr;
     void* handle_ = nullptr;
     Stop* stop_ = nullptr;
+    std::vector<AttachedAdapter> attached_;
 };
 
 // Model files of every kind that hearth reads; of a split model any part.

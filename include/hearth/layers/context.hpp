@@ -17,6 +17,8 @@
 
 namespace hearth {
 
+class RowChanges;  // layers/low_rank.hpp
+
 // Loading: where tensors come from and where weights go. One thread.
 struct LoadContext {
     const TensorSource& source;
@@ -33,12 +35,20 @@ struct LoadContext {
     void* progress_user = nullptr;
     std::uint64_t total_bytes = 0;
     std::uint64_t done_bytes = 0;
-    // Matrices as they stand in memory, in the order of loading: what a digest of the weights is made of.
+    // Matrices as they stand in memory, in the order of loading: what a digest of the weights is made of, and what
+    // adapters may change. A Linear remembers its place among them.
     struct Matrix {
         const TensorInfo* info;
         std::span<const std::byte> bytes;
+        std::size_t split = 1;  // parts of each stored matrix
+        enum class Use : int { products, rows, fixed } use = Use::products;
     };
     std::vector<Matrix> matrices = {};
+    bool numbers_matrices = true;  // else Linears have no place, and nothing can change them
+    // Of matrices from place `first` on.
+    void use_matrices(std::size_t first, Matrix::Use use) {
+        for (std::size_t i = first; i < matrices.size(); ++i) matrices[i].use = use;
+    }
 
     bool in_place(const TensorInfo& info) const;
     Status advance(const TensorInfo& info);
@@ -55,6 +65,7 @@ struct RunContext {
     const KernelTable& kernels;
     Executor& executor;
     std::span<Buffer> scratch;  // [workers], each as large as the plan asked for
+    const RowChanges* changes = nullptr;  // of products, where some rows of the pass have adapters
 
     std::byte* worker_scratch(std::size_t worker) const { return scratch[worker].data(); }
 };

@@ -35,6 +35,9 @@ public:
     static std::uint64_t scratch_bytes(const TensorInfo* info);
     static Activation activation(const TensorInfo& info);
 
+    static constexpr std::uint32_t kNoId = UINT32_MAX;
+    // Its place among LoadContext::matrices.
+    std::uint32_t id() const { return id_; }
     bool empty() const { return rows_ == 0; }
     std::size_t rows() const { return rows_; }  // of each matrix
     std::size_t k() const { return k_; }
@@ -63,6 +66,7 @@ private:
     Status load_weights(LoadContext& context, const TensorInfo& info);
     const PanelFormat* format_ = nullptr;  // null: stored bytes of codec_
     const Codec* codec_ = nullptr;
+    std::uint32_t id_ = kNoId;
     std::size_t rows_ = 0, k_ = 0, matrices_ = 0, panel_bytes_ = 0;
     std::shared_ptr<const Arena> arena_;   // holds weights_, where the source's mapping does not
     const std::byte* weights_ = nullptr;   // [matrices, ceil(rows / 16), panel_bytes] or [matrices, rows, row_bytes]
@@ -78,6 +82,7 @@ struct LinearInput {
     std::byte* q8_256 = nullptr;
     std::size_t tokens = 0;
     std::size_t k = 0;
+    std::size_t first_row = 0;  // of the pass, that row 0 belongs to
 
     const void* data(Activation a) const {
         return a == Activation::f32 ? static_cast<const void*>(f32) : a == Activation::q8_32 ? q8_32 : q8_256;
@@ -157,6 +162,7 @@ private:
 
     template <class After>
     void walk(const RunContext& run, const LinearInput& input, std::size_t block, After&& after) {
+        if (run.changes != nullptr) lower_changed(run, input);
         const std::size_t chunks =
             place_chunks(std::span(work_).first(count_), run.executor.workers(), block * input.k);
         const std::size_t blocks = (input.tokens + block - 1) / block;
@@ -186,10 +192,14 @@ private:
         }
     }
     // The piece's rows of w, counted from row w_first, to their places in y.
-    static void multiply(const RunContext& run, const LinearInput& input, const Linear& w, const Piece& piece,
-                         std::size_t w_first, float* y, std::size_t y_stride, std::size_t worker);
+    void multiply(const RunContext& run, const LinearInput& input, const Linear& w, const Piece& piece,
+                  std::size_t w_first, float* y, std::size_t y_stride, std::size_t worker) const;
+    // What adapters make of the input for all products; one phase more, where there is any.
+    void lower_changed(const RunContext& run, const LinearInput& input) const;
 
     static constexpr std::size_t kMostParts = 8;
+    // Each of the matrices once.
+    std::size_t list(std::array<const Linear*, 2 * kMostParts>& out) const;
     std::array<Part, kMostParts> parts_{};
     std::array<RowWork, kMostParts> work_{};  // of each part
     std::size_t count_ = 0;

@@ -45,6 +45,7 @@ struct ModelInfo {
     std::uint64_t long_context = 0;  // sequences that may grow beyond it are computed otherwise; 0: none
     std::uint32_t vocab = 0, embedding = 0, layers = 0, heads = 0, kv_heads = 0, feed_forward = 0;
     std::uint32_t experts = 0, experts_used = 0;  // in a layer, and by a token; 0: none
+    bool one_stream = false;  // layers add to one residual stream, behind which directions can be added
     std::uint64_t parameters = 0;
     std::uint64_t weight_bytes = 0;  // in memory after loading
     std::uint64_t decode_bytes = 0;  // of them read for one decoded token
@@ -52,6 +53,8 @@ struct ModelInfo {
                                      // where a pass keeps nothing
     EmbeddingInfo embeddings;
 };
+
+struct AdapterSet;  // layers/low_rank.hpp
 
 // Tokens of one sequence in a forward pass.
 struct SequenceBatch {
@@ -61,6 +64,9 @@ struct SequenceBatch {
     std::size_t context = 0;                // that the sequence may grow to (some rope scalings depend on it)
     std::size_t logits_from = 0;            // rows of logits for tokens[logits_from …]
     std::size_t second_text = SIZE_MAX;     // tokens from there on are of another type, where the model has types
+    const AdapterSet* adapters = nullptr;   // what changes its products and its stream; for decoders
+    // [layers, embedding]: the stream behind each layer at the last token is written there. Where ModelInfo::one_stream.
+    float* layer_states = nullptr;
 };
 
 // How much a forward pass may be asked for; sizes the workspace.
@@ -108,6 +114,9 @@ public:
 protected:
     ModelInfo info_;
 };
+
+// Whether it is one that describe_model knows.
+bool is_architecture(std::string_view name);
 
 // Which part of a file is beyond this build: for inspect's "why".
 enum class Trouble : int { architecture, tensor, key };

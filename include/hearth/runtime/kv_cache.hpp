@@ -55,6 +55,9 @@ public:
     // `allowance`: bytes for checkpoints; 0: none are kept.
     KvCache(std::shared_ptr<const KvLayout> layout, std::shared_ptr<Memory> memory, std::uint64_t allowance = 0);
 
+    // One like it that holds nothing.
+    KvCache fresh() const { return {layout_, memory_, allowance_}; }
+
     // The last position up to `length`, of those that passes were done to, from which the next pass can go on.
     std::size_t reachable(std::size_t length) const;
     // Forgets what is behind reachable(length), which it returns.

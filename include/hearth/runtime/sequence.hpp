@@ -5,9 +5,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
+#include "hearth/layers/low_rank.hpp"
 #include "hearth/models/model.hpp"
 #include "hearth/runtime/kv_cache.hpp"
 #include "hearth/runtime/prefix_store.hpp"
@@ -34,6 +36,11 @@ public:
     // The one that was saved, of a sequence like this one: of the same model and type of cache, with this context.
     Result<Sequence> restored(BlobReader& blob) const;
 
+    // What passes compute with from now on (null: the model alone), and all its tokens with it: unless it changes nothing,
+    // they are pending again.
+    void use(std::shared_ptr<const AdapterSet> adapters);
+    const AdapterSet* adapters() const { return adapters_.get(); }
+
     std::span<const std::int32_t> tokens() const { return tokens_; }
     std::size_t length() const { return tokens_.size(); }
     std::size_t context() const { return context_; }
@@ -59,6 +66,7 @@ public:
     void confirm(std::span<const float> last);
     // Where what was computed is kept, and looked for by recall(). Forks have the same.
     void use_store(PrefixUse use);
+    const std::shared_ptr<PrefixStore>& store() const { return prefix_.store; }
     // Before a prompt is evaluated, with `rows` >= 1 rows of logits: takes over what the store has of it, and remembers what
     // was computed since the last prompt. The prompt itself is remembered when done() completes it. As next_batch() and
     // done(), under the lock under which pages are written.
@@ -87,6 +95,7 @@ private:
     std::size_t prompt_ = 0;  // where the prompt ends that is to be remembered; 0: none
     std::size_t kept_ = 0;    // tokens that the store was given
     std::vector<std::int32_t> pass_;  // missing tokens and a draft
+    std::shared_ptr<const AdapterSet> adapters_;
 };
 
 }  // namespace hearth

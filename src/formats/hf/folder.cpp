@@ -133,33 +133,13 @@ Status HfFolder::read(const TensorInfo& info, std::uint64_t offset, std::span<st
     if (offset > rows.bytes() || dst.size() > rows.bytes() - offset)
         return {Code::invalid_argument, cat(name_, ": ", dst.size(), " bytes from byte ", offset, " of tensor ", formats::quote(info.name),
                                             " were asked for, it has ", rows.bytes())};
-    const std::uint64_t size = rows.row_bytes();
-    std::vector<std::byte> partial;
-    while (!dst.empty()) {
-        const std::uint64_t row = offset / size, within = offset % size;
-        std::size_t taken = 0;
-        if (within == 0 && dst.size() >= size) {
-            const std::uint64_t count = dst.size() / size;
-            HEARTH_TRY(rows.read(row, count, dst.data()).in(cat("tensor ", formats::quote(info.name))));
-            taken = static_cast<std::size_t>(count * size);
-        } else {
-            partial.resize(static_cast<std::size_t>(size));
-            HEARTH_TRY(rows.read(row, 1, partial.data()).in(cat("tensor ", formats::quote(info.name))));
-            taken = std::min(dst.size(), static_cast<std::size_t>(size - within));
-            std::copy_n(partial.begin() + static_cast<std::ptrdiff_t>(within), taken, dst.begin());
-        }
-        dst = dst.subspan(taken);
-        offset += taken;
-    }
-    return {};
+    return formats::read_bytes(rows, offset, dst).in(cat("tensor ", formats::quote(info.name)));
 }
 
 void HfFolder::release(const TensorInfo& info, std::uint64_t offset, std::uint64_t bytes) const {
     if (info.offset >= infos_.size()) return;
     const formats::Rows& rows = *weights_->tensors[static_cast<std::size_t>(info.offset)].rows;
-    if (offset > rows.bytes() || bytes > rows.bytes() - offset) return;
-    const std::uint64_t size = rows.row_bytes(), first = (offset + size - 1) / size, end = (offset + bytes) / size;
-    if (first < end) rows.release(first, end - first);
+    formats::release_bytes(rows, offset, bytes);
 }
 
 }  // namespace hearth

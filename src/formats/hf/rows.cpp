@@ -286,4 +286,32 @@ RowsPtr ordered_columns(RowsPtr rows, std::uint64_t run, std::vector<std::uint64
 
 RowsPtr stacked_rows(std::vector<RowsPtr> parts) { return std::make_unique<Stacked>(std::move(parts)); }
 
+Status read_bytes(const Rows& rows, std::uint64_t offset, std::span<std::byte> dst) {
+    const std::uint64_t size = rows.row_bytes();
+    std::vector<std::byte> partial;
+    while (!dst.empty()) {
+        const std::uint64_t row = offset / size, within = offset % size;
+        std::size_t taken = 0;
+        if (within == 0 && dst.size() >= size) {
+            const std::uint64_t count = dst.size() / size;
+            HEARTH_TRY(rows.read(row, count, dst.data()));
+            taken = static_cast<std::size_t>(count * size);
+        } else {
+            partial.resize(static_cast<std::size_t>(size));
+            HEARTH_TRY(rows.read(row, 1, partial.data()));
+            taken = std::min(dst.size(), static_cast<std::size_t>(size - within));
+            std::copy_n(partial.begin() + static_cast<std::ptrdiff_t>(within), taken, dst.begin());
+        }
+        dst = dst.subspan(taken);
+        offset += taken;
+    }
+    return {};
+}
+
+void release_bytes(const Rows& rows, std::uint64_t offset, std::uint64_t bytes) {
+    if (offset > rows.bytes() || bytes > rows.bytes() - offset) return;
+    const std::uint64_t size = rows.row_bytes(), first = (offset + size - 1) / size, end = (offset + bytes) / size;
+    if (first < end) rows.release(first, end - first);
+}
+
 }  // namespace hearth::formats

@@ -39,6 +39,10 @@ private:
 };
 using RowsPtr = std::unique_ptr<Rows>;
 
+// Bytes of rows from `offset` on, which lie within them; and that the caller is done with some.
+Status read_bytes(const Rows& rows, std::uint64_t offset, std::span<std::byte> dst);
+void release_bytes(const Rows& rows, std::uint64_t offset, std::uint64_t bytes);
+
 // A tensor of floats as it is; `width` divides its elements.
 Result<RowsPtr> plain_rows(const Safetensors& files, const StoredTensor& tensor, std::uint64_t width);
 // Floats that are in no file.

@@ -41,6 +41,12 @@ public:
     Placer(const Safetensors& files, const HfConfig& config, std::vector<HfTensor>& out)
         : files_(files), config_(config), out_(out) {}
 
+    Status placed(std::string_view module, const HfPlace& place, HfMatrix w) {
+        HfModule m;
+        m.name = module;
+        return matrix(m, place, std::move(w));
+    }
+
     Status all() {
         std::map<std::string_view, HfModule> modules;
         for (const StoredTensor& t : files_.tensors()) {
@@ -349,6 +355,11 @@ private:
 
 Status place_tensors(const Safetensors& files, const HfConfig& config, std::vector<HfTensor>& out) {
     return Placer(files, config, out).all();
+}
+
+Status place_matrix(const Safetensors& files, const HfConfig& config, const HfPlace& place, std::string_view module,
+                    HfMatrix matrix, std::vector<HfTensor>& out) {
+    return Placer(files, config, out).placed(module, place, std::move(matrix));
 }
 
 }  // namespace hearth::formats

@@ -18,5 +18,9 @@ struct HfTensor {
 // In the order of their names. `files` must outlive them. The error is of a tensor that has no place, or whose shape or
 // type is not one for its place; `out` has what was found before it.
 Status place_tensors(const Safetensors& files, const HfConfig& config, std::vector<HfTensor>& out);
+// The weight of a module, or a matrix of any other width whose rows belong to those of the weight, in the order that its
+// place has here: one tensor, or two. Not of a stack of experts.
+Status place_matrix(const Safetensors& files, const HfConfig& config, const HfPlace& place, std::string_view module,
+                    HfMatrix matrix, std::vector<HfTensor>& out);
 
 }  // namespace hearth::formats
