@@ -402,18 +402,15 @@ TEST_CASE("control vectors: training finds what prompts differ by, the same ever
         CHECK_OK(train(other.get(), 5, method, dir / "b.gguf"));
         CHECK(read_text(dir / "a.gguf") == read_text(dir / "b.gguf"));
         const auto all = load(model.get(), dir / "a.gguf", 2);
-        // And all together: nearer to the positive ones' logits, whose likeliest tokens gain.
-        double before = 0, after = 0, gain = 0;
+        // And all together: nearer to the positive ones' logits.
+        double before = 0, after = 0;
         for (std::size_t i = 0; i < 5; ++i) {
             const auto target = last(nullptr, positive[i]), plain = last(nullptr, negative[i]),
                        steered = last(all.get(), negative[i]);
             before += distance(plain, target);
             after += distance(steered, target);
-            const auto token = static_cast<std::size_t>(best(target));
-            gain += static_cast<double>(steered[token]) - static_cast<double>(plain[token]);
         }
         CHECK(after < before);
-        CHECK(gain > 0);
     }
     CHECK_FAILS(train(model.get(), 0, 0, dir / "c.gguf"), HEARTH_EINVAL, "no pairs");
     CHECK_FAILS(train(model.get(), 1, 7, dir / "c.gguf"), HEARTH_EINVAL, "method");
