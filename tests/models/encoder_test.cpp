@@ -1,5 +1,6 @@
 // The shared encoder with random weights: every family near a plain forward in double, several sequences in a pass, in
 // the memory that was announced; and what describe says of files that have something wrong.
+#include <map>
 #include <numeric>
 
 #include "hearth/models/model.hpp"
@@ -265,7 +266,11 @@ Status describe(const ModelFile& file) {
 
 void check_refused(const std::string& arch, const std::function<void(ModelFile&)>& change, Code code,
                    std::vector<std::string> words) {
-    ModelFile f = encoder_file(arch);
+    // Made once: drawing the weights takes longer than all that is done with them here.
+    static std::map<std::string, ModelFile> made;
+    auto found = made.find(arch);
+    if (found == made.end()) found = made.emplace(arch, encoder_file(arch)).first;
+    ModelFile f = found->second;
     change(f);
     const Status s = describe(f);
     CAPTURE(arch);
