@@ -246,7 +246,7 @@ Sampling SamplingOptions::make() const {
 }
 
 Finish generate(const Model& model, const Session& session, const Sampling& sampling, std::uint32_t max_tokens,
-                std::uint32_t flags, const std::function<bool(std::string_view)>& on_text) {
+                std::uint32_t flags, const std::function<bool(std::string_view)>& on_text, const Guessing& guessing) {
     hearth_generator* made = nullptr;
     check(hearth_generator_new(&made, model.get()));
     const Generator generator(made);
@@ -254,6 +254,9 @@ Finish generate(const Model& model, const Session& session, const Sampling& samp
     check(hearth_generate_options_init(&options, sizeof options));
     options.max_tokens = max_tokens;
     options.flags = flags;
+    options.draft = guessing.draft;
+    options.draft_tokens = guessing.tokens;
+    options.draft_model = guessing.model;
     check(hearth_generator_submit(generator.get(), session.get(), sampling.get(), &options));
     Finish finish;
     bool cancelled = false;
@@ -275,7 +278,8 @@ Finish generate(const Model& model, const Session& session, const Sampling& samp
             if (event.kind == HEARTH_EVENT_FINISH) {
                 if (event.reason == HEARTH_FINISH_ERROR) throw Failure(event.message);
                 finish = {event.reason,           event.token,          event.prompt_tokens,
-                          event.generated_tokens, event.prompt_seconds, event.generate_seconds};
+                          event.generated_tokens, event.prompt_seconds, event.generate_seconds,
+                          event.drafted_tokens,   event.accepted_tokens, event.draft_speedup};
             }
             // After a stop the rest is not wanted: what the caller did not ask for must not follow.
             if (event.text_length > 0 && !cancelled && !on_text({event.text, event.text_length})) cancel();
@@ -295,6 +299,24 @@ void report(const Finish& finish, const Session& session) {
     note("hearth: prompt " + std::to_string(finish.prompt_tokens) + " tokens, " +
          rate(finish.prompt_tokens, finish.prompt_seconds) + "; answer " + std::to_string(finish.generated_tokens) +
          " tokens, " + rate(finish.generated_tokens > 1 ? finish.generated_tokens - 1 : 0, finish.generate_seconds));
+    if (finish.drafted_tokens != 0)
+        note("hearth: of " + std::to_string(finish.drafted_tokens) + " guessed tokens " + std::to_string(finish.accepted_tokens) +
+             " came true, decoding was " + number_text(finish.draft_speedup, 2) + " times as fast");
+}
+
+void DraftOptions::add(CLI::App& app) {
+    app.add_option("--draft", by,
+                   "guesses the next tokens, which changes nothing but the time: 'lookup' from the text so far, or a smaller "
+                   "model's file")
+        ->type_name("lookup|FILE");
+    app.add_option("--draft-tokens", tokens, "tokens to guess at a time, at most; 0: 8");
+}
+
+Model DraftOptions::load(const Runtime& runtime) const {
+    if (by.empty() || by == "lookup") return Model();
+    ModelOptions model;
+    model.path = by;
+    return model.load(runtime);
 }
 
 std::string number_text(double value, int decimals) {

@@ -124,15 +124,30 @@ private:
     std::vector<std::string> choices_;
 };
 
+// Guesses of the next tokens: --draft.
+struct DraftOptions {
+    std::string by;  // "", "lookup" or a model file
+    std::uint32_t tokens = 0;
+
+    void add(CLI::App& app);
+    Model load(const Runtime& runtime) const;  // the model file; empty where it is none
+};
+
 // Runs one generation. on_text gets the text as it grows and returns false to stop. Returns the finish event's figures.
 struct Finish {
     std::uint32_t reason = 0;
     std::int32_t token = -1;  // that ended the turn
     std::uint32_t prompt_tokens = 0, generated_tokens = 0;
     double prompt_seconds = 0, generate_seconds = 0;
+    std::uint32_t drafted_tokens = 0, accepted_tokens = 0;
+    double draft_speedup = 1;
+};
+struct Guessing {
+    std::uint32_t draft = HEARTH_DRAFT_NONE, tokens = 0;
+    hearth_model* model = nullptr;
 };
 Finish generate(const Model& model, const Session& session, const Sampling& sampling, std::uint32_t max_tokens,
-                std::uint32_t flags, const std::function<bool(std::string_view)>& on_text);
+                std::uint32_t flags, const std::function<bool(std::string_view)>& on_text, const Guessing& guessing = {});
 // Why it ended and how fast it was, on standard error: figures only on a terminal.
 void report(const Finish& finish, const Session& session);
 

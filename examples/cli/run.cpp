@@ -8,6 +8,7 @@ struct Run {
     ModelOptions model;
     SessionOptions session;
     SamplingOptions sampling;
+    DraftOptions draft;
     std::string prompt;
     bool prompt_given = false;
     std::uint32_t max_tokens = 0;
@@ -16,7 +17,9 @@ struct Run {
     void operator()() {
         const Sampling settings = sampling.make();  // wrong settings are told before a long load
         const Runtime runtime = model.runtime();
-        const Model loaded = model.load(runtime);
+        const Model loaded = model.load(runtime), guesser = draft.load(runtime);
+        Guessing guessing{HEARTH_DRAFT_NONE, draft.tokens, guesser.get()};
+        if (!draft.by.empty()) guessing.draft = guesser != nullptr ? HEARTH_DRAFT_MODEL : HEARTH_DRAFT_LOOKUP;
         if (!prompt_given) {
             if (stdin_is_terminal()) note("hearth: type the prompt, end it with Ctrl-D");
             prompt = read_stdin();
@@ -29,7 +32,8 @@ struct Run {
                                        ignore_eos ? HEARTH_GENERATE_IGNORE_EOS : 0u, [](std::string_view text) {
                                            write_stdout(text);
                                            return true;
-                                       });
+                                       },
+                                       guessing);
         // The continuation's bytes and nothing else, unless a person is looking.
         if (stdout_is_terminal()) write_stdout("\n");
         throw_if_interrupted();
@@ -53,6 +57,7 @@ void add_run(Commands& commands) {
     run->session.add(*app);
     run->session.add_prefix_store(*app);
     run->sampling.add(*app);
+    run->draft.add(*app);
     app->callback([&commands, run, prompt] {
         run->prompt_given = prompt->count() > 0;
         commands.action = [run] { (*run)(); };
