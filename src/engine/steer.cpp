@@ -45,7 +45,7 @@ struct Differences {
     }
     // Power iteration from the mean: v becomes the sum over pairs of (d v) d, of length 1.
     std::vector<double> component() const {
-        const std::vector<double> center = mean();
+        std::vector<double> center = mean();
         std::vector<double> v = center;
         if (normalise(v) == 0) std::fill(v.begin(), v.end(), 1 / std::sqrt(static_cast<double>(width)));
         for (int step = 0; step < kMostSteps; ++step) {
