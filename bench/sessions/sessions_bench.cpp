@@ -1,6 +1,6 @@
 // bench_sessions MODEL.gguf [--sessions 1,4,16,64] [--prompt 64] [--tokens 32] [--draft MODEL.gguf] [--threads N]
 // Tokens per second of 1, 4, 16 and 64 sessions that run together, and of one that guesses, over the C interface. Each
-// session has a prompt of its own.
+// session has a prompt of its own. Random weights repeat nothing: what a lookup brings there says nothing of texts.
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -36,7 +36,7 @@ struct Run {
 };
 
 Run run(hearth_model* model, std::size_t sessions, std::size_t prompt, std::uint32_t tokens, std::uint32_t draft,
-        hearth_model* draft_model) {
+        hearth_model* draft_model, const hearth_sampling* sampling = nullptr) {
     hearth_generator* g = nullptr;
     check(hearth_generator_new(&g, model));
     const Generator generator(g);
@@ -58,7 +58,7 @@ Run run(hearth_model* model, std::size_t sessions, std::size_t prompt, std::uint
         o.flags = HEARTH_GENERATE_IGNORE_EOS;
         o.draft = draft;
         o.draft_model = draft_model;
-        check(hearth_generator_submit(g, s, nullptr, &o));
+        check(hearth_generator_submit(g, s, sampling, &o));
     }
     Run r;
     std::size_t first = 0;
@@ -133,6 +133,12 @@ int main(int argc, char** argv) {
     };
     show("none", plain);
     show("lookup", run(model, 1, prompt, 4 * tokens, HEARTH_DRAFT_LOOKUP, nullptr));
+    // The most that guesses can bring: one token again and again, whatever the model says.
+    hearth_sampling* one_token = nullptr;
+    check(hearth_sampling_new(&one_token));
+    check(hearth_sampling_set_bias(one_token, 100, 1000));
+    show("always", run(model, 1, prompt, 4 * tokens, HEARTH_DRAFT_LOOKUP, nullptr, one_token));
+    hearth_sampling_free(one_token);
     if (draft != nullptr) show("model", run(model, 1, prompt, 4 * tokens, HEARTH_DRAFT_MODEL, draft));
     hearth_model_free(draft);
     hearth_model_free(model);
