@@ -1,9 +1,10 @@
 #include "text/tool_values.hpp"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "hearth/base/cat.hpp"
+#include "text/grammar/json_document.hpp"
 #include "text/json_scanner.hpp"
 #include "text/literal_reader.hpp"
 
@@ -11,23 +12,25 @@ namespace hearth::text {
 
 namespace {
 
-using Json = nlohmann::ordered_json;
+using grammar::Json;
+using Type = Json::Type;
 
 unsigned kind_of(const Json& value) {
-    switch (value.type()) {
-        case Json::value_t::string:
+    switch (value.type) {
+        case Type::string:
             return kString;
-        case Json::value_t::boolean:
+        case Type::boolean:
             return kBoolean;
-        case Json::value_t::array:
+        case Type::array:
             return kArray;
-        case Json::value_t::object:
+        case Type::object:
             return kObject;
-        case Json::value_t::null:
+        case Type::null:
             return kNull;
-        default:
+        case Type::number:
             return kNumber;
     }
+    return 0;
 }
 
 unsigned kind_named(const Json& name) {
@@ -36,38 +39,30 @@ unsigned kind_named(const Json& name) {
         {"object", kObject}, {"null", kNull},      {"str", kString},    {"int", kNumber},      {"float", kNumber},
         {"bool", kBoolean},  {"list", kArray},     {"dict", kObject},
     };
-    if (!name.is_string()) return 0;
+    if (!name.is(Type::string)) return 0;
     for (const auto& [text, kind] : kNames)
-        if (name.get_ref<const std::string&>() == text) return kind;
+        if (name.text == text) return kind;
     return 0;
 }
 
 // Schemas within anyOf nest as deep as their author liked; the kinds of a parameter stand near the top.
 unsigned kinds_of(const Json& schema, int depth) {
-    if (!schema.is_object() || depth == 4) return 0;
+    if (depth == 4) return 0;
     unsigned kinds = 0;
-    if (const auto type = schema.find("type"); type != schema.end()) {
-        if (type->is_array())
-            for (const auto& one : *type) kinds |= kind_named(one);
-        else
-            kinds |= kind_named(*type);
+    if (const Json* type = schema.find("type")) {
+        for (const Json& one : type->items) kinds |= kind_named(one);
+        kinds |= kind_named(*type);
     }
     for (const char* key : {"anyOf", "oneOf", "allOf"})
-        if (const auto list = schema.find(key); list != schema.end() && list->is_array())
-            for (const auto& one : *list) kinds |= kinds_of(one, depth + 1);
+        if (const Json* list = schema.find(key))
+            for (const Json& one : list->items) kinds |= kinds_of(one, depth + 1);
     if (kinds == 0) {
-        if (const auto values = schema.find("enum"); values != schema.end() && values->is_array())
-            for (const auto& one : *values) kinds |= kind_of(one);
-        if (const auto value = schema.find("const"); value != schema.end()) kinds |= kind_of(*value);
+        if (const Json* values = schema.find("enum"))
+            for (const Json& one : values->items) kinds |= kind_of(one);
+        if (const Json* value = schema.find("const")) kinds |= kind_of(*value);
     }
-    if (const auto nullable = schema.find("nullable"); nullable != schema.end() && *nullable == true) kinds |= kNull;
+    if (const Json* nullable = schema.find("nullable"); nullable != nullptr && nullable->boolean) kinds |= kNull;
     return kinds;
-}
-
-const Json* member(const Json& object, const char* key) {
-    if (!object.is_object()) return nullptr;
-    const auto at = object.find(key);
-    return at == object.end() ? nullptr : &*at;
 }
 
 unsigned kind_of_text(std::string_view json) {
@@ -93,32 +88,42 @@ unsigned kind_of_text(std::string_view json) {
 Result<ToolSchemas> ToolSchemas::parse(std::string_view tools) {
     ToolSchemas schemas;
     if (tools.empty()) return schemas;
-    const Json list = Json::parse(tools, nullptr, false);
-    if (list.is_discarded()) return Status(Code::invalid_argument, "the tools are not JSON");
-    if (list.is_null()) return schemas;
-    if (!list.is_array())
-        return Status(Code::invalid_argument, cat("the tools must be a list, not ", list.type_name()));
-    std::size_t index = 0;
-    for (const Json& tool : list) {
-        const Json* function = member(tool, "function");
-        if (function == nullptr) function = &tool;
-        const Json* name = member(*function, "name");
-        if (name == nullptr || !name->is_string()) {
+    auto parsed = grammar::parse_json(tools, "the list of tools");
+    if (!parsed.ok()) return Status(Code::invalid_argument, parsed.status().message());
+    const Json& list = *parsed;
+    if (list.is(Type::null)) return schemas;
+    const auto refused = [](std::string_view at, const char* what) {
+        return Status(Code::invalid_argument,
+                      cat("the list of tools", at.empty() ? "" : ": ", at, " ", what,
+                          R"(; expected [{"type": "function", "function": {"name": text, "parameters": {...}}}...])"));
+    };
+    if (!list.is(Type::array)) return refused("", "is no array");
+    for (std::size_t index = 0; index < list.items.size(); ++index) {
+        const Json& tool = list.items[index];
+        const std::string at = cat("/", index);
+        if (!tool.is(Type::object)) return refused(at, "is no object");
+        const Json* const inner = tool.find("function");
+        const Json& function = inner != nullptr ? *inner : tool;
+        const Json* const name = function.find("name");
+        if (name == nullptr) {
             // Definitions of built-in tools have a type only.
-            if (const Json* type = member(tool, "type"); type != nullptr && type->is_string()) {
-                schemas.tools_[type->get<std::string>()];
-                ++index;
-                continue;
-            }
-            return Status(Code::invalid_argument, cat("tool ", index, " has no name"));
+            const Json* const type = tool.find("type");
+            if (inner != nullptr || type == nullptr || !type->is(Type::string))
+                return refused(inner != nullptr ? at + "/function" : at, "has no name");
+            schemas.tools_[type->text];
+            continue;
         }
-        Parameters& parameters = schemas.tools_[name->get<std::string>()];
-        const Json* schema = member(*function, "parameters");
-        if (schema == nullptr) schema = member(*function, "input_schema");
-        const Json* properties = schema != nullptr ? member(*schema, "properties") : nullptr;
-        if (properties != nullptr && properties->is_object())
-            for (const auto& [key, value] : properties->items()) parameters.emplace_back(key, kinds_of(value, 0));
-        ++index;
+        if (!name->is(Type::string) || name->text.empty())
+            return refused(cat(at, inner != nullptr ? "/function" : "", "/name"), "is no text, or an empty one");
+        const auto [added, fresh] = schemas.tools_.try_emplace(name->text);
+        if (!fresh)
+            return Status(Code::invalid_argument,
+                          cat("the list of tools: ", at, " has the name '", name->text, "', as one before it has"));
+        const Json* schema = function.find("parameters");
+        if (schema == nullptr) schema = function.find("input_schema");
+        const Json* const properties = schema != nullptr ? schema->find("properties") : nullptr;
+        if (properties == nullptr) continue;
+        for (const Json& one : properties->members) added->second.emplace_back(one.key, kinds_of(one, 0));
     }
     return schemas;
 }
@@ -138,9 +143,9 @@ std::optional<std::string> ToolSchemas::parameter(std::string_view tool, std::si
 }
 
 std::optional<std::string> json_string_text(std::string_view json) {
-    const Json value = Json::parse(json, nullptr, false);
-    if (!value.is_string()) return std::nullopt;
-    return value.get<std::string>();
+    auto value = grammar::parse_json(json, "the text");
+    if (!value.ok() || !value->is(Type::string)) return std::nullopt;
+    return std::move(value->text);
 }
 
 void append_value(std::string& out, std::string_view text, unsigned kinds) {
