@@ -677,6 +677,59 @@ HEARTH_API hearth_status hearth_session_generate(uint32_t *finish, hearth_sessio
                                                  const hearth_generate_options *options,
                                                  int32_t (*on_event)(const hearth_event *event, void *user), void *user);
 
+/* ---- turns of a chat model ---------------------------------------------------------------------------------------------- */
+
+/* Takes apart what a model writes, as it arrives: answer, reasoning, and calls of tools with their arguments as JSON, in the
+ * dialect of its template; it runs nothing. One parser reads one turn. Give it the tokens of hearth_chat_tokens as prompt,
+ * generate with HEARTH_GENERATE_SPECIAL (many marks are control tokens), feed it the generator's events, and take its own. The
+ * next input has hearth_chat_parser_message and {"role": "tool", "tool_call_id", "name", "content"} after it. [object] */
+typedef struct hearth_chat_parser hearth_chat_parser;
+#define HEARTH_CHAT_REASONING_OPEN 1u /* flag: the turn begins within the reasoning, whatever the prompt says */
+#define HEARTH_CHAT_CONTENT 1u        /* event: text is the next part of the answer */
+#define HEARTH_CHAT_REASONING 2u      /* text: the next part of the reasoning */
+#define HEARTH_CHAT_TOOL_BEGIN 3u     /* a call: name and id are known */
+#define HEARTH_CHAT_TOOL_ARGUMENTS 4u /* text: the next part of its arguments; together they are one JSON value */
+#define HEARTH_CHAT_TOOL_END 5u       /* text: all of its arguments; `complete` tells whether the call stands */
+
+typedef struct hearth_chat_parser_options {
+    size_t struct_size;
+    uint32_t flags, reserved; /* HEARTH_CHAT_REASONING_OPEN or 0; reserved must be 0 */
+    const char *dialect;      /* one of hearth_chat_dialect; null or "": that of the template */
+    const char *source; size_t source_length; /* the template, as for hearth_chat_tokens; null: the model's own */
+    const char *tools; size_t tools_length; /* the JSON array that the template was given; null: none */
+    const char *prompt; size_t prompt_length; /* what the turn goes on from, as text or tokens: its end tells whether it opened */
+    const hearth_token *prompt_tokens; size_t prompt_token_count; /* the reasoning; ids are made of it, for each turn others */
+} hearth_chat_parser_options;
+/* Pointers are not null and borrowed until the parser's next call. The events of a call follow each other. */
+typedef struct hearth_chat_event {
+    size_t struct_size;
+    uint32_t kind, index; /* HEARTH_CHAT_…; number of the call within the turn, from 0 */
+    uint32_t complete, reserved; /* 0: TOOL_END of a broken call. It is withdrawn; what the model wrote follows as content. */
+    const char *text; size_t text_length;
+    const char *name; size_t name_length; /* of the tool, as the model wrote it */
+    const char *id; size_t id_length; /* the model's own, else one made here; TOOL_END has the one to keep, as it may come late */
+} hearth_chat_event;
+HEARTH_API hearth_status hearth_chat_parser_options_init(hearth_chat_parser_options *options, size_t struct_size);
+/* tokenizer may be null where options have a dialect or a source; options may be null where it is not. HEARTH_EINVAL for unknown
+ * dialects and tools that are no array of definitions (with the place); HEARTH_ERANGE for unknown tokens. @since 0.1 */
+HEARTH_API hearth_status hearth_chat_parser_new(hearth_chat_parser **out, const hearth_tokenizer *tokenizer,
+                                                const hearth_chat_parser_options *options);
+HEARTH_API void hearth_chat_parser_free(hearth_chat_parser *parser);
+/* Any bytes, cut anywhere; what may begin a mark waits for the text that tells. HEARTH_ESTATE after the end. @since 0.1 */
+HEARTH_API hearth_status hearth_chat_parser_feed(hearth_chat_parser *parser, const char *text, size_t length);
+HEARTH_API hearth_status hearth_chat_parser_feed_event(hearth_chat_parser *parser, const hearth_event *event); /* FINISH ends */
+HEARTH_API hearth_status hearth_chat_parser_finish(hearth_chat_parser *parser); /* what waited comes out; twice is fine */
+HEARTH_API hearth_status hearth_chat_parser_next_event(hearth_chat_event *event, hearth_chat_parser *parser); /* or HEARTH_EAGAIN */
+/* What was fed, and a zero; *length (may be null) without it. Borrowed until the next feed; "" for null. @since 0.1 */
+HEARTH_API const char *hearth_chat_parser_raw(const hearth_chat_parser *parser, size_t *length);
+HEARTH_API const char *hearth_chat_parser_dialect(const hearth_chat_parser *parser); /* null for null */
+/* What came so far: {"role": "assistant", "content", "reasoning_content", "tool_calls": [{"id", "type", "function": {"name",
+ * "arguments"}}…]}; arguments are an object, or a string of JSON where the template takes only that. @since 0.1 */
+HEARTH_API hearth_status hearth_chat_parser_message(hearth_text **out, const hearth_chat_parser *parser);
+/* Dialect i, null beyond the last; that of a template's source, "plain" where nothing tells. [any] @since 0.1 */
+HEARTH_API const char *hearth_chat_dialect(size_t i);
+HEARTH_API const char *hearth_chat_detect(const char *source, size_t length);
+
 /* ---- embeddings ------------------------------------------------------------------------------------------------------------ */
 
 #define HEARTH_POOLING_DEFAULT 0u /* as the model file says */

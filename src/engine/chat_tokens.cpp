@@ -1,7 +1,6 @@
 #include "hearth/engine/chat_tokens.hpp"
 
 #include <algorithm>
-#include <array>
 #include <nlohmann/json.hpp>
 
 #include "hearth/base/cat.hpp"
@@ -15,15 +14,7 @@ using Json = nlohmann::ordered_json;
 // Puts `mark` behind the first character of every control token that a string spells.
 class Marker {
 public:
-    Marker(const Tokenizer& tokenizer, std::string mark) : mark_(std::move(mark)) {
-        for (std::size_t id = 0; id < tokenizer.size(); ++id) {
-            const auto token = static_cast<Token>(id);
-            const TokenKind kind = tokenizer.kind(token);
-            if ((kind != TokenKind::control && kind != TokenKind::unknown) || tokenizer.text(token).empty()) continue;
-            spellings_.push_back(tokenizer.text(token));
-            first_[static_cast<unsigned char>(spellings_.back().front())] = true;
-        }
-    }
+    Marker(const ControlTexts& control, std::string mark) : mark_(std::move(mark)), control_(control) {}
 
     // All strings below `value`, keys of objects included, which templates print as well.
     void mark(Json& value) {
@@ -48,7 +39,8 @@ private:
     void mark(std::string& text) {
         for (std::size_t at = 0; at < text.size(); ++at) {
             const auto spelled = [&](std::string_view s) { return std::string_view(text).substr(at).starts_with(s); };
-            if (!first_[static_cast<unsigned char>(text[at])] || std::ranges::none_of(spellings_, spelled)) continue;
+            if (!control_.first[static_cast<unsigned char>(text[at])] || std::ranges::none_of(control_.texts, spelled))
+                continue;
             std::size_t next = at + 1;
             while ((static_cast<unsigned char>(text[next]) & 0xC0) == 0x80) ++next;
             text.insert(next, mark_);
@@ -58,8 +50,7 @@ private:
     }
 
     std::string mark_;
-    std::vector<std::string_view> spellings_;
-    std::array<bool, 256> first_{};  // bytes that spellings begin with
+    const ControlTexts& control_;
     bool any_ = false;
 };
 
@@ -85,7 +76,7 @@ Result<std::vector<Token>> chat_tokens(const ChatTemplates& templates, const Tok
     const auto mark = unused_mark(input);
     if (!mark) return Status(Code::invalid_argument, "the input has every noncharacter from U+FDD0 to U+FDEF in it");
     Json json = Json::parse(input, nullptr, false);
-    Marker marker(tokenizer, *mark);
+    Marker marker(templates.control(), *mark);
     Json* const body = json.is_object() && json.contains("input") && json["input"].is_object() ? &json["input"] : &json;
     if (body->is_object())
         for (auto& [key, value] : body->items())

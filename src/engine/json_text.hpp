@@ -71,6 +71,8 @@ public:
         return end_array();
     }
     JsonText& null() { return raw("null"); }
+    // A value that is JSON already.
+    JsonText& json(std::string_view text) { return raw(text); }
     template <class T>
     JsonText& member(std::string_view name, const T& v) { return key(name).value(v); }
     std::string take() { return std::move(out_); }

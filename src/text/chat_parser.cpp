@@ -1,5 +1,6 @@
 #include "hearth/text/chat_parser.hpp"
 
+#include <iterator>
 #include <utility>
 
 #include "hearth/base/cat.hpp"
@@ -52,6 +53,15 @@ std::vector<std::string_view> ChatParser::dialects() {
     std::vector<std::string_view> names;
     for (const DialectFn dialect : kDialects) names.push_back(dialect().name);
     return names;
+}
+
+std::string_view ChatParser::dialect(std::size_t i) {
+    return i < std::size(kDialects) ? kDialects[i]().name : std::string_view();
+}
+
+DialectRules ChatParser::rules(std::string_view dialect) {
+    const text::Dialect* const known = find_dialect(dialect);
+    return known != nullptr ? known->rules : DialectRules();
 }
 
 std::string_view ChatParser::detect(std::string_view template_source) {

@@ -140,6 +140,33 @@ AT(hearth_event, drafted_tokens, 144);
 AT(hearth_event, accepted_tokens, 148);
 ENDS(hearth_event, 152);
 
+AT(hearth_chat_parser_options, struct_size, 0);
+AT(hearth_chat_parser_options, flags, 8);
+AT(hearth_chat_parser_options, reserved, 12);
+AT(hearth_chat_parser_options, dialect, 16);
+AT(hearth_chat_parser_options, source, 24);
+AT(hearth_chat_parser_options, source_length, 32);
+AT(hearth_chat_parser_options, tools, 40);
+AT(hearth_chat_parser_options, tools_length, 48);
+AT(hearth_chat_parser_options, prompt, 56);
+AT(hearth_chat_parser_options, prompt_length, 64);
+AT(hearth_chat_parser_options, prompt_tokens, 72);
+AT(hearth_chat_parser_options, prompt_token_count, 80);
+ENDS(hearth_chat_parser_options, 88);
+
+AT(hearth_chat_event, struct_size, 0);
+AT(hearth_chat_event, kind, 8);
+AT(hearth_chat_event, index, 12);
+AT(hearth_chat_event, complete, 16);
+AT(hearth_chat_event, reserved, 20);
+AT(hearth_chat_event, text, 24);
+AT(hearth_chat_event, text_length, 32);
+AT(hearth_chat_event, name, 40);
+AT(hearth_chat_event, name_length, 48);
+AT(hearth_chat_event, id, 56);
+AT(hearth_chat_event, id_length, 64);
+ENDS(hearth_chat_event, 72);
+
 AT(hearth_embed_options, struct_size, 0);
 AT(hearth_embed_options, pooling, 8);
 AT(hearth_embed_options, flags, 12);
@@ -205,5 +232,11 @@ HOLDS(HEARTH_GENERATE_IGNORE_EOS == 1u);
 HOLDS(HEARTH_GENERATE_SPECIAL == 2u);
 HOLDS(HEARTH_GENERATE_LOGITS == 4u);
 HOLDS(HEARTH_GENERATE_PREFILL == 8u);
+HOLDS(HEARTH_CHAT_REASONING_OPEN == 1u);
+HOLDS(HEARTH_CHAT_CONTENT == 1u);
+HOLDS(HEARTH_CHAT_REASONING == 2u);
+HOLDS(HEARTH_CHAT_TOOL_BEGIN == 3u);
+HOLDS(HEARTH_CHAT_TOOL_ARGUMENTS == 4u);
+HOLDS(HEARTH_CHAT_TOOL_END == 5u);
 
 int main(void) { return 0; }

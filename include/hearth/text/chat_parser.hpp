@@ -44,6 +44,12 @@ struct ChatParserOptions {
     std::vector<std::string> control;  // further texts, such as the vocabulary's end of turn, that are never shown
 };
 
+// What the templates of a dialect ask of the messages that they render.
+struct DialectRules {
+    bool short_ids = false;  // ids of calls have nine letters and digits
+    bool thinking = false;   // reasoning is "thinking", and stands for the answer beside a call too
+};
+
 class ChatParser {
 public:
     // Refuses an unknown dialect and tools that are not an array of definitions.
@@ -63,6 +69,9 @@ public:
 
     // The names of all dialects, in the order in which detect() looks for their marks.
     static std::vector<std::string_view> dialects();
+    // Its place in that list; null data beyond the last. Names end in a zero byte.
+    static std::string_view dialect(std::size_t i);
+    static DialectRules rules(std::string_view dialect);
     // The dialect of a template's source; "plain" where nothing in it tells.
     static std::string_view detect(std::string_view template_source);
     // Whether a rendered prompt ends inside the reasoning, as with templates that end in "<think>\n".

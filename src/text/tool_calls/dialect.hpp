@@ -6,6 +6,8 @@
 #include <span>
 #include <string_view>
 
+#include "hearth/text/chat_parser.hpp"
+
 namespace hearth::text {
 
 // Arguments written one by one between tags, values without quotes.
@@ -83,6 +85,7 @@ struct Dialect {
     bool bare = false;                             // a call may stand alone as JSON, without any mark
     bool calls_in_reasoning = false;               // the marks are control tokens and end or interrupt the reasoning
     const HeaderRule* headers = nullptr;
+    DialectRules rules = {};
 };
 
 #define HEARTH_TOOL_DIALECT(name) const Dialect& dialect_##name();

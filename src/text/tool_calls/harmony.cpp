@@ -37,7 +37,7 @@ constexpr HeaderRule kHeaders = {.starts = kStarts,
                                  .call = kCall,
                                  .code = kCode,
                                  .read = read};
-constexpr Dialect kDialect = {.name = "harmony", .marks = kMarks, .headers = &kHeaders};
+constexpr Dialect kDialect = {.name = "harmony", .marks = kMarks, .headers = &kHeaders, .rules = {.thinking = true}};
 
 }  // namespace
 

@@ -11,8 +11,12 @@ constexpr Step kNamed[] = {{Op::name, "[ARGS]", "[CALL_ID]"}, {Op::json}};
 constexpr Step kBraced[] = {{Op::word}, {Op::json}};
 constexpr Trigger kTriggers[] = {{"[TOOL_CALLS]", kList}, {"[TOOL_CALLS]", kNamed}, {"[TOOL_CALLS]", kBraced}};
 constexpr std::string_view kMarks[] = {"[TOOL_CALLS]", "[INST]"};
-constexpr Dialect kDialect = {
-    .name = "mistral", .marks = kMarks, .triggers = kTriggers, .bare = true, .calls_in_reasoning = true};
+constexpr Dialect kDialect = {.name = "mistral",
+                              .marks = kMarks,
+                              .triggers = kTriggers,
+                              .bare = true,
+                              .calls_in_reasoning = true,
+                              .rules = {.short_ids = true}};
 
 }  // namespace
 
