@@ -1,10 +1,11 @@
 // hearth chat: a conversation, in the model's own template. Models that carry none get ChatML where the vocabulary has
 // its tokens, else plain "User:" and "Assistant:" lines.
+#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "common.hpp"
+#include "turn.hpp"
 
 namespace cli {
 namespace {
@@ -29,8 +30,9 @@ struct Chat {
     ModelOptions model_options;
     SessionOptions session_options;
     SamplingOptions sampling_options;
-    std::string system, template_file, variables, tools_file, session_file;
+    std::string system, template_file, variables, tools_file, tool_command, dialect, session_file;
     std::uint32_t max_tokens = 0;
+    bool hide_reasoning = false;
 
     Model model;
     Session session;
@@ -38,8 +40,10 @@ struct Chat {
     Sampling sampling;
     std::optional<std::string> source;  // of the template; none: the model's own
     bool plain = false;
+    std::string tools_text;
     Json variables_json = Json::object(), tools;
     Json messages = Json::array();
+    std::size_t rounds = 0;  // of calls since the last message of the user
 
     void start() {
         hearth_tokenizer* made = nullptr;
@@ -64,12 +68,23 @@ struct Chat {
             sampling_options.add_stop(stop);
         }
         sampling = sampling_options.make();
-        if (!tools_file.empty()) tools = parse(read_file(tools_file), tools_file);
         if (!variables.empty()) variables_json = parse(variables, "--template-args");
         if (!variables_json.is_object()) throw Failure("--template-args is no JSON object");
-        if (!tools.is_null() && !tools.is_array()) throw Failure(tools_file + ": is no JSON array of tools");
         begin_conversation();
         if (!session_file.empty()) resume();
+    }
+
+    // Wrong definitions are told before a long load.
+    void read_tools() {
+        const Turn named(nullptr, dialect.empty() ? "plain" : dialect, nullptr, "", {}, false);
+        if (tools_file.empty()) return;
+        tools_text = read_file(tools_file);
+        try {
+            const Turn told(nullptr, "plain", nullptr, tools_text, {}, false);
+        } catch (const Failure& failure) {
+            throw Failure(tools_file + ": " + failure.what());
+        }
+        tools = parse(tools_text, tools_file);
     }
 
     static Json parse(const std::string& text, const std::string& what) {
@@ -88,6 +103,9 @@ struct Chat {
     void resume() {
         if (!std::filesystem::exists(session_file)) return;
         messages = parse(read_file(messages_file()), messages_file());
+        const auto is_message = [](const Json& m) { return m.is_object() && m.contains("role") && m["role"].is_string(); };
+        if (!messages.is_array() || !std::ranges::all_of(messages, is_message))
+            throw Failure(messages_file() + ": is no JSON array of messages");
         check(hearth_session_restore_path(session.get(), session_file.c_str()));
         note("hearth: goes on with '" + session_file + "'");
     }
@@ -97,8 +115,8 @@ struct Chat {
         check(hearth_session_save_path(session.get(), session_file.c_str()));
     }
 
-    // The session gets the whole conversation anew: what it has of it already is not evaluated again.
-    void tell(const Json& conversation) const {
+    // The session gets the whole conversation anew: what it has of it already is not evaluated again. The tokens.
+    std::vector<hearth_token> tell(const Json& conversation) const {
         Json input{
             {"messages", conversation}, {"tools", tools}, {"add_generation_prompt", true}, {"extra", variables_json}};
         std::string json;
@@ -109,39 +127,116 @@ struct Chat {
         }
         const std::uint32_t flags = source && template_file.empty() ? 0 : HEARTH_TOKENIZE_NO_SPECIAL;
         const char* const text = source ? source->c_str() : nullptr;
-        const auto render = [&](hearth_token* tokens, std::size_t capacity, std::size_t* needed) {
-            return hearth_chat_tokens(tokens, capacity, needed, tokenizer.get(), text, source ? source->size() : 0,
-                                      json.data(), json.size(), flags);
-        };
+        const std::size_t length = hearth_session_length(session.get());
+        // Room for what most messages add, so that they are rendered once.
+        std::vector<hearth_token> tokens(2 * length + 4096);
         std::size_t count = 0;
-        if (const hearth_status sized = render(nullptr, 0, &count); sized != HEARTH_EBUFS) check(sized);
-        std::vector<hearth_token> tokens(count);
-        check(render(tokens.data(), count, &count));
-        check(hearth_session_replace(session.get(), 0, hearth_session_length(session.get()), tokens.data(),
-                                     tokens.size()));
+        const auto render = [&] {
+            return hearth_chat_tokens(tokens.data(), tokens.size(), &count, tokenizer.get(), text,
+                                      source ? source->size() : 0, json.data(), json.size(), flags);
+        };
+        hearth_status rendered = render();
+        if (rendered == HEARTH_EBUFS) {
+            tokens.resize(count);
+            rendered = render();
+        }
+        check(rendered);
+        tokens.resize(count);
+        check(hearth_session_replace(session.get(), 0, length, tokens.data(), tokens.size()));
+        return tokens;
     }
 
-    void answer(const std::string& user) {
-        Json conversation = messages;
-        conversation.push_back({{"role", "user"}, {"content", user}});
-        tell(conversation);
-        std::string content;
-        const Finish finish = generate(model, session, sampling, max_tokens, 0, [&](std::string_view text) {
-            if (content.empty()) {  // "Assistant:" is followed by a space that belongs to the format
-                const auto first = text.find_first_not_of(" \n");
-                text.remove_prefix(first == std::string_view::npos ? text.size() : first);
-            }
-            content += text;
-            write_stdout(text);
-            return true;
-        });
-        write_stdout("\n");
-        conversation.push_back({{"role", "assistant"}, {"content", content}});
+    // The model's next message.
+    void answer(Json conversation) {
+        const std::vector<hearth_token> prompt = tell(conversation);
+        Turn turn(tokenizer.get(), dialect, source ? &*source : nullptr, tools_text, prompt, hide_reasoning);
+        const Finish finish =
+            generate(model, session, sampling, max_tokens, HEARTH_GENERATE_SPECIAL, [&](std::string_view text) {
+                turn.feed(text);
+                return true;
+            });
+        turn.finish();
+        Json message = parse(turn.message(), "the answer");
+        if (Json& content = message["content"]; content.is_string()) {
+            auto& text = content.get_ref<std::string&>();
+            text.erase(0, std::min(text.size(), text.find_first_not_of(" \n")));
+        }
+        if (interrupted()) {
+            note("hearth: the answer was stopped");
+            message.erase("tool_calls");
+        }
+        conversation.push_back(std::move(message));
         messages = std::move(conversation);
-        if (interrupted()) note("hearth: the answer was stopped");
         clear_interrupt();
         report(finish, session);  // of a full context the next message is told; /clear helps
         keep();
+    }
+
+    void say(const std::string& user) {
+        Json conversation = messages;
+        conversation.push_back({{"role", "user"}, {"content", user}});
+        rounds = 0;
+        answer(std::move(conversation));
+    }
+
+    // The calls of the last message that have no result yet.
+    Json pending() const {
+        Json calls = Json::array();
+        if (tools.is_null()) return calls;
+        std::size_t results = 0, at = messages.size();
+        while (at > 0 && messages[at - 1].value("role", "") == "tool") --at, ++results;
+        if (at == 0 || !messages[at - 1].contains("tool_calls")) return calls;
+        for (const Json& call : messages[at - 1]["tool_calls"]) {
+            if (results != 0) {
+                --results;
+                continue;
+            }
+            const Json function = call.is_object() ? call.value("function", Json::object()) : Json();
+            if (!function.is_object() || !function.contains("name") || !function["name"].is_string())
+                return Json::array();
+            calls.push_back({{"name", function["name"]},
+                             {"arguments", function.value("arguments", Json())},
+                             {"id", call.value("id", Json())}});
+        }
+        return calls;
+    }
+
+    // After the last of the results the model goes on.
+    void give_result(const Json& call, const std::string& content, bool last) {
+        messages.push_back(
+            {{"role", "tool"}, {"tool_call_id", call["id"]}, {"name", call["name"]}, {"content", content}});
+        if (last) answer(messages);
+    }
+
+    void run_tools(Json calls) {
+        constexpr std::size_t kMostRounds = 32;
+        if (++rounds > kMostRounds) {
+            forget_calls();
+            throw Failure("the model called tools " + std::to_string(kMostRounds) +
+                          " times in a row; its last calls were not run");
+        }
+        for (std::size_t i = 0; i < calls.size(); ++i) {
+            // Templates that take the arguments as a text only have them so in the message.
+            if (Json& arguments = calls[i]["arguments"]; arguments.is_string())
+                if (Json parsed = Json::parse(arguments.get<std::string>(), nullptr, false); !parsed.is_discarded())
+                    arguments = std::move(parsed);
+            std::string result;
+            try {
+                result = run_program(tool_command, calls[i].dump() + "\n");
+            } catch (const Interrupted&) {
+                if (!stdin_is_terminal()) throw;
+                clear_interrupt();
+                forget_calls();
+                return note("hearth: the tool was stopped");
+            }
+            give_result(calls[i], result, i + 1 == calls.size());
+        }
+    }
+
+    // The last message, which has calls, and what results there are.
+    void forget_calls() {
+        while (!messages.back().contains("tool_calls")) messages.erase(messages.size() - 1);
+        messages.erase(messages.size() - 1);
     }
 
     void write(const std::string& path) const {
@@ -173,8 +268,28 @@ struct Chat {
         return true;
     }
 
+    // Reads a line, or has a program run, and does what follows from it; false at the end.
+    bool step(bool person) {
+        const Json calls = pending();
+        if (!calls.empty() && !tool_command.empty()) {
+            run_tools(calls);
+            return true;
+        }
+        std::string line, prompt = "> ";
+        if (!calls.empty()) prompt = "tool " + calls[0]["name"].get<std::string>() + "> ";
+        if (person && stderr_is_terminal()) std::fprintf(stderr, "%s", prompt.c_str());
+        if (!read_line(line)) return false;
+        if (line.starts_with('/')) return command(line);
+        if (!calls.empty())
+            give_result(calls[0], line, calls.size() == 1);
+        else if (!line.empty())
+            say(line);
+        return true;
+    }
+
     void operator()() {
         sampling = sampling_options.make();  // wrong settings are told before a long load
+        read_tools();
         const Runtime runtime = model_options.runtime();
         model = model_options.load(runtime);
         session = session_options.make(model);
@@ -182,17 +297,9 @@ struct Chat {
         start();
         const bool person = stdin_is_terminal();
         if (person) note("hearth: /help lists the commands");
-        std::string line;
         while (true) {
-            if (person && stderr_is_terminal()) std::fprintf(stderr, "> ");
-            if (!read_line(line)) break;
-            if (line.empty()) continue;
             try {
-                if (line.front() == '/') {
-                    if (!command(line)) return;
-                } else {
-                    answer(line);
-                }
+                if (!step(person)) break;
             } catch (const Failure& failure) {
                 if (!person) throw;
                 // The message that failed leaves no trace; the conversation goes on.
@@ -218,9 +325,20 @@ void add_chat(Commands& commands) {
     app->add_option("--template-args", chat->variables,
                     "further variables of the template, like {\"enable_thinking\": false}")
         ->type_name("JSON");
-    app->add_option("--tools", chat->tools_file, "a JSON array of tools that the model is told of")
-        ->type_name("FILE")
-        ->check(CLI::ExistingFile);
+    CLI::Option* tools =
+        app->add_option("--tools", chat->tools_file,
+                        "a JSON array of tools that the model may call; what a call results in is asked for")
+            ->type_name("FILE")
+            ->check(CLI::ExistingFile);
+    app->add_option("--tool-command", chat->tool_command,
+                    "runs COMMAND for each call, with {\"name\", \"arguments\", \"id\"} on its standard input; what it "
+                    "prints is the result")
+        ->type_name("COMMAND")
+        ->needs(tools);
+    app->add_option("--dialect", chat->dialect,
+                    "how the model writes calls and reasoning, where its template does not tell")
+        ->type_name("NAME");
+    app->add_flag("--hide-reasoning", chat->hide_reasoning, "shows the answer only");
     app->add_option(
            "--session", chat->session_file,
            "goes on with the conversation that FILE holds, where it exists, and keeps it there after each answer, with "

@@ -162,6 +162,9 @@ bool stdout_is_terminal();
 bool stderr_is_terminal();
 std::string read_stdin();
 std::string read_file(const std::string& path);
+// Runs a command of the shell with `input` on its standard input; its standard output, and behind a failure's first line
+// what it wrote. Ctrl-C ends it: Interrupted.
+std::string run_program(const std::string& command, const std::string& input);
 // The next line without its end; false at the end of the input or when Ctrl-C was pressed.
 bool read_line(std::string& line);
 

@@ -108,7 +108,8 @@ class Lines(TestCase):
         literal.write_text("(u) hello search long")
         self.assertNotEqual(got, self.check_ok(run("chat", model(), *SHORT, "--template", literal, stdin=b"hello\n")))
         for arguments, word in ((("--template-args", "[1]"), "object"), (("--template-args", "{"), "no JSON"),
-                                (("--tools", template), "no JSON")):
+                                (("--tools", template), "not JSON at byte 1"),
+                                (("--dialect", "klingon"), "there are harmony, ")):
             refused = run("chat", model(), *SHORT, *arguments, stdin=b"hello\n")
             self.assertEqual(refused.code, 1)
             self.assertIn(word, refused.err)
