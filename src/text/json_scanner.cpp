@@ -2,6 +2,9 @@
 
 #include <cstddef>
 
+#include "hearth/base/hex.hpp"
+#include "hearth/base/utf8.hpp"
+
 namespace hearth::text {
 
 namespace {
@@ -9,9 +12,10 @@ namespace {
 // Deeper nesting than any tool's arguments have; whoever reads the text afterwards may recurse.
 constexpr std::size_t kDepth = 256;
 
+constexpr std::string_view kHex = "0123456789abcdef";
+
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
 
 }  // namespace
 
@@ -122,7 +126,7 @@ JsonScanner::State JsonScanner::take(char c, bool& used) {
             return c != '\0' && std::string_view("\"\\/bfnrt").find(c) != std::string_view::npos ? State::more
                                                                                                  : State::bad;
         case At::hex:
-            if (!is_hex(c)) return State::bad;
+            if (hex_value(c) < 0) return State::bad;
             if (++hex_ == 4) at_ = At::string;
             return State::more;
         case At::literal:
@@ -178,7 +182,7 @@ void append_json_byte(std::string& out, char c, bool in_string) {
         out += c;
         return;
     }
-    constexpr std::string_view kFrom = "\n\t\r\b\f", kTo = "ntrbf", kHex = "0123456789abcdef";
+    constexpr std::string_view kFrom = "\n\t\r\b\f", kTo = "ntrbf";
     out += '\\';
     if (const std::size_t at = kFrom.find(c); at != std::string_view::npos) {
         out += kTo[at];
@@ -189,11 +193,27 @@ void append_json_byte(std::string& out, char c, bool in_string) {
     out += kHex[byte & 15];
 }
 
-void append_json_string(std::string& out, std::string_view text) {
+void append_json_string(std::string& out, std::string_view text, bool ensure_ascii) {
+    const auto unit = [&](std::uint32_t u) {
+        out += "\\u";
+        for (int shift = 12; shift >= 0; shift -= 4) out += kHex[u >> shift & 15];
+    };
     out += '"';
-    for (const char c : text) {
-        if (c == '"' || c == '\\') out += '\\';
-        append_json_byte(out, c, true);
+    for (std::size_t i = 0; i < text.size();) {
+        const char c = text[i];
+        if (!ensure_ascii || static_cast<unsigned char>(c) <= 0x7e) {
+            if (c == '"' || c == '\\') out += '\\';
+            append_json_byte(out, c, true);
+            ++i;
+            continue;
+        }
+        const std::uint32_t code = utf8_next(text, i);
+        if (code < 0x10000) {
+            unit(code);
+        } else {
+            unit(0xd800 + ((code - 0x10000) >> 10));
+            unit(0xdc00 + ((code - 0x10000) & 0x3ff));
+        }
     }
     out += '"';
 }

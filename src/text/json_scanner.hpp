@@ -58,8 +58,8 @@ private:
 
 // A byte of JSON text; control characters within a string become escapes.
 void append_json_byte(std::string& out, char c, bool in_string);
-// `text` as a JSON string.
-void append_json_string(std::string& out, std::string_view text);
+// `text` as a JSON string. With `ensure_ascii`, for which it must be UTF-8, what is not ASCII becomes escapes.
+void append_json_string(std::string& out, std::string_view text, bool ensure_ascii = false);
 bool is_json(std::string_view text);
 
 }  // namespace hearth::text

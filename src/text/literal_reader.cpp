@@ -1,5 +1,6 @@
 #include "text/literal_reader.hpp"
 
+#include "hearth/base/hex.hpp"
 #include "hearth/base/utf8.hpp"
 #include "text/json_scanner.hpp"
 #include "text/tool_values.hpp"
@@ -13,13 +14,6 @@ constexpr int kDepth = 64;
 bool is_word(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
            c == '-' || static_cast<unsigned char>(c) >= 0x80;
-}
-
-int hex_value(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
 }
 
 }  // namespace

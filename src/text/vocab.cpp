@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "hearth/base/cat.hpp"
+#include "hearth/base/hex.hpp"
 #include "hearth/base/utf8.hpp"
 
 namespace hearth::text {
@@ -126,17 +127,10 @@ Result<std::optional<Token>> read_id(const Metadata& metadata, const char* key, 
     return out;
 }
 
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    return -1;
-}
-
 int byte_spelled(std::string_view s) {
     if (s.size() != 6 || !s.starts_with("<0x") || s[5] != '>') return -1;
-    const int high = hex_digit(s[3]);
-    const int low = hex_digit(s[4]);
+    const int high = hex_value(s[3]);
+    const int low = hex_value(s[4]);
     return high < 0 || low < 0 ? -1 : high * 16 + low;
 }
 

@@ -6,6 +6,7 @@
 
 #include "formats/quote.hpp"
 #include "hearth/base/cat.hpp"
+#include "hearth/base/hex.hpp"
 
 namespace hearth::formats {
 
@@ -87,7 +88,7 @@ constexpr std::size_t kMostDepth = 100;      // of groups and of classes
 constexpr std::size_t kMostBytes = 1 << 16;  // of a pattern
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+bool is_hex(char c) { return hex_value(c) >= 0; }
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 bool is_one_of(char c, std::string_view set) { return set.find(c) != std::string_view::npos; }
 

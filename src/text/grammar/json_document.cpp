@@ -10,6 +10,8 @@
 #include <unordered_set>
 
 #include "hearth/base/cat.hpp"
+#include "hearth/base/hex.hpp"
+#include "text/json_scanner.hpp"
 
 namespace hearth::text::grammar {
 
@@ -127,19 +129,13 @@ void number_values(Json& at, std::uint32_t& next) {
 
 std::optional<std::string> percent_decoded(std::string_view text) {
     std::string out;
-    const auto digit = [](char c) {
-        return c >= '0' && c <= '9'   ? c - '0'
-               : c >= 'a' && c <= 'f' ? c - 'a' + 10
-               : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                      : -1;
-    };
     for (std::size_t i = 0; i < text.size(); ++i) {
         if (text[i] != '%') {
             out += text[i];
             continue;
         }
-        if (i + 2 >= text.size() || digit(text[i + 1]) < 0 || digit(text[i + 2]) < 0) return std::nullopt;
-        out += static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2]));
+        if (i + 2 >= text.size() || hex_value(text[i + 1]) < 0 || hex_value(text[i + 2]) < 0) return std::nullopt;
+        out += static_cast<char>(hex_value(text[i + 1]) * 16 + hex_value(text[i + 2]));
         i += 2;
     }
     return out;
@@ -185,24 +181,8 @@ bool equal(const Json& a, const Json& b) {
 }
 
 std::string json_quoted(std::string_view text) {
-    std::string out = "\"";
-    for (const char c : text) {
-        const auto code = static_cast<unsigned char>(c);
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (code < 0x20) {
-            constexpr std::string_view hex = "0123456789abcdef";
-            constexpr std::string_view shorts = "btn_fr";  // from U+0008
-            if (code >= 8 && code <= 13 && code != 11)
-                out += cat('\\', shorts[code - 8u]);
-            else
-                out += cat("\\u00", hex[code >> 4], hex[code & 15]);
-        } else {
-            out += c;
-        }
-    }
-    out += '"';
+    std::string out;
+    append_json_string(out, text);
     return out;
 }
 

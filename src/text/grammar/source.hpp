@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "hearth/base/cat.hpp"
+#include "hearth/base/hex.hpp"
 #include "hearth/base/status.hpp"
 #include "hearth/base/utf8.hpp"
 
@@ -41,11 +42,7 @@ public:
     bool hex(std::size_t digits, std::uint32_t& out) {
         std::uint32_t value = 0;
         for (std::size_t i = 0; i < digits; ++i) {
-            const char c = peek(i);
-            const int digit = c >= '0' && c <= '9'   ? c - '0'
-                              : c >= 'a' && c <= 'f' ? c - 'a' + 10
-                              : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                                     : -1;
+            const int digit = hex_value(peek(i));
             if (digit < 0) return false;
             value = value * 16 + static_cast<std::uint32_t>(digit);
         }

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "hearth/base/cat.hpp"
+#include "hearth/base/hex.hpp"
 #include "hearth/base/utf8.hpp"
 #include "text/jinja/ast.hpp"
 #include "text/jinja/python_text.hpp"
@@ -30,12 +31,6 @@ constexpr std::array<Operator, 26> kOperators = {
 };
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
-int hex_value(char c) {
-    if (is_digit(c)) return c - '0';
-    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-    return -1;
-}
 
 class Lexer {
 public:

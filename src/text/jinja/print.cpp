@@ -6,6 +6,7 @@
 #include "hearth/base/utf8.hpp"
 #include "text/jinja/interpreter.hpp"
 #include "text/jinja/python_text.hpp"
+#include "text/json_scanner.hpp"
 
 namespace hearth::text::jinja {
 
@@ -207,52 +208,6 @@ std::string str(Interpreter& in, const Value& v) {
 // --------------------------------------------------------------------------------------------------------------------
 
 namespace {
-
-void append_json_string(std::string& out, std::string_view text, bool ensure_ascii) {
-    static constexpr std::string_view hex = "0123456789abcdef";
-    const auto unit = [&](std::uint32_t u) {
-        out += "\\u";
-        for (int d = 3; d >= 0; --d) out += hex[u >> (4 * d) & 15];
-    };
-    out += '"';
-    for (std::size_t i = 0; i < text.size();) {
-        const std::size_t begin = i;
-        const std::uint32_t c = utf8_next(text, i);
-        switch (c) {
-            case '"':
-                out += "\\\"";
-                break;
-            case '\\':
-                out += "\\\\";
-                break;
-            case '\n':
-                out += "\\n";
-                break;
-            case '\r':
-                out += "\\r";
-                break;
-            case '\t':
-                out += "\\t";
-                break;
-            case '\f':
-                out += "\\f";
-                break;
-            case '\b':
-                out += "\\b";
-                break;
-            default:
-                if (c < 0x20 || (ensure_ascii && c > 0x7e && c < 0x10000)) {
-                    unit(c);
-                } else if (ensure_ascii && c >= 0x10000) {
-                    unit(0xd800 + ((c - 0x10000) >> 10));
-                    unit(0xdc00 + ((c - 0x10000) & 0x3ff));
-                } else {
-                    out += text.substr(begin, i - begin);
-                }
-        }
-    }
-    out += '"';
-}
 
 void append_json_real(std::string& out, double d) {
     if (std::isnan(d))
