@@ -4,6 +4,7 @@
 
 #include "hearth/text/grammar.hpp"
 #include "text/grammar/ir.hpp"
+#include "text/grammar/read_choice.hpp"
 #include "text/grammar/source.hpp"
 
 namespace hearth {
@@ -77,13 +78,7 @@ private:
     }
 
     Result<Expr> choice(std::size_t depth) {
-        if (depth > kMostNesting) return in_.error(cat("groups are nested more than ", kMostNesting, " deep"));
-        std::vector<Expr> ways;
-        do {
-            HEARTH_ASSIGN(const Expr way, sequence(depth));
-            ways.push_back(way);
-        } while (in_.take("|"));
-        return ir_.choice(std::move(ways));
+        return read_choice(in_, ir_, depth, [&] { return sequence(depth); });
     }
     Result<Expr> sequence(std::size_t depth) {
         std::vector<Expr> parts;

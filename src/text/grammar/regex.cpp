@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "hearth/text/grammar.hpp"
+#include "text/grammar/read_choice.hpp"
 #include "text/grammar/source.hpp"
 
 namespace hearth {
@@ -59,13 +60,7 @@ private:
     Expr chars(const CodeSet& set) { return emit_(ir_, set); }
 
     Result<Expr> choice(std::size_t depth) {
-        if (depth > kMostNesting) return in_.error(cat("groups are nested more than ", kMostNesting, " deep"));
-        std::vector<Expr> ways;
-        do {
-            HEARTH_ASSIGN(const Expr way, sequence(depth));
-            ways.push_back(way);
-        } while (in_.take("|"));
-        return ir_.choice(std::move(ways));
+        return read_choice(in_, ir_, depth, [&] { return sequence(depth); });
     }
     bool at_end_of_way() const { return in_.done() || in_.peek() == '|' || in_.peek() == ')'; }
 
