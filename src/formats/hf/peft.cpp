@@ -376,22 +376,10 @@ private:
         return {};
     }
 
-    static HfTensor tensor(std::string name, RowsPtr rows, std::initializer_list<std::uint64_t> shape) {
-        HfTensor t;
-        t.info.name = std::move(name);
-        t.info.type = rows->type();
-        t.info.dims = static_cast<std::uint32_t>(shape.size());
-        std::ranges::copy(shape, t.info.shape.begin());
-        t.info.bytes = rows->bytes();
-        t.rows = std::move(rows);
-        return t;
-    }
-
-    Status add(std::string base, std::initializer_list<std::uint64_t> a_shape, RowsPtr a, const StoredTensor& b_info,
+    Status add(std::string base, const std::vector<std::uint64_t>& a_shape, RowsPtr a, const StoredTensor& b_info,
                RowsPtr b, const std::string& module) {
-        const std::size_t lowered =
-            source_.add(tensor(module + ".lora_embedding_A", std::move(a), {a_shape.begin()[1], a_shape.begin()[0]}));
-        const std::size_t raised = source_.add(tensor(b_info.name, std::move(b), {b_info.shape[1], b_info.shape[0]}));
+        const std::size_t lowered = source_.add(make_tensor(module + ".lora_embedding_A", a_shape, std::move(a)));
+        const std::size_t raised = source_.add(make_tensor(b_info.name, {b_info.shape[0], b_info.shape[1]}, std::move(b)));
         return note(std::move(base), lowered, raised, config_.scale(module), module);
     }
 
@@ -423,9 +411,9 @@ private:
             b.push_back(there ? float_rows(std::move(at->second.b), 0) : std::make_unique<Zeros>(out, rank));
         }
         const std::size_t lowered =
-            source_.add(tensor(module + ".lora_A", stacked_rows(std::move(a)), {in, rank, count}));
+            source_.add(make_tensor(module + ".lora_A", {count, rank, in}, stacked_rows(std::move(a))));
         const std::size_t raised =
-            source_.add(tensor(module + ".lora_B", stacked_rows(std::move(b)), {rank, out, count}));
+            source_.add(make_tensor(module + ".lora_B", {count, out, rank}, stacked_rows(std::move(b))));
         return note(name + ".weight", lowered, raised, config_.scale(module), module);
     }
 

@@ -335,14 +335,7 @@ private:
 
     // shape: row-major
     void add(std::string name, const std::vector<std::uint64_t>& shape, RowsPtr rows) {
-        HfTensor t;
-        t.info.name = std::move(name);
-        t.info.type = rows->type();
-        t.info.dims = static_cast<std::uint32_t>(shape.size());
-        std::ranges::reverse_copy(shape, t.info.shape.begin());
-        t.info.bytes = rows->bytes();
-        t.rows = std::move(rows);
-        out_.push_back(std::move(t));
+        out_.push_back(make_tensor(std::move(name), shape, std::move(rows)));
     }
 
     const Safetensors& files_;
@@ -352,6 +345,17 @@ private:
 };
 
 }  // namespace
+
+HfTensor make_tensor(std::string name, const std::vector<std::uint64_t>& shape, RowsPtr rows) {
+    HfTensor t;
+    t.info.name = std::move(name);
+    t.info.type = rows->type();
+    t.info.dims = static_cast<std::uint32_t>(shape.size());
+    std::ranges::reverse_copy(shape, t.info.shape.begin());
+    t.info.bytes = rows->bytes();
+    t.rows = std::move(rows);
+    return t;
+}
 
 Status place_tensors(const Safetensors& files, const HfConfig& config, std::vector<HfTensor>& out) {
     return Placer(files, config, out).all();

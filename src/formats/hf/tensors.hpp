@@ -14,6 +14,8 @@ struct HfTensor {
     TensorInfo info;
     RowsPtr rows;
 };
+// shape: row-major
+HfTensor make_tensor(std::string name, const std::vector<std::uint64_t>& shape, RowsPtr rows);
 
 // In the order of their names. `files` must outlive them. The error is of a tensor that has no place, or whose shape or
 // type is not one for its place; `out` has what was found before it.
