@@ -333,8 +333,7 @@ Status KvCache::prepare(std::size_t first, std::size_t end, bool keep) {
         }
         std::shared_ptr<Buffer> state;
         if (Status s = allocate(steps, state); !s.ok()) {
-            const bool refused = s.code() == Code::over_budget || s.code() == Code::out_of_memory;
-            if (!refused || (checkpoints_.empty() && again)) {
+            if (!s.no_memory() || (checkpoints_.empty() && again)) {
                 before_ = nullptr;
                 return s;
             }

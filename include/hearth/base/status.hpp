@@ -36,6 +36,8 @@ public:
 
     bool ok() const { return code_ == Code::ok; }
     explicit operator bool() const { return ok(); }
+    // Memory was refused, by the system, the host or the budget: what has some may give it up.
+    bool no_memory() const { return code_ == Code::out_of_memory || code_ == Code::over_budget; }
     Code code() const { return code_; }
     const std::string& message() const { return message_; }
 
