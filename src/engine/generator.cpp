@@ -14,11 +14,8 @@ Generator::Generator(std::shared_ptr<LoadedModel> model) : model_(std::move(mode
 }
 
 Generator::~Generator() {
-    for (auto& r : running_) {
-        if (r->finished) continue;  // it may run elsewhere by now
-        r->session->runs_in(nullptr, nullptr);
-        r->session->busy = false;
-    }
+    for (auto& r : running_)
+        if (!r->finished) r->let_go();  // else it may run elsewhere by now
 }
 
 Status Generator::submit(std::shared_ptr<Session> session, void* handle, const Sampling& sampling,
@@ -38,10 +35,8 @@ Status Generator::submit(std::shared_ptr<Session> session, void* handle, const S
         new Running{std::move(session), handle, options, std::move(sampler), StreamDecoder(tokenizer, options.special),
                     StopTexts(sampling.list(SamplingList::stop)), BannedTexts(sampling.list(SamplingList::ban), tokenizer),
                     options.logprob ? std::make_unique<Logprobs>(vocab, kernels) : nullptr, std::move(constraint)});
-    const Sequence& sequence = running->session->sequence();
-    running->prompt_end = sequence.length();
-    running->prompt_total = static_cast<std::uint32_t>(sequence.missing());
-    running->stats.reused_tokens = static_cast<std::uint32_t>(sequence.length() - sequence.missing());
+    running->prompt_end = running->session->sequence().length();
+    running->count_prompt();
     if (options.deadline_ms != 0) running->deadline = running->start + std::chrono::milliseconds(options.deadline_ms);
     HEARTH_TRY(speculate(*running));
     running_.reserve(running_.size() + 1);
@@ -112,8 +107,7 @@ void Generator::finish(Running& r, FinishReason reason, Status status) {
     // After all that may throw: a session is not free without its last event, nor lost before it.
     r.finished = true;
     ++ended_;
-    r.session->runs_in(nullptr, nullptr);
-    r.session->busy = false;
+    r.let_go();
 }
 
 // Drops what has finished.

@@ -13,8 +13,6 @@ namespace {
 constexpr std::size_t kPassTokens = 512;
 constexpr std::size_t kFewest = 32;  // of a prompt: fewer are hardly cheaper
 
-bool refused(const Status& s) { return s.code() == Code::over_budget || s.code() == Code::out_of_memory; }
-
 }  // namespace
 
 void Generator::preempt(Running& r) {
@@ -63,7 +61,7 @@ Status Generator::take(Running& r, std::size_t count, std::size_t& rows) {
             batch_.push_back(*batch);
             break;
         }
-        if (!refused(batch.status())) return std::move(batch).status();
+        if (!batch.status().no_memory()) return std::move(batch).status();
         if (!r.draft.empty()) {
             r.draft.clear();
             continue;
@@ -83,8 +81,7 @@ Status Generator::take(Running& r, std::size_t count, std::size_t& rows) {
 // Those that gave their cache up go on when another has ended and there is room for all they have, the first of them in
 // any case when nobody else runs.
 void Generator::resume() {
-    const auto active = [](const auto& r) { return !r->finished && !r->waiting; };
-    bool any = std::ranges::any_of(running_, active);
+    bool any = std::ranges::any_of(running_, [](const auto& r) { return r->active(); });
     std::uint64_t left = model_->runtime()->memory()->left();
     for (auto& r : running_) {
         if (r->finished || !r->waiting) continue;
@@ -108,14 +105,14 @@ std::size_t Generator::plan() {
         budget -= std::min(budget, r.planned + (r.planned != 0 ? r.draft.size() : 0));
     };
     for (auto& r : running_) {
-        if (r->finished || r->waiting) continue;
+        if (!r->active()) continue;
         if (r->decodes())
             add(*r, r->session->sequence().missing());
         else
             ++prompts;
     }
     for (auto& r : running_) {
-        if (r->finished || r->waiting || r->planned != 0 || budget == 0 || prompts == 0) continue;
+        if (!r->active() || r->planned != 0 || budget == 0 || prompts == 0) continue;
         r->draft.clear();
         const std::size_t share = std::max(budget / prompts--, kFewest);
         add(*r, std::min({r->session->sequence().missing(), r->session->chunk(), share, budget}));
@@ -126,24 +123,22 @@ std::size_t Generator::plan() {
 // What prefix stores have of the prompts.
 void Generator::recall() {
     for (auto& r : running_) {
-        if (r->finished || r->waiting || r->recalled) continue;
+        if (!r->active() || r->recalled) continue;
         r->recalled = true;
         Sequence& s = r->session->sequence();
         s.recall(1);
-        if (r->begun || r->generated != 0) continue;
-        r->prompt_total = static_cast<std::uint32_t>(s.missing());
-        r->stats.reused_tokens = static_cast<std::uint32_t>(s.length() - s.missing());
+        if (!r->begun && r->generated == 0) r->count_prompt();
+        choose_known(*r);
     }
-    choose_known();
 }
 
 // What the tokens after those of each session may be.
 void Generator::guess(const Stop& stop) {
     std::size_t others = 0;
-    for (const auto& r : running_) others += !r->finished && !r->waiting && r->decodes() ? 1 : 0;
+    for (const auto& r : running_) others += r->active() && r->decodes() ? 1 : 0;
     for (auto& r : running_) {
         r->draft.clear();
-        if (r->drafter == nullptr || r->finished || r->waiting || r->generated == 0 || !r->decodes()) continue;
+        if (r->drafter == nullptr || !r->active() || r->generated == 0 || !r->decodes()) continue;
         const Sequence& s = r->session->sequence();
         // The token that this pass gives needs no guess, and none goes beyond the last.
         std::size_t most = s.context() - s.length();
@@ -183,12 +178,10 @@ void Generator::take_rows(Running& r, const float* rows, double seconds, std::si
     r.spent_seconds += seconds;
 }
 
-// Tokens that need no pass: of sessions that were evaluated before they were submitted.
-void Generator::choose_known() {
-    for (auto& r : running_) {
-        const Sequence& s = r->session->sequence();
-        if (!r->finished && s.missing() == 0) choose(*r, std::vector<float>(s.logits().begin(), s.logits().end()));
-    }
+// A token that needs no pass: of a session that was evaluated before it was submitted, or that a prefix store has whole.
+void Generator::choose_known(Running& r) {
+    const Sequence& s = r.session->sequence();
+    if (!r.finished && s.missing() == 0) choose(r, std::vector<float>(s.logits().begin(), s.logits().end()));
 }
 
 Status Generator::compute(const Stop& stop) {
@@ -212,7 +205,7 @@ Status Generator::compute(const Stop& stop) {
     Status status = logits.ok() ? model_->forward(batch_, *logits, &stop) : logits.status();
     if (status.code() == Code::cancelled) return {};  // whoever did not ask for it is planned again
     const double took = seconds_between(start, Clock::now());
-    if (refused(status) && give_way()) return {};
+    if (status.no_memory() && give_way()) return {};
     for (std::size_t i = 0; i < planned_.size(); ++i) {
         Running* const r = planned_[i];
         if (!status.ok()) {
@@ -239,7 +232,7 @@ Status Generator::step() {
     sweep();
     // Cancelling ends sessions without a pass, but their last events are still to be fetched.
     if (running_.empty()) return next_event_ == events_.size() ? Status(Code::again, "no session is running") : Status();
-    choose_known();
+    for (auto& r : running_) choose_known(*r);
     sweep();
     if (running_.empty()) return {};
     {

@@ -44,6 +44,18 @@ struct Generator::Running {
     std::vector<Token> draft = {};  // of this pass
     double plain_seconds = 0, spent_seconds = 0;  // that its tokens would have taken one by one, and did
 
+    bool active() const { return !finished && !waiting; }
+    // Before its first pass: how much of the prompt there is to evaluate.
+    void count_prompt() {
+        const Sequence& s = session->sequence();
+        prompt_total = static_cast<std::uint32_t>(s.missing());
+        stats.reused_tokens = static_cast<std::uint32_t>(s.length() - s.missing());
+    }
+    // It can be run elsewhere, or freed.
+    void let_go() {
+        session->runs_in(nullptr, nullptr);
+        session->busy = false;
+    }
     // The pass of a prompt takes long, the others do not.
     bool decodes() const {
         const std::size_t missing = session->sequence().missing();

@@ -97,7 +97,7 @@ private:
     Status speculate(Running& r);
     void guess(const Stop& stop);
     void take_cancellations();
-    void choose_known();
+    void choose_known(Running& r);
     std::size_t plan();
     Status take(Running& r, std::size_t count, std::size_t& rows);
     void preempt(Running& r);
