@@ -1,49 +1,11 @@
 // Adapters of sessions: what they compute, and that nobody else can tell that they are there.
-#include <algorithm>
-
-#include "capi/lora_files.hpp"
-#include "capi/support.hpp"
-#include "support/temporary.hpp"
+#include "capi/adapter_support.hpp"
 
 using namespace hearth::test;
 using hearth::GgufWriter;
 using hearth::MetaValue;
 
 namespace {
-
-using AdapterPtr = std::unique_ptr<hearth_adapter, Freer<hearth_adapter_free>>;
-
-AdapterPtr load(hearth_model* model, const std::string& path, const hearth_adapter_options* options = nullptr) {
-    hearth_adapter* a = nullptr;
-    CHECK_OK(hearth_adapter_load(&a, model, path.c_str(), options));
-    return AdapterPtr(a);
-}
-
-ModelPtr open_memory_model(hearth_runtime* runtime, const std::vector<std::byte>& bytes) {
-    hearth_model* m = nullptr;
-    CHECK_OK(hearth_model_open_memory(&m, runtime, bytes.data(), bytes.size(), nullptr));
-    return ModelPtr(m);
-}
-
-ModelShape small(const std::string& arch) {
-    ModelShape s;
-    s.arch = arch;
-    s.embd = 64;
-    s.ffn = 48;
-    s.rank = 32;
-    s.rotated = 16;
-    s.query_rank = 32;
-    s.layers = 3;
-    s.context = 512;
-    if (s.is({"qwen3next", "qwen35", "qwen35moe"})) s.layers = 2;
-    return s;
-}
-
-std::vector<std::int32_t> prompt_of(std::size_t length, std::int32_t step = 37) {
-    std::vector<std::int32_t> tokens{1};
-    while (tokens.size() < length) tokens.push_back((tokens.back() * step + 11) % 250 + 3);
-    return tokens;
-}
 
 std::vector<float> logits_of(hearth_session* session, const std::vector<std::int32_t>& tokens) {
     append(session, tokens);
@@ -52,13 +14,7 @@ std::vector<float> logits_of(hearth_session* session, const std::vector<std::int
 
 // The largest difference by the largest value.
 double distance(std::span<const float> a, std::span<const float> b) {
-    REQUIRE(a.size() == b.size());
-    double most = 0, largest = 0;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        most = std::max(most, std::fabs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
-        largest = std::max(largest, std::fabs(static_cast<double>(b[i])));
-    }
-    return most / largest;
+    return largest_difference(a, b) / largest_difference(b, std::vector<float>(b.size()));
 }
 
 }  // namespace
@@ -69,7 +25,7 @@ TEST_CASE("adapters: every kind of matrix of every family gives what merged weig
     const auto tokens = prompt_of(20);
     for (const char* arch : kArchitectures) {
         CAPTURE(std::string(arch));
-        ModelFile model(small(arch));
+        ModelFile model(small_shape(arch));
         const LoraFile one(model, 5, 4, changeable(model));
         const LoraFile two(model, 6, 3, changeable(model));
         const auto plain = open_memory_model(runtime.get(), model.bytes());
@@ -77,8 +33,8 @@ TEST_CASE("adapters: every kind of matrix of every family gives what merged weig
         one.merge_into(changed, 1);
         two.merge_into(changed, -0.5);
         const auto merged = open_memory_model(runtime.get(), changed.bytes());
-        const auto a = load(plain.get(), dir.write("one.gguf", one.bytes())),
-                   b = load(plain.get(), dir.write("two.gguf", two.bytes()));
+        const auto a = load_adapter(plain.get(), dir.write("one.gguf", one.bytes())),
+                   b = load_adapter(plain.get(), dir.write("two.gguf", two.bytes()));
 
         const auto session = make_session(plain.get()), reference = make_session(merged.get()),
                    without = make_session(plain.get());
@@ -97,7 +53,7 @@ TEST_CASE("adapters: every kind of matrix of every family gives what merged weig
 TEST_CASE("adapters: the output of a model that ties it to its embedding is changed alone") {
     const auto runtime = make_runtime(2);
     const TemporaryDirectory dir;
-    ModelShape shape = small("llama");
+    ModelShape shape = small_shape("llama");
     ModelFile untied(shape);
     shape.tied = true;
     const ModelFile tied(shape);
@@ -108,7 +64,7 @@ TEST_CASE("adapters: the output of a model that ties it to its embedding is chan
     const auto model = open_memory_model(runtime.get(), tied.bytes());
     lora.merge_into(untied, 2);
     const auto merged = open_memory_model(runtime.get(), untied.bytes());
-    const auto adapter = load(model.get(), dir.write("a.gguf", lora.bytes()));
+    const auto adapter = load_adapter(model.get(), dir.write("a.gguf", lora.bytes()));
     const auto session = make_session(model.get()), reference = make_session(merged.get());
     CHECK_OK(hearth_session_attach(session.get(), adapter.get(), 2));
     const auto tokens = prompt_of(20);
@@ -123,7 +79,7 @@ struct Fixture {
     std::string path, a, b;
 
     explicit Fixture(const std::string& arch) {
-        ModelShape shape = small(arch);
+        ModelShape shape = small_shape(arch);
         shape.embd = shape.ffn = 256;
         shape.type = "Q4_K";
         const ModelFile model(shape);
@@ -199,7 +155,7 @@ TEST_CASE("adapters: the same bytes for every instruction set, thread count, chu
         {
             const auto runtime = make_runtime(1, "scalar");
             const auto model = open_model(runtime.get(), files.path);
-            const auto a = load(model.get(), files.a), b = load(model.get(), files.b);
+            const auto a = load_adapter(model.get(), files.a), b = load_adapter(model.get(), files.b);
             for (const Run& run : runs(a, b)) alone.push_back(together(model.get(), {run}, 0).front());
             // Other adapters, and their order, can be seen.
             CHECK(!same_bits(alone[0], together(model.get(), {{{}, prompt_of(40)}}, 0).front()));
@@ -213,7 +169,7 @@ TEST_CASE("adapters: the same bytes for every instruction set, thread count, chu
             CAPTURE(std::string(isa));
             const auto runtime = make_runtime(kThreads[i], isa);
             const auto model = open_model(runtime.get(), files.path);
-            const auto a = load(model.get(), files.a), b = load(model.get(), files.b);
+            const auto a = load_adapter(model.get(), files.a), b = load_adapter(model.get(), files.b);
             const auto all = runs(a, b), seen = std::vector<Run>{all[1], all[2], all[0], all[3]};
             const auto mixed = together(model.get(), seen, kChunks[i]);
             for (const auto& [got, expected] : {std::pair(0, 1), std::pair(1, 2), std::pair(2, 0), std::pair(3, 3)})
@@ -227,8 +183,8 @@ TEST_CASE("adapters: sessions swap them, fork with them, and have none where the
     const auto runtime = make_runtime(2);
     const auto model = open_model(runtime.get(), files.path);
     const std::uint64_t before = hearth_runtime_memory(runtime.get());
-    auto a = load(model.get(), files.a);
-    const auto b = load(model.get(), files.b);
+    auto a = load_adapter(model.get(), files.a);
+    const auto b = load_adapter(model.get(), files.b);
     hearth_adapter_info info{};
     info.struct_size = sizeof info;
     CHECK_OK(hearth_adapter_describe(&info, a.get()));
@@ -290,7 +246,7 @@ TEST_CASE("adapters: a saved session goes on with the same adapters alone") {
     const Fixture files("qwen2moe");
     const auto runtime = make_runtime(2);
     const auto model = open_model(runtime.get(), files.path);
-    const auto a = load(model.get(), files.a), same = load(model.get(), files.a), b = load(model.get(), files.b);
+    const auto a = load_adapter(model.get(), files.a), same = load_adapter(model.get(), files.a), b = load_adapter(model.get(), files.b);
     const auto tokens = prompt_of(40);
     const auto with = [&](const hearth_adapter* adapter, double scale) {
         auto s = make_session(model.get());
@@ -326,11 +282,11 @@ TEST_CASE("adapters: a saved session goes on with the same adapters alone") {
 TEST_CASE("adapters: those of another model and of unknown kinds are refused by a sentence") {
     const auto runtime = make_runtime(1);
     const TemporaryDirectory dir;
-    const ModelFile file(small("llama"));
+    const ModelFile file(small_shape("llama"));
     const auto model = open_memory_model(runtime.get(), file.bytes());
     const std::string q = "blk.1.attn_q.weight";
     const LoraFile good(file, 1, 4, {q, "token_embd.weight"});
-    load(model.get(), dir.write("good.gguf", good.bytes()));
+    load_adapter(model.get(), dir.write("good.gguf", good.bytes()));
     std::size_t number = 0;
     const auto refused = [&](const LoraFile& lora, hearth_status status, const std::string& part,
                              const std::string& second = "") {
@@ -400,7 +356,7 @@ TEST_CASE("adapters: those of another model and of unknown kinds are refused by 
     CHECK_FAILS(hearth_adapter_load(&out, nullptr, whole.c_str(), nullptr), HEARTH_EINVAL, "model");
     const auto other = open_memory_model(runtime.get(), file.bytes());
     const auto session = make_session(other.get());
-    const auto adapter = load(model.get(), dir / "good.gguf");
+    const auto adapter = load_adapter(model.get(), dir / "good.gguf");
     CHECK_FAILS(hearth_session_attach(session.get(), adapter.get(), 1), HEARTH_EINVAL, "another model");
     const auto own = make_session(model.get());
     for (const double scale : {1001.0, -1e300, std::nan("")})
@@ -410,7 +366,7 @@ TEST_CASE("adapters: those of another model and of unknown kinds are refused by 
 TEST_CASE("adapters: damaged files are refused or used, and never more") {
     const auto runtime = make_runtime(1);
     const TemporaryDirectory dir;
-    const ModelFile file(small("llama"));
+    const ModelFile file(small_shape("llama"));
     const auto model = open_memory_model(runtime.get(), file.bytes());
     const LoraFile good(file, 1, 4, {"blk.1.attn_q.weight", "blk.0.ffn_down.weight", "output.weight"});
     const auto bytes = good.bytes();
@@ -441,7 +397,7 @@ TEST_CASE("adapters: what a prefix store keeps is of the same adapters alone") {
     const Fixture files("llama");
     const auto runtime = make_runtime(2);
     const auto model = open_model(runtime.get(), files.path);
-    const auto a = load(model.get(), files.a);
+    const auto a = load_adapter(model.get(), files.a);
     hearth_prefix_store* opened = nullptr;
     CHECK_OK(hearth_prefix_store_open(&opened, runtime.get(), nullptr));
     const std::unique_ptr<hearth_prefix_store, Freer<hearth_prefix_store_free>> store(opened);

@@ -1,33 +1,11 @@
 // Cancelling within a pass, deadlines: the session stands at its last whole token, and goes on as if nothing had been.
-#include <functional>
 #include <thread>
 
-#include "capi/support.hpp"
+#include "capi/phase_runner.hpp"
 
 using namespace hearth::test;
 
 namespace {
-
-// A thread runner of the host that does something at the beginning of a certain phase.
-struct Runner {
-    std::size_t phases = 0, at = SIZE_MAX;
-    std::function<void()> act;
-
-    RuntimePtr runtime() {
-        hearth_runtime_options o;
-        CHECK_OK(hearth_runtime_options_init(&o, sizeof o));
-        o.threads = 3;
-        o.run = [](void (*task)(void*, size_t), void* data, size_t workers, void* user) {
-            auto& r = *static_cast<Runner*>(user);
-            if (r.phases++ == r.at) r.act();
-            for (size_t w = 1; w < workers; ++w) task(data, w);
-        };
-        o.run_user = this;
-        hearth_runtime* r = nullptr;
-        CHECK_OK(hearth_runtime_new(&r, &o));
-        return RuntimePtr(r);
-    }
-};
 
 std::vector<std::int32_t> prompt_of(std::size_t n, int seed) {
     std::vector<std::int32_t> v{1};
@@ -85,7 +63,7 @@ constexpr const char* kFamilies[] = {"llama-tied-fused", "qwen3moe", "gemma4", "
 TEST_CASE("cancel: a pass stops within, and the session goes on to the same bits") {
     for (const char* family : kFamilies) {
         CAPTURE(std::string(family));
-        Runner runner;
+        PhaseRunner runner;
         const auto runtime = runner.runtime();
         const auto model = open_model(runtime.get(), shared_or_golden("families/" + std::string(family) + ".gguf"));
         const auto generator = generator_of(model.get());
@@ -123,7 +101,7 @@ TEST_CASE("cancel: a pass stops within, and the session goes on to the same bits
 TEST_CASE("cancel: others in the pass lose nothing") {
     for (const char* family : {"llama-tied-fused", "qwen35"}) {
         CAPTURE(std::string(family));
-        Runner runner;
+        PhaseRunner runner;
         const auto runtime = runner.runtime();
         const auto model = open_model(runtime.get(), shared_or_golden("families/" + std::string(family) + ".gguf"));
         const auto generator = generator_of(model.get());
@@ -154,7 +132,7 @@ TEST_CASE("cancel: others in the pass lose nothing") {
 }
 
 TEST_CASE("cancel: an evaluation ends with ECANCELLED and goes on to the same logits") {
-    Runner runner;
+    PhaseRunner runner;
     const auto runtime = runner.runtime();
     const auto model = open_model(runtime.get(), shared_or_golden("families/qwen35.gguf"));
     const auto prompt = prompt_of(90, 4);
@@ -175,7 +153,7 @@ TEST_CASE("cancel: an evaluation ends with ECANCELLED and goes on to the same lo
 }
 
 TEST_CASE("cancel: a session's own cancel stops its generation") {
-    Runner runner;
+    PhaseRunner runner;
     const auto runtime = runner.runtime();
     const auto model = open_model(runtime.get(), shared_or_golden("families/llama-tied-fused.gguf"));
     const auto session = make_session(model.get(), 256);
@@ -193,7 +171,7 @@ TEST_CASE("cancel: a session's own cancel stops its generation") {
 }
 
 TEST_CASE("cancel: a deadline ends a generation where it is") {
-    Runner runner;
+    PhaseRunner runner;
     const auto runtime = runner.runtime();
     const auto model = open_model(runtime.get(), shared_or_golden("families/llama-tied-fused.gguf"));
     const auto generator = generator_of(model.get());

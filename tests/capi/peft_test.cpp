@@ -1,44 +1,12 @@
 // Adapters in PEFT's folders, and control vectors: made, trained, refused.
-#include <algorithm>
-#include <cmath>
-
-#include "capi/lora_files.hpp"
-#include "capi/support.hpp"
-#include "support/temporary.hpp"
+#include "capi/adapter_support.hpp"
 
 using namespace hearth::test;
 using hearth::GgufWriter;
 
 namespace {
 
-using AdapterPtr = std::unique_ptr<hearth_adapter, Freer<hearth_adapter_free>>;
 using Json = nlohmann::ordered_json;
-
-AdapterPtr load(hearth_model* model, const std::string& path, std::uint32_t first = 0, std::uint32_t last = 0) {
-    hearth_adapter_options o;
-    CHECK_OK(hearth_adapter_options_init(&o, sizeof o));
-    o.first_layer = first;
-    o.last_layer = last;
-    hearth_adapter* a = nullptr;
-    CHECK_OK(hearth_adapter_load(&a, model, path.c_str(), &o));
-    return AdapterPtr(a);
-}
-
-ModelPtr open_bytes(hearth_runtime* runtime, const std::vector<std::byte>& bytes) {
-    hearth_model* m = nullptr;
-    CHECK_OK(hearth_model_open_memory(&m, runtime, bytes.data(), bytes.size(), nullptr));
-    return ModelPtr(m);
-}
-
-ModelShape small(const std::string& arch) {
-    ModelShape s;
-    s.arch = arch;
-    s.embd = 64;
-    s.ffn = 48;
-    s.layers = 3;
-    s.context = 512;
-    return s;
-}
 
 std::vector<float> logits_with(hearth_model* model, const hearth_adapter* adapter, double scale,
                                const std::vector<std::int32_t>& tokens) {
@@ -46,19 +14,6 @@ std::vector<float> logits_with(hearth_model* model, const hearth_adapter* adapte
     if (adapter != nullptr) CHECK_OK(hearth_session_attach(s.get(), adapter, scale));
     append(s.get(), tokens);
     return evaluate(s.get(), true);
-}
-
-std::vector<std::int32_t> prompt_of(std::size_t length, std::int32_t step = 37) {
-    std::vector<std::int32_t> tokens{1};
-    while (tokens.size() < length) tokens.push_back((tokens.back() * step + 11) % 250 + 3);
-    return tokens;
-}
-
-double distance(std::span<const float> a, std::span<const float> b) {
-    double most = 0;
-    for (std::size_t i = 0; i < a.size(); ++i)
-        most = std::max(most, std::fabs(static_cast<double>(a[i]) - static_cast<double>(b[i])));
-    return most;
 }
 
 struct Tensor {
@@ -174,23 +129,23 @@ TEST_CASE("peft: a folder computes what the same adapter in GGUF does, to the bi
     const auto tokens = prompt_of(24);
     for (const std::string arch : {"llama", "qwen3", "qwen3moe"}) {
         CAPTURE(arch);
-        const ModelFile file(small(arch));
+        const ModelFile file(small_shape(arch));
         LoraFile lora(file, 8, 4, changeable(file));
         for (LoraPart& p : lora.parts)  // an expert that is not changed
             if (p.b_shape.size() == 3)
                 std::fill_n(p.b.begin() + static_cast<std::ptrdiff_t>(p.b_shape[0] * p.b_shape[1]),
                             p.b_shape[0] * p.b_shape[1], 0.0F);
-        const auto model = open_bytes(runtime.get(), file.bytes());
-        const auto gguf = load(model.get(), dir.write(arch + ".gguf", lora.bytes()));
+        const auto model = open_memory_model(runtime.get(), file.bytes());
+        const auto gguf = load_adapter(model.get(), dir.write(arch + ".gguf", lora.bytes()));
         const auto expected = logits_with(model.get(), gguf.get(), 1, tokens);
         CHECK(!same_bits(expected, logits_with(model.get(), nullptr, 0, tokens)));
         const auto tensors = as_peft(lora, file.shape(), arch == "llama");
         std::size_t number = 0;
         const auto same = [&](const Json& config) {
             const std::string folder = folder_of(dir, arch + std::to_string(number++), config, tensors);
-            const auto adapter = load(model.get(), folder);
+            const auto adapter = load_adapter(model.get(), folder);
             CHECK(same_bits(logits_with(model.get(), adapter.get(), 1, tokens), expected));
-            const auto one_file = load(model.get(), folder + "/adapter_model.safetensors");
+            const auto one_file = load_adapter(model.get(), folder + "/adapter_model.safetensors");
             CHECK(same_bits(logits_with(model.get(), one_file.get(), 1, tokens), expected));
         };
         Json config = config_of(4, 12);
@@ -217,8 +172,8 @@ TEST_CASE("peft: a folder computes what the same adapter in GGUF does, to the bi
 TEST_CASE("peft: what would not be computed as it was trained is refused by its name") {
     const auto runtime = make_runtime(1);
     const TemporaryDirectory dir;
-    const ModelFile file(small("llama"));
-    const auto model = open_bytes(runtime.get(), file.bytes());
+    const ModelFile file(small_shape("llama"));
+    const auto model = open_memory_model(runtime.get(), file.bytes());
     const LoraFile lora(file, 8, 4, {"blk.0.attn_q.weight"});
     const auto good = as_peft(lora, file.shape(), true);
     std::size_t number = 0;
@@ -233,7 +188,7 @@ TEST_CASE("peft: what would not be computed as it was trained is refused by its 
         config[key] = std::move(value);
         return config;
     };
-    load(model.get(), folder_of(dir, "good", config_of(4, 12), good));
+    load_adapter(model.get(), folder_of(dir, "good", config_of(4, 12), good));
     refused(with("use_dora", true), good, HEARTH_EUNSUPPORTED, "'use_dora'");
     refused(with("modules_to_save", {"lm_head"}), good, HEARTH_EUNSUPPORTED, "'modules_to_save'");
     refused(with("bias", "all"), good, HEARTH_EUNSUPPORTED, "'bias'");
@@ -308,14 +263,14 @@ std::vector<std::byte> control_file(const std::vector<std::pair<std::string, std
 TEST_CASE("control vectors: directions are added behind their layers") {
     const auto runtime = make_runtime(2);
     const TemporaryDirectory dir;
-    ModelFile file(small("qwen2"));
-    const auto model = open_bytes(runtime.get(), file.bytes());
+    ModelFile file(small_shape("qwen2"));
+    const auto model = open_memory_model(runtime.get(), file.bytes());
     const auto tokens = prompt_of(20);
     Draws draws(3);
     const auto one = draws.many(64, 2), two = draws.many(64, 2);
     const std::string path = dir.write("c.gguf", control_file({{"direction.1", one}, {"direction.2", two}}, "qwen2"));
-    const auto both = load(model.get(), path), first = load(model.get(), path, 1, 1),
-               second = load(model.get(), path, 2);
+    const auto both = load_adapter(model.get(), path), first = load_adapter(model.get(), path, 1, 1),
+               second = load_adapter(model.get(), path, 2);
     hearth_adapter_info info{};
     info.struct_size = sizeof info;
     CHECK_OK(hearth_adapter_describe(&info, first.get()));
@@ -329,13 +284,13 @@ TEST_CASE("control vectors: directions are added behind their layers") {
             for (float& x : bias) x *= scale;
             changed.add_floats("blk." + std::to_string(layer) + ".ffn_down.bias", bias);
         }
-        const auto other = open_bytes(runtime.get(), changed.bytes());
+        const auto other = open_memory_model(runtime.get(), changed.bytes());
         return logits_with(other.get(), nullptr, 0, tokens);
     };
-    CHECK(distance(logits_with(model.get(), both.get(), 0.5, tokens), biased({{1, &one}, {2, &two}}, 0.5F)) < 1e-4);
-    CHECK(distance(logits_with(model.get(), first.get(), -1, tokens), biased({{1, &one}}, -1)) < 1e-4);
-    CHECK(distance(logits_with(model.get(), second.get(), 2, tokens), biased({{2, &two}}, 2)) < 1e-4);
-    CHECK(distance(logits_with(model.get(), first.get(), 1, tokens), logits_with(model.get(), nullptr, 0, tokens)) >
+    CHECK(largest_difference(logits_with(model.get(), both.get(), 0.5, tokens), biased({{1, &one}, {2, &two}}, 0.5F)) < 1e-4);
+    CHECK(largest_difference(logits_with(model.get(), first.get(), -1, tokens), biased({{1, &one}}, -1)) < 1e-4);
+    CHECK(largest_difference(logits_with(model.get(), second.get(), 2, tokens), biased({{2, &two}}, 2)) < 1e-4);
+    CHECK(largest_difference(logits_with(model.get(), first.get(), 1, tokens), logits_with(model.get(), nullptr, 0, tokens)) >
           0.01);
 
     const auto refused = [&](const std::vector<std::byte>& bytes, hearth_status status, const std::string& part) {
@@ -349,9 +304,9 @@ TEST_CASE("control vectors: directions are added behind their layers") {
     refused(control_file({{"direction.1", draws.many(32, 1)}}), HEARTH_ESTATE, "{64}");
     refused(control_file({{"direction.1", one}}, "llama"), HEARTH_ESTATE, "'llama'");
     refused(control_file({}), HEARTH_EFORMAT, "without directions");
-    load(model.get(), dir.write("hint.gguf", control_file({{"direction.1", one}}, "somebody/else")));
-    const ModelFile streams(small("gemma3n"));
-    const auto several = open_bytes(runtime.get(), streams.bytes());
+    load_adapter(model.get(), dir.write("hint.gguf", control_file({{"direction.1", one}}, "somebody/else")));
+    const ModelFile streams(small_shape("gemma3n"));
+    const auto several = open_memory_model(runtime.get(), streams.bytes());
     hearth_adapter* out = nullptr;
     CHECK_FAILS(hearth_adapter_load(&out, several.get(), (dir / "hint.gguf").c_str(), nullptr), HEARTH_EUNSUPPORTED,
                 "streams");
@@ -359,7 +314,7 @@ TEST_CASE("control vectors: directions are added behind their layers") {
 
 TEST_CASE("control vectors: training finds what prompts differ by, the same everywhere") {
     const TemporaryDirectory dir;
-    const ModelFile file(small("llama"));
+    const ModelFile file(small_shape("llama"));
     const std::string path = dir.write("model.gguf", file.bytes());
     std::vector<std::vector<std::int32_t>> positive, negative;
     for (int i = 0; i < 5; ++i) {
@@ -395,20 +350,20 @@ TEST_CASE("control vectors: training finds what prompts differ by, the same ever
         CAPTURE(method);
         // One pair: its difference, behind the last layer, makes one of the other.
         CHECK_OK(train(model.get(), 1, method, dir / "one.gguf"));
-        const auto one = load(model.get(), dir / "one.gguf", 2);
-        CHECK(distance(last(one.get(), negative[0]), last(nullptr, positive[0])) < 1e-4);
-        CHECK(distance(last(nullptr, negative[0]), last(nullptr, positive[0])) > 0.1);
+        const auto one = load_adapter(model.get(), dir / "one.gguf", 2);
+        CHECK(largest_difference(last(one.get(), negative[0]), last(nullptr, positive[0])) < 1e-4);
+        CHECK(largest_difference(last(nullptr, negative[0]), last(nullptr, positive[0])) > 0.1);
         CHECK_OK(train(model.get(), 5, method, dir / "a.gguf"));
         CHECK_OK(train(other.get(), 5, method, dir / "b.gguf"));
         CHECK(read_text(dir / "a.gguf") == read_text(dir / "b.gguf"));
-        const auto all = load(model.get(), dir / "a.gguf", 2);
+        const auto all = load_adapter(model.get(), dir / "a.gguf", 2);
         // And all together: nearer to the positive ones' logits.
         double before = 0, after = 0;
         for (std::size_t i = 0; i < 5; ++i) {
             const auto target = last(nullptr, positive[i]), plain = last(nullptr, negative[i]),
                        steered = last(all.get(), negative[i]);
-            before += distance(plain, target);
-            after += distance(steered, target);
+            before += largest_difference(plain, target);
+            after += largest_difference(steered, target);
         }
         CHECK(after < before);
     }
