@@ -562,9 +562,9 @@ HEARTH_API hearth_status hearth_sampling_set_choices(hearth_sampling *sampling, 
                                                      size_t count);
 /* The text is one call of a tool: of the one that is named, or, name null, of any of `tools`, a JSON array as chat templates
  * take it; its arguments are valid for the tool's parameters. It is written as the model writes calls: dialect null asks
- * the model's chat template when it is submitted, and submit refuses with HEARTH_EUNSUPPORTED those that do not write
- * arguments as JSON. Control tokens of that notation are in the text with HEARTH_GENERATE_SPECIAL only. HEARTH_ENOTFOUND:
- * there is no such tool. @since 0.1 */
+ * the model's chat template when it is submitted, and submit refuses with HEARTH_EUNSUPPORTED what that has no way to
+ * write. Where the prompt ends in reasoning, that comes first. Control tokens of that notation are in the text with
+ * HEARTH_GENERATE_SPECIAL only. HEARTH_ENOTFOUND: there is no such tool. @since 0.1 */
 HEARTH_API hearth_status hearth_sampling_set_tool_choice(hearth_sampling *sampling, const char *tools, size_t length,
                                                          const char *name, const char *dialect);
 /* Any text again. @since 0.1 */

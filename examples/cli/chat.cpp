@@ -30,14 +30,14 @@ struct Chat {
     ModelOptions model_options;
     SessionOptions session_options;
     SamplingOptions sampling_options;
-    std::string system, template_file, variables, tools_file, tool_command, dialect, session_file;
+    std::string system, template_file, variables, tools_file, tool_command, tool_choice = "auto", dialect, session_file;
     std::uint32_t max_tokens = 0;
     bool hide_reasoning = false;
 
     Model model;
     Session session;
     Tokenizer tokenizer;
-    Sampling sampling;
+    Sampling sampling, forced;  // forced: for answers that must be a call; null where none must
     std::optional<std::string> source;  // of the template; none: the model's own
     bool plain = false;
     std::string tools_text;
@@ -68,6 +68,8 @@ struct Chat {
             sampling_options.add_stop(stop);
         }
         sampling = sampling_options.make();
+        const std::string told = source && dialect.empty() ? hearth_chat_detect(source->data(), source->size()) : dialect;
+        force_calls(told);
         if (!variables.empty()) variables_json = parse(variables, "--template-args");
         if (!variables_json.is_object()) throw Failure("--template-args is no JSON object");
         begin_conversation();
@@ -85,6 +87,17 @@ struct Chat {
             throw Failure(tools_file + ": " + failure.what());
         }
         tools = parse(tools_text, tools_file);
+        force_calls(dialect);
+    }
+
+    // Dialect "": the model's, which is asked when a message has been said.
+    void force_calls(const std::string& told) {
+        if (tool_choice == "auto") return;
+        forced = sampling_options.make();
+        const char* const name = tool_choice == "required" ? nullptr : tool_choice.c_str();
+        const char* const in = told.empty() ? nullptr : told.c_str();
+        if (hearth_sampling_set_tool_choice(forced.get(), tools_text.data(), tools_text.size(), name, in) != HEARTH_OK)
+            throw Failure(tools_file + ": " + hearth_last_error());
     }
 
     static Json parse(const std::string& text, const std::string& what) {
@@ -150,8 +163,10 @@ struct Chat {
     void answer(Json conversation) {
         const std::vector<hearth_token> prompt = tell(conversation);
         Turn turn(tokenizer.get(), dialect, source ? &*source : nullptr, tools_text, prompt, hide_reasoning);
+        // What comes after results of tools is for the model to choose.
+        const bool must_call = forced != nullptr && conversation.back().value("role", "") == "user";
         const Finish finish =
-            generate(model, session, sampling, max_tokens, HEARTH_GENERATE_SPECIAL, [&](std::string_view text) {
+            generate(model, session, must_call ? forced : sampling, max_tokens, HEARTH_GENERATE_SPECIAL, [&](std::string_view text) {
                 turn.feed(text);
                 return true;
             });
@@ -334,6 +349,12 @@ void add_chat(Commands& commands) {
                     "runs COMMAND for each call, with {\"name\", \"arguments\", \"id\"} on its standard input; what it "
                     "prints is the result")
         ->type_name("COMMAND")
+        ->needs(tools);
+    app->add_option("--tool-choice", chat->tool_choice,
+                    "auto: the model chooses; required: what it says first after a message is a call; or the name of "
+                    "the tool that it calls")
+        ->type_name("CHOICE")
+        ->default_str("auto")
         ->needs(tools);
     app->add_option("--dialect", chat->dialect,
                     "how the model writes calls and reasoning, where its template does not tell")

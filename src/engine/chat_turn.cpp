@@ -10,8 +10,6 @@ namespace hearth {
 
 namespace {
 
-// Of a prompt's tokens, those at its end that may tell whether it opens the reasoning.
-constexpr std::size_t kTail = 64;
 constexpr std::size_t kIdLetters = 9;
 
 std::string letters(std::uint64_t value) {
@@ -30,6 +28,13 @@ bool any_tools(std::string_view tools) {
 
 }  // namespace
 
+std::string end_of_prompt(const Tokenizer& tokenizer, std::span<const Token> tokens) {
+    constexpr std::size_t kMost = 64;
+    std::string out;
+    for (const Token t : tokens.last(std::min(tokens.size(), kMost))) out += tokenizer.piece(t, true);
+    return out;
+}
+
 Result<ChatTurn> ChatTurn::create(ChatTurnOptions options, std::shared_ptr<const ChatTemplates> templates,
                                   const Tokenizer* tokenizer) {
     ChatParserOptions parser;
@@ -47,15 +52,13 @@ Result<ChatTurn> ChatTurn::create(ChatTurnOptions options, std::shared_ptr<const
     hasher.add(options.prompt);
     hasher.add(std::as_bytes(std::span(options.prompt_tokens)));
     std::string end = std::move(options.prompt);
-    if (const auto& tokens = options.prompt_tokens; !tokens.empty() && tokenizer != nullptr) {
-        const std::size_t from = tokens.size() - std::min(tokens.size(), kTail);
-        for (std::size_t i = from; i < tokens.size(); ++i) {
-            if (tokens[i] < 0 || static_cast<std::size_t>(tokens[i]) >= tokenizer->size())
-                return Status(Code::out_of_range,
-                              cat("token ", tokens[i], " at position ", i, " of the prompt is outside ",
-                                  "the vocabulary of ", tokenizer->size(), " tokens"));
-            end += tokenizer->piece(tokens[i], true);
-        }
+    if (const auto& tokens = options.prompt_tokens; tokenizer != nullptr) {
+        const auto outside = [&](Token t) { return t < 0 || static_cast<std::size_t>(t) >= tokenizer->size(); };
+        if (const auto at = std::ranges::find_if(tokens, outside); at != tokens.end())
+            return Status(Code::out_of_range,
+                          cat("token ", *at, " at position ", at - tokens.begin(), " of the prompt is outside ",
+                              "the vocabulary of ", tokenizer->size(), " tokens"));
+        end += end_of_prompt(*tokenizer, tokens);
     }
     parser.reasoning_open = options.reasoning_open || ChatParser::opens_reasoning(parser.dialect, end);
     HEARTH_ASSIGN(auto made, ChatParser::create(parser));

@@ -29,7 +29,7 @@ Status Generator::submit(std::shared_ptr<Session> session, void* handle, const S
     const auto vocab = model_->info().vocab;
     const KernelTable& kernels = model_->runtime()->kernels();
     HEARTH_ASSIGN(auto sampler, Sampler::make(sampling, vocab, kernels, &tokenizer));
-    HEARTH_ASSIGN(auto constraint, begin_constraint(*model_, sampling, options));
+    HEARTH_ASSIGN(auto constraint, begin_constraint(*model_, sampling, options, session->sequence().tokens()));
     for (Token t : session->sequence().tokens()) sampler->accept(t);
     std::unique_ptr<Running> running(
         new Running{std::move(session), handle, options, std::move(sampler), StreamDecoder(tokenizer, options.special),

@@ -19,13 +19,17 @@ constexpr DialectFn kDialects[] = {
 #undef HEARTH_TOOL_DIALECT
 };
 
-const text::Dialect* find_dialect(std::string_view name) {
+std::string_view trimmed_end(std::string_view text) {
+    return text.substr(0, text.find_last_not_of(" \t\r\n") + 1);
+}
+
+}  // namespace
+
+const text::Dialect* text::dialect_named(std::string_view name) {
     for (const DialectFn dialect : kDialects)
         if (dialect().name == name) return &dialect();
     return nullptr;
 }
-
-}  // namespace
 
 ChatParser::ChatParser(std::unique_ptr<text::ChatStream> stream) : stream_(std::move(stream)) {}
 ChatParser::~ChatParser() = default;
@@ -33,7 +37,7 @@ ChatParser::ChatParser(ChatParser&&) noexcept = default;
 ChatParser& ChatParser::operator=(ChatParser&&) noexcept = default;
 
 Result<ChatParser> ChatParser::create(const ChatParserOptions& options) {
-    const text::Dialect* dialect = find_dialect(options.dialect);
+    const text::Dialect* dialect = text::dialect_named(options.dialect);
     if (dialect == nullptr) {
         std::string names;
         for (const std::string_view name : dialects()) names += cat(names.empty() ? "" : ", ", name);
@@ -60,7 +64,7 @@ std::string_view ChatParser::dialect(std::size_t i) {
 }
 
 DialectRules ChatParser::rules(std::string_view dialect) {
-    const text::Dialect* const known = find_dialect(dialect);
+    const text::Dialect* const known = text::dialect_named(dialect);
     return known != nullptr ? known->rules : DialectRules();
 }
 
@@ -71,24 +75,28 @@ std::string_view ChatParser::detect(std::string_view template_source) {
     return "plain";
 }
 
-bool ChatParser::opens_reasoning(std::string_view dialect, std::string_view prompt) {
-    const std::size_t last = prompt.find_last_not_of(" \t\r\n");
-    if (last == std::string_view::npos) return false;
-    prompt = prompt.substr(0, last + 1);
-    const auto ends_open = [&](std::span<const text::Tags> list) {
+std::string_view ChatParser::reasoning_end(std::string_view dialect, std::string_view prompt) {
+    prompt = trimmed_end(prompt);
+    const auto end_of = [&](std::span<const text::Tags> list) {
         for (const text::Tags& tags : list)
-            if (prompt.ends_with(tags.open)) return true;
-        return false;
+            if (prompt.ends_with(tags.open)) return tags.close;
+        return std::string_view();
     };
-    const text::Dialect* known = find_dialect(dialect);
-    if (known != nullptr && ends_open(known->reasoning)) return true;
-    if (known != nullptr && known->headers != nullptr) {
-        const text::HeaderRule& rule = *known->headers;
-        if (!prompt.ends_with(rule.stop)) return false;
-        const std::size_t start = prompt.rfind(rule.opens.front());
-        return start != std::string_view::npos && rule.read(prompt.substr(start)).kind == text::Header::Kind::reasoning;
-    }
-    return ends_open(text::common_reasoning());
+    const text::Dialect* known = text::dialect_named(dialect);
+    if (known != nullptr)
+        if (const std::string_view end = end_of(known->reasoning); !end.empty()) return end;
+    return known != nullptr && known->headers != nullptr ? std::string_view() : end_of(text::common_reasoning());
+}
+
+bool ChatParser::opens_reasoning(std::string_view dialect, std::string_view prompt) {
+    if (!reasoning_end(dialect, prompt).empty()) return true;
+    prompt = trimmed_end(prompt);
+    const text::Dialect* known = text::dialect_named(dialect);
+    if (known == nullptr || known->headers == nullptr) return false;
+    const text::HeaderRule& rule = *known->headers;
+    if (!prompt.ends_with(rule.stop)) return false;
+    const std::size_t start = prompt.rfind(rule.opens.front());
+    return start != std::string_view::npos && rule.read(prompt.substr(start)).kind == text::Header::Kind::reasoning;
 }
 
 }  // namespace hearth

@@ -46,16 +46,19 @@ unsigned kind_named(const Json& name) {
 }
 
 // Schemas within anyOf nest as deep as their author liked; the kinds of a parameter stand near the top.
-unsigned kinds_of(const Json& schema, int depth) {
+unsigned kinds_of(const Json& root, const Json& schema, int depth) {
     if (depth == 4) return 0;
     unsigned kinds = 0;
+    if (const Json* ref = schema.find("$ref"); ref != nullptr && ref->text.starts_with('#'))
+        if (const Json* target = grammar::follow(root, std::string_view(ref->text).substr(1)))
+            kinds |= kinds_of(root, *target, depth + 1);
     if (const Json* type = schema.find("type")) {
         for (const Json& one : type->items) kinds |= kind_named(one);
         kinds |= kind_named(*type);
     }
     for (const char* key : {"anyOf", "oneOf", "allOf"})
         if (const Json* list = schema.find(key))
-            for (const Json& one : list->items) kinds |= kinds_of(one, depth + 1);
+            for (const Json& one : list->items) kinds |= kinds_of(root, one, depth + 1);
     if (kinds == 0) {
         if (const Json* values = schema.find("enum"))
             for (const Json& one : values->items) kinds |= kind_of(one);
@@ -123,7 +126,7 @@ Result<ToolSchemas> ToolSchemas::parse(std::string_view tools) {
         if (schema == nullptr) schema = function.find("input_schema");
         const Json* const properties = schema != nullptr ? schema->find("properties") : nullptr;
         if (properties == nullptr) continue;
-        for (const Json& one : properties->members) added->second.emplace_back(one.key, kinds_of(one, 0));
+        for (const Json& one : properties->members) added->second.emplace_back(one.key, kinds_of(*schema, one, 0));
     }
     return schemas;
 }

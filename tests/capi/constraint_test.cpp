@@ -245,12 +245,16 @@ TEST_CASE("constrained output: a forced call of a tool is one, in the notation o
                          std::regex("<tool_call>\n\\{\"name\": \"add\", \"arguments\": \\{[^}]*\\}\\}\n</tool_call>")),
         out.text);
     CHECK_FAILS(force("subtract", nullptr), HEARTH_ENOTFOUND, "subtract");
-    CHECK_FAILS(force(nullptr, "glm"), HEARTH_EUNSUPPORTED, "'glm'");
     CHECK_FAILS(force(nullptr, "none"), HEARTH_EINVAL, "'none'");
     CHECK_FAILS(hearth_sampling_set_tool_choice(s, "[]", 2, nullptr, nullptr), HEARTH_EINVAL, "tools");
     CHECK_FAILS(hearth_sampling_set_tool_choice(s, nullptr, 0, nullptr, nullptr), HEARTH_EINVAL, "tools");
     CHECK_FAILS(hearth_sampling_set_tool_choice(nullptr, "[]", 2, nullptr, nullptr), HEARTH_EINVAL, "sampling");
     CHECK(f.generate(0).text == out.text);
+    CHECK_OK(force("add", "glm"));
+    const std::string in_tags = f.generate(0).text;
+    CHECK_MESSAGE(std::regex_match(in_tags, std::regex("<tool_call>add\n<arg_key>a</arg_key>\n<arg_value>\\d\\d?</arg_value>\n"
+                                                       "<arg_key>b</arg_key>\n<arg_value>[12]</arg_value>\n</tool_call>")),
+                  in_tags);
 }
 
 TEST_CASE("constrained output: a model that tells stories fills a form") {

@@ -114,6 +114,25 @@ class Calls(TestCase):
         out, _ = self.messages(("--hide-reasoning",), b"hello", text)
         self.assertEqual(out, "done\n")
 
+    def test_a_call_is_forced_once(self):
+        schema = {"type": "object", "properties": {"x": {"enum": [1, 2]}}, "required": ["x"], "additionalProperties": False}
+        named = [{"type": "function", "function": {"name": name, "parameters": schema}} for name in ("probe", "other")]
+        file = support.file("two-tools.json", json.dumps(named).encode())
+        for choice, dialect in (("required", "hermes"), ("other", "qwen3_coder"), ("probe", "glm")):
+            saved = folder / "forced.json"
+            out = self.check_ok(run("chat", model(), "--temp", "0", "-n", "150", "--ctx", "1024", "--dialect", dialect,
+                                    "--tools", file, "--tool-choice", choice,
+                                    stdin=f"hello\n42\n/save {saved}\n".encode())).decode()
+            messages = json.loads(saved.read_text())
+            self.assertEqual([m["role"] for m in messages], ["user", "assistant", "tool", "assistant"])
+            (call,) = messages[1]["tool_calls"]
+            self.assertIn(call["function"]["name"], ("probe", "other") if choice == "required" else (choice,))
+            self.assertIn(call["function"]["arguments"], ({"x": 1}, {"x": 2}))
+            self.assertEqual(out.count("tool call: "), 1)
+            self.assertNotIn("tool_calls", messages[3])
+        self.check_error(run("chat", "no-such.gguf", "--tools", file, "--tool-choice", "third", stdin=b""), "two-tools.json", "'third'")
+        self.assertEqual(run("chat", model(), "--tool-choice", "required", stdin=b"").code, 2)
+
     def test_wrong_options(self):
         bad = support.file("bad-tools.json", b'[{"name": "f"}, {"function": 3}]')
         self.check_error(run("chat", model(), "--tools", bad, stdin=b""), bad, "/1/function has no name")

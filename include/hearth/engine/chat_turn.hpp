@@ -6,6 +6,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -25,6 +26,9 @@ struct ChatTurnOptions {
     std::vector<Token> prompt_tokens;   // the same as tokens
     bool reasoning_open = false;        // whatever the prompt says
 };
+
+// As much of a prompt's text as may tell whether it ends in reasoning.
+std::string end_of_prompt(const Tokenizer& tokenizer, std::span<const Token> tokens);
 
 class ChatTurn {
 public:

@@ -66,9 +66,9 @@ struct GenerateEvent {
     GenerateStats stats;
 };
 
-// At the beginning of the text that the settings ask for; null where they do not.
+// At the beginning of the text that the settings ask for; null where they do not. `prompt`: the tokens before it.
 Result<std::unique_ptr<Constraint>> begin_constraint(LoadedModel& model, const Sampling& sampling,
-                                                     const GenerateOptions& options);
+                                                     const GenerateOptions& options, std::span<const Token> prompt);
 
 class Generator {
 public:

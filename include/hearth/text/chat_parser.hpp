@@ -76,6 +76,8 @@ public:
     static std::string_view detect(std::string_view template_source);
     // Whether a rendered prompt ends inside the reasoning, as with templates that end in "<think>\n".
     static bool opens_reasoning(std::string_view dialect, std::string_view prompt);
+    // The tag that ends the reasoning that the prompt ends in; "" where it ends in none, or a header ends it.
+    static std::string_view reasoning_end(std::string_view dialect, std::string_view prompt);
 
 private:
     explicit ChatParser(std::unique_ptr<text::ChatStream> stream);

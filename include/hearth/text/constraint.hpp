@@ -93,13 +93,16 @@ public:
     explicit ConstraintSource(std::shared_ptr<const ForcedCall> call);
     ~ConstraintSource();
     bool needs_dialect() const { return call_ != nullptr; }
-    // Of a text that has not begun. `dialect`: of the tool calls of the model whose vocabulary it is.
-    Result<Constraint> begin(const std::shared_ptr<const TokenBytes>& tokens, std::string_view dialect = {});
+    // Of a text that has not begun. `dialect`: of the tool calls of the model whose vocabulary it is. `prompt`: the end
+    // of the text before it.
+    Result<Constraint> begin(const std::shared_ptr<const TokenBytes>& tokens, std::string_view dialect = {},
+                             std::string_view prompt = {});
 
 private:
     static constexpr std::size_t kVocabularies = 4;  // whose tables are kept
     struct Kept {
         std::shared_ptr<const TokenBytes> tokens;
+        std::string_view reasoning_end;  // of tables of dialects
         Constraint constraint;
     };
     std::shared_ptr<const Grammar> grammar_;

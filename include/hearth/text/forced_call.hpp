@@ -18,8 +18,12 @@ public:
     // from_json_schema does where the parameters are no schema that is supported.
     static Result<std::shared_ptr<const ForcedCall>> make(std::string_view tools, std::string_view name,
                                                           std::string_view dialect);
-    // One call, for a vocabulary. `dialect`: the model's. Refuses dialects whose calls are not JSON, by name.
-    Result<std::shared_ptr<const Grammar>> grammar(std::string_view dialect, const TokenBytes& tokens) const;
+    // One call, for a vocabulary. `dialect`: the model's. `reasoning_end`: the tag up to which there is reasoning before
+    // it, or "". Refuses parameters that the dialect has no way to write.
+    Result<std::shared_ptr<const Grammar>> grammar(std::string_view dialect, const TokenBytes& tokens,
+                                                   std::string_view reasoning_end = {}) const;
+    // The tag, where the model's prompt ends in reasoning.
+    std::string_view reasoning_end(std::string_view dialect, std::string_view prompt) const;
 
 private:
     struct Tools;

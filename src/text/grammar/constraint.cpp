@@ -197,16 +197,20 @@ ConstraintSource::ConstraintSource(std::shared_ptr<const Grammar> grammar) : gra
 ConstraintSource::ConstraintSource(std::shared_ptr<const ForcedCall> call) : call_(std::move(call)) {}
 ConstraintSource::~ConstraintSource() = default;
 
-Result<Constraint> ConstraintSource::begin(const std::shared_ptr<const TokenBytes>& tokens, std::string_view dialect) {
+Result<Constraint> ConstraintSource::begin(const std::shared_ptr<const TokenBytes>& tokens, std::string_view dialect,
+                                           std::string_view prompt) {
+    const std::string_view end = call_ != nullptr ? call_->reasoning_end(dialect, prompt) : std::string_view();
     const std::lock_guard lock(mutex_);
-    auto at = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) { return kept.tokens == tokens; });
+    auto at = std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
+        return kept.tokens == tokens && kept.reasoning_end == end;
+    });
     if (at == kept_.end()) {
         std::shared_ptr<const Grammar> grammar = grammar_;
         if (call_ != nullptr) {
-            HEARTH_ASSIGN(grammar, call_->grammar(dialect, *tokens));
+            HEARTH_ASSIGN(grammar, call_->grammar(dialect, *tokens, end));
         }
         if (kept_.size() == kVocabularies) kept_.erase(kept_.begin());
-        kept_.push_back({tokens, Constraint(std::move(grammar), tokens)});
+        kept_.push_back({tokens, end, Constraint(std::move(grammar), tokens)});
     } else {
         std::rotate(at, at + 1, kept_.end());
     }

@@ -8,6 +8,8 @@
 #include "hearth/text/chat_parser.hpp"
 #include "text/grammar/json_schema.hpp"
 #include "text/grammar/source.hpp"
+#include "text/tool_calls/dialect.hpp"
+#include "text/tool_values.hpp"
 
 namespace hearth {
 
@@ -17,16 +19,35 @@ using namespace text::grammar;
 
 constexpr std::size_t kMostTools = 1024;
 
+enum class Form : std::uint8_t { json, braces, tags };
 struct CallForm {
-    std::string_view dialect, needs, before, between, behind;
+    std::string_view dialect;
+    Form form;
+    std::string_view needs, before, between, gap, behind;
 };
 constexpr CallForm kForms[] = {
-#define HEARTH_CALL_FORM_OF(dialect, needs, before, between, behind) {#dialect, needs, before, between, behind},
-#define HEARTH_CALL_FORM(dialect, before, between, behind) {#dialect, "", before, between, behind},
+#define HEARTH_CALL_FORM_OF(dialect, needs, before, between, behind) \
+    {#dialect, Form::json, needs, before, between, "", behind},
+#define HEARTH_CALL_FORM(dialect, before, between, behind) {#dialect, Form::json, "", before, between, "", behind},
+#define HEARTH_CALL_BRACES(dialect, before, between, behind) {#dialect, Form::braces, "", before, between, "", behind},
+#define HEARTH_CALL_TAGS(dialect, before, between, gap, behind) \
+    {#dialect, Form::tags, "", before, between, gap, behind},
 #include "text/grammar/call_forms.inc"
 #undef HEARTH_CALL_FORM_OF
 #undef HEARTH_CALL_FORM
+#undef HEARTH_CALL_BRACES
+#undef HEARTH_CALL_TAGS
 };
+
+// How the dialect's parser reads arguments that are no JSON.
+const text::Step* arguments_step(std::string_view dialect) {
+    const text::Dialect* const found = text::dialect_named(dialect);
+    if (found == nullptr) return nullptr;
+    for (const text::Trigger& trigger : found->triggers)
+        for (const text::Step& step : trigger.steps)
+            if (step.op == text::Op::params || step.op == text::Op::braces) return &step;
+    return nullptr;
+}
 
 bool known_dialect(std::string_view dialect) {
     const auto names = ChatParser::dialects();
@@ -84,7 +105,8 @@ struct ForcedCall::Tools {
     Json document;
     std::vector<Tool> tools;
     std::string dialect;
-    Json object, nothing;  // schemas of any object, and of one without properties
+    text::ToolSchemas schemas;  // as the parser has them
+    Json object, nothing;       // schemas of any object, and of one without properties
 
     Status read(std::string_view text) {
         HEARTH_ASSIGN(document, parse_json(text, "tools"));
@@ -111,23 +133,52 @@ struct ForcedCall::Tools {
                 parameters = nullptr;
             tools.push_back({name->text, parameters});
         }
+        HEARTH_ASSIGN(schemas, text::ToolSchemas::parse(text));
         return {};
     }
 
-    Result<std::shared_ptr<const Grammar>> grammar(const CallForm& form, const Controls& controls) const {
+    // Arguments of a tool, between the form's ends.
+    Result<Rule> arguments(Ir& ir, const Tool& tool, const CallForm& form, const Controls& controls) const {
+        const Json& parameters = tool.parameters != nullptr ? *tool.parameters : nothing;
+        if (form.form == Form::json) return add_schema(ir, parameters, &object);
+        const text::Step& step = *arguments_step(form.dialect);
+        if (form.form == Form::braces)
+            return add_schema(
+                ir, parameters, &object,
+                {.quote = std::string(step.text), .quote_written = controls.replaced(step.text), .escaped = {}});
+        const text::ParamRule& rule = *step.params;
+        const std::string_view line = rule.newlines ? "\n" : "";
+        Tags tags;
+        tags.open = controls.replaced(rule.open);
+        tags.key_end =
+            controls.replaced(cat(rule.key_end, rule.value_begin.empty() ? "" : form.gap, rule.value_begin, line));
+        tags.close = rule.close;
+        tags.close_written = controls.replaced(cat(line, rule.close, form.gap));
+        tags.cdata = rule.cdata;
+        tags.kinds = [&](std::string_view key) { return schemas.kinds(tool.name, key); };
+        return add_tagged(ir, parameters, &object, tags);
+    }
+
+    Result<std::shared_ptr<const Grammar>> grammar(const CallForm& form, const Controls& controls,
+                                                   std::string_view reasoning_end) const {
         Ir ir;
         std::vector<Expr> ways;
         for (const Tool& tool : tools) {
-            const Json& parameters = tool.parameters != nullptr ? *tool.parameters : nothing;
-            auto arguments = add_schema(ir, parameters, &object);
-            if (!arguments.ok()) return std::move(arguments).status().in(cat("parameters of tool '", tool.name, "'"));
+            auto written = arguments(ir, tool, form, controls);
+            if (!written.ok()) return std::move(written).status().in(cat("parameters of tool '", tool.name, "'"));
             ways.push_back(ir.sequence(
                 {ir.literal(cat(controls.replaced(form.before), tool.name, controls.replaced(form.between))),
-                 ir.rule(*arguments), ir.literal(controls.replaced(form.behind))}));
+                 ir.rule(*written), ir.literal(controls.replaced(form.behind))}));
         }
         const Rule call = ir.declare("a call");
         ir.define(call, ir.choice(std::move(ways)));
-        HEARTH_ASSIGN(auto automaton, compile(ir, call));
+        Rule whole = call;
+        if (!reasoning_end.empty()) {
+            whole = ir.declare("reasoning and a call");
+            const std::string end = controls.replaced(reasoning_end);
+            ir.define(whole, ir.sequence({text_without(ir, reasoning_end), ir.literal(end), ir.literal("\n\n"), ir.rule(call)}));
+        }
+        HEARTH_ASSIGN(auto automaton, compile(ir, whole));
         return std::shared_ptr<const Grammar>(std::make_shared<Grammar>(std::move(automaton)));
     }
 };
@@ -151,14 +202,17 @@ Result<std::shared_ptr<const ForcedCall>> ForcedCall::make(std::string_view tool
     return out;
 }
 
-Result<std::shared_ptr<const Grammar>> ForcedCall::grammar(std::string_view dialect, const TokenBytes& tokens) const {
+std::string_view ForcedCall::reasoning_end(std::string_view dialect, std::string_view prompt) const {
+    return ChatParser::reasoning_end(tools_->dialect.empty() ? dialect : tools_->dialect, prompt);
+}
+
+Result<std::shared_ptr<const Grammar>> ForcedCall::grammar(std::string_view dialect, const TokenBytes& tokens,
+                                                           std::string_view reasoning_end) const {
     if (!tools_->dialect.empty()) dialect = tools_->dialect;
     const Controls controls(tokens);
     for (const CallForm& form : kForms)
-        if (form.dialect == dialect && controls.has(form.needs)) return tools_->grammar(form, controls);
-    return Status(Code::unsupported,
-                  cat("calls of tools cannot be forced in the dialect '", dialect,
-                      "': it writes arguments in another notation than JSON, which no schema can be held to"));
+        if (form.dialect == dialect && controls.has(form.needs)) return tools_->grammar(form, controls, reasoning_end);
+    return Status(Code::unsupported, cat("calls of tools cannot be forced in the dialect '", dialect, "'"));
 }
 
 }  // namespace hearth

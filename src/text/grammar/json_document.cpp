@@ -180,9 +180,20 @@ bool equal(const Json& a, const Json& b) {
     return false;
 }
 
-std::string json_quoted(std::string_view text) {
+std::string json_unit(std::uint32_t code) {
+    constexpr std::string_view hex = "0123456789abcdef";
+    std::string out = "\\u";
+    for (int shift = 12; shift >= 0; shift -= 4) out += hex[code >> shift & 15];
+    return out;
+}
+
+std::string json_quoted(std::string_view text, const CodeSet& escaped) {
     std::string out;
     append_json_string(out, text);
+    for (const CodeRange& range : escaped)
+        for (std::uint32_t code = range.low; code <= range.high; ++code)
+            for (std::size_t at = 0; (at = out.find(static_cast<char>(code), at)) != std::string::npos; at += 6)
+                out.replace(at, 1, json_unit(code));
     return out;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "hearth/base/status.hpp"
+#include "text/grammar/code_set.hpp"
 
 namespace hearth::text::grammar {
 
@@ -35,8 +36,9 @@ Result<Json> parse_json(std::string_view text, std::string_view what);
 
 // The same value, whatever the spelling of numbers and the order of members.
 bool equal(const Json& a, const Json& b);
-// With quotes, as JSON must write it.
-std::string json_quoted(std::string_view text);
+// With quotes, as JSON must write it; characters of `escaped`, ASCII, as escapes too.
+std::string json_quoted(std::string_view text, const CodeSet& escaped = {});
+std::string json_unit(std::uint32_t code);  // "\\u003c"
 // Where `target` stands in `root`: "/properties/a~1b".
 std::string pointer_to(const Json& root, const Json* target);
 // What a URI fragment ("/$defs/node", percent signs decoded) points to; null where there is nothing.

@@ -15,6 +15,7 @@
 #include "text/grammar/ir.hpp"
 #include "text/grammar/json_document.hpp"
 #include "text/grammar/json_numbers.hpp"
+#include "text/grammar/notation.hpp"
 
 namespace hearth::text::grammar {
 
@@ -101,6 +102,8 @@ private:
 unsigned type_of(const Json& value);
 
 // The rule of the values for which the schema holds, and `also`, which refers to nothing, where it is not null.
-Result<Rule> add_schema(Ir& ir, const Json& root, const Json* also = nullptr);
+Result<Rule> add_schema(Ir& ir, const Json& root, const Json* also = nullptr, const Notation& notation = {});
+// The same of objects whose members stand between tags.
+Result<Rule> add_tagged(Ir& ir, const Json& root, const Json* also, const Tags& tags);
 
 }  // namespace hearth::text::grammar

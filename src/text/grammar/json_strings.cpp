@@ -5,6 +5,7 @@
 
 #include "hearth/base/cat.hpp"
 #include "hearth/base/utf8.hpp"
+#include "text/grammar/json_document.hpp"
 
 namespace hearth::text::grammar {
 
@@ -65,22 +66,23 @@ std::string_view format_pattern(std::string_view format) {
     return {};
 }
 
-Expr json_char(Ir& ir, const CodeSet& set) {
+Expr json_char(Ir& ir, const CodeSet& set, const CodeSet& escaped) {
     constexpr std::pair<std::uint32_t, std::string_view> shorts[] = {
         {'"', "\\\""}, {'\\', "\\\\"}, {'\b', "\\b"}, {'\f', "\\f"}, {'\n', "\\n"}, {'\r', "\\r"}, {'\t', "\\t"}};
     const auto has = [&](std::uint32_t code) { return !intersection(set, {{code, code}}).empty(); };
-    std::vector<Expr> ways{ir.set(intersection(set, unescaped()))};
+    std::vector<Expr> ways{ir.set(intersection(set, difference(unescaped(), escaped)))};
     for (const auto& [code, spelling] : shorts)
         if (has(code)) ways.push_back(ir.literal(spelling));
-    for (std::uint32_t code = 0; code < 0x20; ++code) {
-        if (!has(code) || code == '\b' || code == '\f' || code == '\n' || code == '\r' || code == '\t') continue;
-        constexpr std::string_view hex = "0123456789abcdef";
-        ways.push_back(ir.literal(cat("\\u00", hex[code >> 4], hex[code & 15])));
-    }
+    for (std::uint32_t code = 0; code < 0x20; ++code)
+        if (has(code) && code != '\b' && code != '\f' && code != '\n' && code != '\r' && code != '\t')
+            ways.push_back(ir.literal(json_unit(code)));
+    for (const CodeRange& range : escaped)
+        for (std::uint32_t code = range.low; code <= range.high; ++code)
+            if (has(code)) ways.push_back(ir.literal(json_unit(code)));
     return ir.choice(std::move(ways));
 }
 
-Expr json_any_char(Ir& ir) {
+Expr json_any_char(Ir& ir, const CodeSet& escaped) {
     const auto hex = [&] { return one_of(ir, "0123456789abcdefABCDEF"); };
     const auto hexes = [&](std::uint32_t count) { return ir.repeat(hex(), count, count); };
     // Surrogates in pairs only.
@@ -90,13 +92,17 @@ Expr json_any_char(Ir& ir) {
                                   ir.sequence({one_of(ir, "dD"), one_of(ir, "01234567"), hexes(2)})});
     const Expr pair = ir.sequence({high, ir.literal("\\u"), low});
     const Expr escape = ir.choice({one_of(ir, "\"\\/bfnrt"), ir.sequence({ir.literal("u"), ir.choice({plain, pair})})});
-    return ir.choice({ir.set(unescaped()), ir.sequence({ir.literal("\\"), escape})});
+    return ir.choice({ir.set(difference(unescaped(), escaped)), ir.sequence({ir.literal("\\"), escape})});
 }
 
-Expr json_other_key(Ir& ir, std::span<const std::string> names) {
+namespace {
+
+// A text of the set's characters that is none of `names`, then `end`.
+Expr none_of(Ir& ir, std::span<const std::string> names, const CodeSet& chars, std::string_view end, bool empty,
+             std::uint32_t most) {
     // A trie of the names; where a text leaves it, anything may follow. A rule for each of its nodes, which keeps long
-    // names from nesting expressions. Names that JSON writes with escapes cannot be met: they leave it where the escape
-    // is.
+    // names from nesting expressions. Names with other characters cannot be met: they leave it where those
+    // are.
     struct Place {
         std::vector<std::pair<std::uint32_t, std::size_t>> children;
         bool name = false;
@@ -107,7 +113,7 @@ Expr json_other_key(Ir& ir, std::span<const std::string> names) {
         bool plain = true;
         for (std::size_t i = 0; i < name.size() && plain;) {
             const std::uint32_t code = utf8_next(name, i);
-            plain = !intersection(unescaped(), {{code, code}}).empty();
+            plain = !intersection(chars, {{code, code}}).empty();
             if (!plain) break;
             const auto found = std::find_if(trie[at].children.begin(), trie[at].children.end(),
                                             [&](const auto& child) { return child.first == code; });
@@ -124,7 +130,7 @@ Expr json_other_key(Ir& ir, std::span<const std::string> names) {
     std::vector<Rule> rules;
     for (std::size_t i = 0; i < trie.size(); ++i) rules.push_back(ir.declare("a key"));
     const Rule rest = ir.declare("a key");
-    ir.define(rest, ir.sequence({ir.repeat(ir.set(unescaped()), 0, kUnbounded), ir.literal("\"")}));
+    ir.define(rest, ir.sequence({ir.repeat(ir.set(chars), 0, most), ir.literal(end)}));
     for (std::size_t i = 0; i < trie.size(); ++i) {
         CodeSet taken;
         std::vector<Expr> ways;
@@ -132,11 +138,24 @@ Expr json_other_key(Ir& ir, std::span<const std::string> names) {
             taken.push_back({code, code});
             ways.push_back(ir.sequence({ir.set({{code, code}}), ir.rule(rules[child])}));
         }
-        ways.push_back(ir.sequence({ir.set(difference(unescaped(), normalized(std::move(taken)))), ir.rule(rest)}));
-        if (!trie[i].name) ways.push_back(ir.literal("\""));
+        ways.push_back(ir.sequence({ir.set(difference(chars, normalized(std::move(taken)))), ir.rule(rest)}));
+        if (!trie[i].name && (empty || i != 0)) ways.push_back(ir.literal(end));
         ir.define(rules[i], ir.choice(std::move(ways)));
     }
-    return ir.sequence({ir.literal("\""), ir.rule(rules[0])});
+    return ir.rule(rules[0]);
+}
+
+}  // namespace
+
+Expr json_other_key(Ir& ir, std::span<const std::string> names, const CodeSet& escaped) {
+    return ir.sequence({ir.literal("\""), none_of(ir, names, difference(unescaped(), escaped), "\"", true, kUnbounded)});
+}
+
+// Readers of other notations than JSON end a word that is too long.
+constexpr std::uint32_t kMostWord = 64;
+
+Expr other_word(Ir& ir, std::span<const std::string> names, const CodeSet& chars) {
+    return none_of(ir, names, chars, "", false, kMostWord);
 }
 
 }  // namespace hearth::text::grammar

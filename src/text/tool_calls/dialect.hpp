@@ -92,4 +92,6 @@ struct Dialect {
 #include "text/tool_calls/tool_calls.inc"
 #undef HEARTH_TOOL_DIALECT
 
+const Dialect* dialect_named(std::string_view name);  // null: there is none
+
 }  // namespace hearth::text
