@@ -260,12 +260,9 @@ Finish generate(const Model& model, const Session& session, const Sampling& samp
     check(hearth_generator_submit(generator.get(), session.get(), sampling.get(), &options));
     Finish finish;
     bool cancelled = false;
-    const auto cancel = [&] {
-        if (!cancelled) check(hearth_generator_cancel(generator.get(), session.get()));
-        cancelled = true;
-    };
+    const auto cancel = [&] { (void)hearth_generator_cancel(generator.get(), session.get()); };  // it may have ended
+    const InterruptWatch watch(cancel);  // a pass over a long prompt takes seconds
     while (true) {
-        if (interrupted()) cancel();
         const hearth_status stepped = hearth_generator_step(generator.get());
         if (stepped == HEARTH_EAGAIN) return finish;
         check(stepped);
@@ -282,7 +279,9 @@ Finish generate(const Model& model, const Session& session, const Sampling& samp
                           event.drafted_tokens,   event.accepted_tokens, event.draft_speedup};
             }
             // After a stop the rest is not wanted: what the caller did not ask for must not follow.
-            if (event.text_length > 0 && !cancelled && !on_text({event.text, event.text_length})) cancel();
+            if (event.text_length == 0 || cancelled || interrupted() || on_text({event.text, event.text_length})) continue;
+            cancelled = true;
+            cancel();
         }
     }
 }

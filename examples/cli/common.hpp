@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -48,6 +49,18 @@ void watch_interrupts();
 bool interrupted();
 void clear_interrupt();
 void throw_if_interrupted();
+// Does something as soon as Ctrl-C comes, on a thread of its own, while this thread is busy in a call.
+class InterruptWatch {
+public:
+    explicit InterruptWatch(std::function<void()> act);
+    InterruptWatch(const InterruptWatch&) = delete;
+    InterruptWatch& operator=(const InterruptWatch&) = delete;
+    ~InterruptWatch();
+
+private:
+    int done_[2];  // a pipe: closed where nothing is to be watched any more
+    std::thread thread_;
+};
 
 // A command adds its options to `app` and names what to do when it was chosen.
 using Action = std::function<void()>;

@@ -84,6 +84,25 @@ void clear_interrupt() {
     interrupts = 0;
 }
 
+InterruptWatch::InterruptWatch(std::function<void()> act) {
+    if (::pipe(done_) != 0) throw Failure(std::string("cannot make a pipe: ") + std::strerror(errno));
+    for (const int fd : done_) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+    thread_ = std::thread([this, act = std::move(act)] {
+        while (!interrupted()) {
+            pollfd ready[] = {{wake[0], POLLIN, 0}, {done_[0], POLLIN, 0}};
+            if (::poll(ready, 2, -1) < 0 && errno != EINTR) return;
+            if (ready[1].revents != 0) return;
+        }
+        act();
+    });
+}
+
+InterruptWatch::~InterruptWatch() {
+    ::close(done_[1]);
+    thread_.join();
+    ::close(done_[0]);
+}
+
 bool stdin_is_terminal() { return ::isatty(STDIN_FILENO) == 1; }
 bool stdout_is_terminal() { return ::isatty(STDOUT_FILENO) == 1; }
 bool stderr_is_terminal() { return ::isatty(STDERR_FILENO) == 1; }
