@@ -548,7 +548,7 @@ HEARTH_API const char *hearth_sampling_key(size_t i, double *minimum, double *ma
  * for HEARTH_FINISH_LENGTH, _CONTEXT, _CANCELLED and the stop texts of "stop". Where biases and "ban" forbid every token
  * that it needs, it ends with HEARTH_FINISH_ERROR. HEARTH_GENERATE_IGNORE_EOS with it is refused by submit. Which tokens
  * are allowed is worked out when it is first asked for, and kept for all generations with these settings: up to 64 MB, and
- * in the model some 100 bytes per token.
+ * in the model some 100 bytes per token, of the memory budget: HEARTH_EBUDGET where it has no room for them.
  *
  * schema: JSON Schema, draft 2020-12. Members come in the schema's order. Keywords that are not supported are named in the
  * sentence, with their JSON pointer: HEARTH_EUNSUPPORTED. regex: ECMA-262 with its `u` flag, without lookaround and

@@ -11,13 +11,8 @@ namespace hearth {
 Result<std::shared_ptr<const TokenBytes>> LoadedModel::token_bytes() {
     const std::lock_guard lock(token_bytes_mutex_);
     if (token_bytes_ == nullptr) {
-        const auto made = TokenBytes::make(*tokenizer_);
-        const std::uint64_t bytes = made->memory();
-        const std::shared_ptr<Memory>& memory = runtime_->memory();
-        // Settings that outlive the model keep them, so they are given back with their last owner.
-        HEARTH_TRY(memory->budget.take(bytes, "the tokens' texts for constrained output"));
-        token_bytes_ = std::shared_ptr<const TokenBytes>(
-            made.get(), [made, memory, bytes](const TokenBytes*) { memory->budget.give(bytes); });
+        // Settings that outlive the model keep them, and give their memory back with their last owner.
+        HEARTH_ASSIGN(token_bytes_, TokenBytes::make(*tokenizer_, runtime_->memory()));
     }
     return token_bytes_;
 }

@@ -66,6 +66,48 @@ TEST_CASE("constraint source: vocabularies come and go, and each begins anew") {
         }
 }
 
+TEST_CASE("constraint source: tables stay within the memory that the vocabulary counts in") {
+    const auto grammar = test::made(Grammar::from_json_schema(
+        R"({"type":"array","items":{"type":"object","properties":{"a":{"type":"string","maxLength":99},"b":{"type":"number",
+            "minimum":-5000,"maximum":5000}},"additionalProperties":{"type":"string","minLength":20}}})"));
+    const auto free = test::small_vocabulary("\"{}[]:, abctrue0", 3000, 4);
+    std::vector<std::string> pieces;
+    for (std::size_t t = 0; t < free->size(); ++t) pieces.push_back(free->piece(static_cast<Token>(t)));
+    const auto counted = [&](const std::shared_ptr<Memory>& memory) {
+        return TokenBytes::make(pieces, {free->ends().begin(), free->ends().end()}, memory);
+    };
+    const auto plenty = std::make_shared<Memory>(Allocator{}, std::uint64_t{1} << 40);
+    const auto tight = std::make_shared<Memory>(Allocator{}, std::uint64_t{1} << 16);
+    std::size_t refused_walks = 0;
+    for (const auto& memory : {plenty, tight}) {
+        const auto tokens = counted(memory);
+        ConstraintSource source(grammar);
+        for (std::uint32_t seed = 0; seed < 40; ++seed) {
+            auto begun = source.begin(tokens);
+            REQUIRE_MESSAGE(begun.ok(), begun.status().message());
+            const std::string got = walk(*begun, *tokens, seed);
+            const bool refused = got.find("needs 65536 bytes; the memory budget is 65536 bytes") != std::string::npos;
+            refused_walks += refused ? 1 : 0;
+            if (!refused) CHECK(got == walk(Constraint(grammar, free), *free, seed));
+            CHECK(!(refused && memory == plenty));
+            CHECK(memory->budget.used() > 0);
+            CHECK(memory->budget.used() <= memory->budget.limit());
+        }
+    }
+    CHECK(refused_walks > 0);
+    CHECK(refused_walks < 40);
+    for (const auto& memory : {plenty, tight}) CHECK(memory->budget.used() == 0);
+
+    const auto none = std::make_shared<Memory>(Allocator{}, 1000);
+    ConstraintSource source(grammar);
+    const auto tokens = counted(none);
+    const auto refused = source.begin(tokens);
+    REQUIRE(!refused.ok());
+    CHECK(refused.status().code() == Code::over_budget);
+    CHECK_MESSAGE(refused.status().message().find("tables of constrained output") != std::string::npos,
+                  refused.status().message());
+}
+
 TEST_CASE("constraint: a copy is the place where it was taken, for drafts that are taken back") {
     const auto tokens = test::small_vocabulary();
     Constraint constraint(test::made(Grammar::from_regex("ab(cd)*e")), tokens);
@@ -89,7 +131,7 @@ TEST_CASE("token bytes: the byte that stands for control tokens is no text") {
         REQUIRE(mask.ok());
         CHECK((*mask)[0] == 1);
     }
-    CHECK(tokens->memory() > 0);
+    CHECK(tokens->bytes() > 0);
 }
 
 }  // namespace

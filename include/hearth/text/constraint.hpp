@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "hearth/base/memory_share.hpp"
 #include "hearth/base/status.hpp"
 #include "hearth/text/grammar.hpp"
 #include "hearth/text/tokenizer.hpp"
@@ -27,9 +28,11 @@ class ForcedCall;
 class TokenBytes {
 public:
     static constexpr char kControl = '\xff';
-    static std::shared_ptr<const TokenBytes> make(const Tokenizer& tokenizer);
+    // Its bytes, and those of tables that are made for it, are taken from `memory`.
+    static Result<std::shared_ptr<const TokenBytes>> make(const Tokenizer& tokenizer, std::shared_ptr<Memory> memory);
     // pieces [vocab]; the text of those in `ends` is not looked at. The byte kControl is taken as what it stands for.
-    static std::shared_ptr<const TokenBytes> make(std::vector<std::string> pieces, std::vector<Token> ends);
+    static std::shared_ptr<const TokenBytes> make(std::vector<std::string> pieces, std::vector<Token> ends,
+                                                  std::shared_ptr<Memory> memory = nullptr);
 
     struct Node {
         std::uint8_t byte;
@@ -55,9 +58,13 @@ public:
     std::size_t size() const { return pieces_.size(); }    // vocabulary
     std::span<const Token> ends() const { return ends_; }  // ascending
     const std::string& piece(Token id) const { return pieces_[static_cast<std::size_t>(id)]; }
-    std::uint64_t memory() const;  // about how many bytes it takes
+    std::uint64_t bytes() const;  // about how many it takes
+    const std::shared_ptr<Memory>& memory() const { return share_.memory(); }
+
+    explicit TokenBytes(std::shared_ptr<Memory> memory) : share_(std::move(memory)) {}
 
 private:
+    MemoryShare share_;
     std::vector<std::string> pieces_;
     std::vector<Token> ends_;
     std::array<Trie, kTries> tries_;
@@ -71,7 +78,8 @@ public:
     Constraint& operator=(const Constraint& other);
 
     // Bit t of word t / 64 is set where token t may come next; tokens that end generation exactly where the text may
-    // end. Valid until the next call of any function of this object. Fails where the grammar is too ambiguous.
+    // end. Valid until the next call of any function of this object. Fails where the grammar is too ambiguous, or where
+    // the memory that the vocabulary counts in has no room for the tables of even one text.
     Result<std::span<const std::uint64_t>> mask();
     // Goes on behind a token. One that the mask forbids is refused and changes nothing.
     Status accept(Token token);

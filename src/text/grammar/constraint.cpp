@@ -18,6 +18,8 @@ namespace {
 
 // What the tables of one grammar and vocabulary may take before new ones are begun.
 constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+constexpr std::string_view kTables = "tables of constrained output";
+
 TokenBytes::Trie make_trie(const std::vector<std::string>& pieces, std::vector<Token> order) {
     TokenBytes::Trie out;
     const auto piece = [&](Token id) -> const std::string& { return pieces[static_cast<std::size_t>(id)]; };
@@ -52,7 +54,7 @@ TokenBytes::Trie make_trie(const std::vector<std::string>& pieces, std::vector<T
 
 }  // namespace
 
-std::shared_ptr<const TokenBytes> TokenBytes::make(const Tokenizer& tokenizer) {
+Result<std::shared_ptr<const TokenBytes>> TokenBytes::make(const Tokenizer& tokenizer, std::shared_ptr<Memory> memory) {
     std::vector<std::string> pieces(tokenizer.size());
     std::vector<Token> ends;
     for (std::size_t i = 0; i < pieces.size(); ++i) {
@@ -65,11 +67,14 @@ std::shared_ptr<const TokenBytes> TokenBytes::make(const Tokenizer& tokenizer) {
             pieces[i] = cat(kControl, tokenizer.text(id));
         }
     }
-    return make(std::move(pieces), std::move(ends));
+    auto made = std::const_pointer_cast<TokenBytes>(make(std::move(pieces), std::move(ends), std::move(memory)));
+    HEARTH_TRY(made->share_.grow(made->bytes(), "the tokens' texts for constrained output"));
+    return std::shared_ptr<const TokenBytes>(std::move(made));
 }
 
-std::shared_ptr<const TokenBytes> TokenBytes::make(std::vector<std::string> pieces, std::vector<Token> ends) {
-    auto out = std::make_shared<TokenBytes>();
+std::shared_ptr<const TokenBytes> TokenBytes::make(std::vector<std::string> pieces, std::vector<Token> ends,
+                                                   std::shared_ptr<Memory> memory) {
+    auto out = std::make_shared<TokenBytes>(std::move(memory));
     for (const Token id : ends) pieces[static_cast<std::size_t>(id)].clear();
     std::sort(ends.begin(), ends.end());
     std::array<std::vector<Token>, kTries> tokens;
@@ -85,7 +90,7 @@ std::shared_ptr<const TokenBytes> TokenBytes::make(std::vector<std::string> piec
     return out;
 }
 
-std::uint64_t TokenBytes::memory() const {
+std::uint64_t TokenBytes::bytes() const {
     std::uint64_t bytes = ends_.capacity() * sizeof(Token) + pieces_.capacity() * sizeof(std::string);
     for (const std::string& piece : pieces_)
         if (piece.capacity() > std::string().capacity()) bytes += piece.capacity() + 1;
@@ -98,9 +103,11 @@ class Constraint::State {
 public:
     struct Tables {
         std::mutex mutex;
+        MemoryShare share;
         Matcher matcher;
         Tables(std::shared_ptr<const text::grammar::Automaton> automaton, std::shared_ptr<const TokenBytes> tokens)
-            : matcher(std::move(automaton), std::move(tokens)) {}
+            : share(tokens->memory()), matcher(std::move(automaton), std::move(tokens)) {}
+        bool full() { return matcher.bytes() > kMostBytes || !share.grow(matcher.bytes(), kTables).ok(); }
     };
     std::shared_ptr<const Grammar> grammar;
     std::shared_ptr<Tables> tables;
@@ -112,12 +119,13 @@ public:
     // The tables, locked, with `at` in them.
     Result<std::unique_lock<std::mutex>> lock() {
         std::unique_lock<std::mutex> held(tables->mutex);
-        if (tables->matcher.bytes() > kMostBytes) {
+        if (tables->full()) {
             auto fresh = std::make_shared<Tables>(tables->matcher.shared_automaton(), tables->matcher.tokens());
             if (begun) at = fresh->matcher.import(tables->matcher, at);
             held.unlock();
             tables = std::move(fresh);
             held = std::unique_lock<std::mutex>(tables->mutex);
+            HEARTH_TRY(tables->share.grow(tables->matcher.bytes(), kTables));
         }
         if (!begun) {
             HEARTH_ASSIGN(at, tables->matcher.start());
