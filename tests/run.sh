@@ -139,7 +139,7 @@ dev() {
 
 # The programs whose code runs on several threads.
 threaded="base layers models runtime engine capi"
-threaded_tests="base layers models_brief runtime engine capi_brief"
+threaded_tests="base layers models_brief runtime_brief engine capi_brief"
 # Prints the test programs among the arguments that this checkout has.
 programs() { for floor in "$@"; do ls "tests/$floor/"*_test.cpp >/dev/null 2>&1 && printf 'test_%s ' "$floor"; done; }
 only() { printf '^(%s)$' "$(echo "$*" | tr -s ' ' '|' | sed 's/|$//')"; }

@@ -1,12 +1,12 @@
-// bench_constrained MODEL: what constrained output takes of the decode steps of a real model. For each of some schemas and
-// grammars one line of JSON: milliseconds of a step, microseconds of the mask and the accepting of the token, of the choice
-// among what the mask allows and of the free choice from the same logits, and the share of a step that constraining adds,
-// in the first text, which computes masks, and in those that find them.
+// bench_constrained MODEL: what constrained output takes of the decode steps of a real model. For each of some schemas
+// and grammars one line of JSON: milliseconds of a step, microseconds of the mask and the accepting of the token, of
+// the choice among what the mask allows and of the free choice from the same logits, and the share of a step that
+// constraining adds, in the first text, which computes masks, and in those that find them.
 #include <algorithm>
 #include <cstdio>
-#include <ctime>
 #include <string>
 
+#include "bench/support.hpp"
 #include "hearth/engine/generator.hpp"
 
 namespace hearth {
@@ -15,18 +15,9 @@ namespace {
 constexpr int kTexts = 4;
 constexpr int kTokens = 96;
 
-// Of this thread, which takes part in every pass from its beginning to its end: beside other programs it is nearer to
-// what a step takes than the clock on the wall.
-double micros() {
-    timespec now{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) * 1e-3;
-}
-
-int fail(const std::string& what) {
-    std::fprintf(stderr, "bench_constrained: %s\n", what.c_str());
-    return 1;
-}
+using bench::fail;
+// Of this thread, which takes part in every pass from its beginning to its end.
+double micros() { return bench::micros(CLOCK_THREAD_CPUTIME_ID); }
 
 struct Sums {
     double step = 0, mask = 0, choice = 0, free_choice = 0;
@@ -103,7 +94,7 @@ Status run(const char* path) {
     const double start = micros();
     HEARTH_ASSIGN(const auto bytes, model->token_bytes());
     std::printf("{\"vocabulary\": %zu, \"build_ms\": %.1f, \"bytes\": %llu}\n", bytes->size(),
-                (micros() - start) / 1000, static_cast<unsigned long long>(bytes->memory()));
+                (micros() - start) / 1000, static_cast<unsigned long long>(bytes->bytes()));
     const char* person =
         R"({"type":"object","properties":{"name":{"type":"string"},"age":{"type":"integer","minimum":0,"maximum":150},
         "email":{"type":"string","format":"email"},"tags":{"type":"array","items":{"type":"string","maxLength":20}},
@@ -123,7 +114,7 @@ Status run(const char* path) {
 }  // namespace hearth
 
 int main(int argc, char** argv) {
-    if (argc != 2) return hearth::fail("usage: bench_constrained MODEL");
+    if (argc != 2) return hearth::bench::fail("usage: bench_constrained MODEL");
     const hearth::Status status = hearth::run(argv[1]);
-    return status ? 0 : hearth::fail(status.message());
+    return status ? 0 : hearth::bench::fail(status.message());
 }

@@ -4,12 +4,12 @@
 // all vocabularies are one vocabulary, filled up to 128k with words of two of them.
 #include <algorithm>
 #include <cstdio>
-#include <ctime>
 #include <random>
 #include <string>
 #include <unordered_set>
 #include <vector>
 
+#include "bench/support.hpp"
 #include "hearth/formats/gguf.hpp"
 #include "hearth/text/constraint.hpp"
 
@@ -18,16 +18,8 @@ namespace {
 
 constexpr std::size_t kVocabulary = 128'256;
 
-double micros() {
-    timespec now{};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) * 1e-3;
-}
-
-int fail(const std::string& what) {
-    std::fprintf(stderr, "bench_grammar: %s\n", what.c_str());
-    return 1;
-}
+using bench::fail;
+double micros() { return bench::micros(CLOCK_PROCESS_CPUTIME_ID); }
 
 Status add_pieces(const char* path, std::vector<std::string>& pieces, std::unordered_set<std::string>& seen) {
     HEARTH_ASSIGN(const auto file, Gguf::open_path(path));
@@ -128,6 +120,6 @@ int run(int count, char** paths) {
 }  // namespace hearth
 
 int main(int argc, char** argv) {
-    if (argc < 2) return hearth::fail("usage: bench_grammar VOCABULARY.gguf...");
+    if (argc < 2) return hearth::bench::fail("usage: bench_grammar VOCABULARY.gguf...");
     return hearth::run(argc - 1, argv + 1);
 }

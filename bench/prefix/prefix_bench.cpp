@@ -2,7 +2,6 @@
 // prefix store in memory, and with a new store on a folder that has it; what writing the folder costs; and whether all
 // logits are the same bytes.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -11,23 +10,11 @@
 #include <string>
 #include <vector>
 
-#include "hearth.h"
+#include "bench/handles.hpp"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-double seconds(Clock::time_point from) { return std::chrono::duration<double>(Clock::now() - from).count(); }
-
-void check(hearth_status status) {
-    if (status == HEARTH_OK) return;
-    std::fprintf(stderr, "%s: %s\n", hearth_status_name(status), hearth_last_error());
-    std::exit(1);
-}
-
-template <auto Free>
-struct Freer {
-    void operator()(auto* p) const { Free(p); }
-};
+using namespace hearth::bench;  // NOLINT(google-build-using-namespace)
 using Store = std::unique_ptr<hearth_prefix_store, Freer<hearth_prefix_store_free>>;
 
 Store open_store(hearth_runtime* runtime, std::uint64_t bytes, const char* folder) {

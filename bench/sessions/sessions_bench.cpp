@@ -1,7 +1,6 @@
 // bench_sessions MODEL.gguf [--sessions 1,4,16,64] [--prompt 64] [--tokens 32] [--draft MODEL.gguf] [--threads N]
 // Tokens per second of 1, 4, 16 and 64 sessions that run together, and of one that guesses, over the C interface. Each
 // session has a prompt of its own. Random weights repeat nothing: what a lookup brings there says nothing of texts.
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -9,23 +8,11 @@
 #include <string>
 #include <vector>
 
-#include "hearth.h"
+#include "bench/handles.hpp"
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-void check(hearth_status status) {
-    if (status == HEARTH_OK) return;
-    std::fprintf(stderr, "%s: %s\n", hearth_status_name(status), hearth_last_error());
-    std::exit(1);
-}
-
-template <auto Free>
-struct Freer {
-    template <class T>
-    void operator()(T* p) const { Free(p); }
-};
+using namespace hearth::bench;  // NOLINT(google-build-using-namespace)
 using Session = std::unique_ptr<hearth_session, Freer<hearth_session_free>>;
 using Generator = std::unique_ptr<hearth_generator, Freer<hearth_generator_free>>;
 
@@ -50,7 +37,8 @@ Run run(hearth_model* model, std::size_t sessions, std::size_t prompt, std::uint
         check(hearth_session_new(&s, model, &so));
         all.emplace_back(s);
         std::vector<std::int32_t> ids;
-        for (std::size_t t = 0; t < prompt; ++t) ids.push_back(static_cast<std::int32_t>((i * 7919 + t * 104729 + 11) % static_cast<std::size_t>(vocab)));
+        for (std::size_t t = 0; t < prompt; ++t)
+            ids.push_back(static_cast<std::int32_t>((i * 7919 + t * 104729 + 11) % static_cast<std::size_t>(vocab)));
         check(hearth_session_append_tokens(s, ids.data(), ids.size()));
         hearth_generate_options o;
         check(hearth_generate_options_init(&o, sizeof o));
@@ -87,15 +75,23 @@ int main(int argc, char** argv) {
     std::uint32_t tokens = 32;
     for (int i = 1; i < argc; ++i) {
         const bool value = i + 1 < argc;
-        if (value && std::strcmp(argv[i], "--sessions") == 0) counts = argv[++i];
-        else if (value && std::strcmp(argv[i], "--prompt") == 0) prompt = std::strtoul(argv[++i], nullptr, 10);
-        else if (value && std::strcmp(argv[i], "--tokens") == 0) tokens = static_cast<std::uint32_t>(std::strtoul(argv[++i], nullptr, 10));
-        else if (value && std::strcmp(argv[i], "--threads") == 0) threads = std::strtoul(argv[++i], nullptr, 10);
-        else if (value && std::strcmp(argv[i], "--draft") == 0) draft_path = argv[++i];
-        else path = argv[i];
+        if (value && std::strcmp(argv[i], "--sessions") == 0)
+            counts = argv[++i];
+        else if (value && std::strcmp(argv[i], "--prompt") == 0)
+            prompt = std::strtoul(argv[++i], nullptr, 10);
+        else if (value && std::strcmp(argv[i], "--tokens") == 0)
+            tokens = static_cast<std::uint32_t>(std::strtoul(argv[++i], nullptr, 10));
+        else if (value && std::strcmp(argv[i], "--threads") == 0)
+            threads = std::strtoul(argv[++i], nullptr, 10);
+        else if (value && std::strcmp(argv[i], "--draft") == 0)
+            draft_path = argv[++i];
+        else
+            path = argv[i];
     }
     if (path.empty() || prompt == 0 || tokens < 2) {
-        std::fprintf(stderr, "usage: bench_sessions MODEL.gguf [--sessions 1,4,16,64] [--prompt 64] [--tokens 32] [--draft MODEL.gguf] [--threads N]\n");
+        std::fprintf(stderr,
+                     "usage: bench_sessions MODEL.gguf [--sessions 1,4,16,64] [--prompt 64] [--tokens 32] [--draft "
+                     "MODEL.gguf] [--threads N]\n");
         return 2;
     }
     hearth_runtime_options ro;
@@ -128,8 +124,8 @@ int main(int argc, char** argv) {
     const double plain_rate = static_cast<double>(plain.tokens) / plain.decode_seconds;
     const auto show = [&](const char* name, const Run& r) {
         const double rate = static_cast<double>(r.tokens) / r.decode_seconds;
-        std::printf("%8s %12.1f %10u %10u %10.2f %10.2f\n", name, rate, r.last.drafted_tokens, r.last.accepted_tokens, rate / plain_rate,
-                    r.last.draft_speedup);
+        std::printf("%8s %12.1f %10u %10u %10.2f %10.2f\n", name, rate, r.last.drafted_tokens, r.last.accepted_tokens,
+                    rate / plain_rate, r.last.draft_speedup);
     };
     show("none", plain);
     show("lookup", run(model, 1, prompt, 4 * tokens, HEARTH_DRAFT_LOOKUP, nullptr));

@@ -114,7 +114,7 @@ TEST_CASE("draft: guesses by lookup and by a model change no bit, whatever the c
         const bool alike = piece_of(model.get(), 260) == piece_of(other.get(), 260);  // then it may guess for this one
         const std::uint32_t kv = 1 + static_cast<std::uint32_t>(i % 3);
         const auto prompt = repeating(70);
-        for (int n = 0; n < 2; ++n) {
+        for (int n = 0; n < (kThin ? 1 : 2); ++n) {
             const auto sampling = sampling_of(kSettings[++i % kSettings.size()], static_cast<int>(n));
             CAPTURE(i);
             const Result plain = generate(model.get(), prompt, sampling.get(), HEARTH_DRAFT_NONE, nullptr, kv);
@@ -132,7 +132,7 @@ TEST_CASE("draft: guesses by lookup and by a model change no bit, whatever the c
         }
     }
     MESSAGE(drafted, " tokens guessed, ", accepted, " came true");
-    CHECK(accepted > 100);
+    CHECK(accepted > (kThin ? 50 : 100));
     CHECK(drafted > accepted);
 }
 

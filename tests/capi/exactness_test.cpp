@@ -129,10 +129,10 @@ TEST_CASE("exactness: logits are the same bytes for every instruction set, threa
         }
         constexpr std::uint32_t kThreads[] = {1, 2, 3, 5}, kChunks[] = {32, 7, 512, 1};
         for (const char* isa : isas) {
-            const bool every = isa == best && !kSanitized;
+            const bool every = isa == best && !kThin;
             for (std::size_t t = 0; t < std::size(kThreads); ++t) {
                 const std::uint32_t threads = kThreads[t];
-                if (kSanitized && threads != 2 && isa != best) continue;
+                if (kThin && threads != 2 && isa != best) continue;
                 const auto runtime = make_runtime(threads, isa);
                 CHECK(std::string(hearth_runtime_isa(runtime.get())) == isa);
                 const auto model = open_model(runtime.get(), c.path);
@@ -158,13 +158,13 @@ TEST_CASE("exactness: a session's logits do not depend on the sessions beside it
         CAPTURE(c.name);
         std::vector<float> references[2];
         for (const char* isa : available_isas()) {
-            if (kSanitized && isa != best) continue;  // whose kernels nothing here has to tell apart
+            if (kThin && isa != best) continue;  // whose kernels nothing here has to tell apart
             for (const std::uint32_t threads : {1U, 3U}) {
                 const auto runtime = make_runtime(threads, isa);
                 const auto model = open_model(runtime.get(), c.path);
                 for (const std::size_t others : {std::size_t{0}, std::size_t{1}, std::size_t{4}}) {
                     for (const std::uint32_t chunk : {7U, 512U}) {
-                        if ((isa != best || kSanitized) && others != (threads == 1 ? 1 : 4)) continue;
+                        if ((isa != best || kThin) && others != (threads == 1 ? 1 : 4)) continue;
                         const std::uint32_t kv = chunk == 7U && threads == 3U ? HEARTH_KV_Q8_0 : HEARTH_KV_F16;
                         std::vector<float>& reference = references[kv == HEARTH_KV_Q8_0];
                         CAPTURE(kv);

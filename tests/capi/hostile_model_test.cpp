@@ -88,7 +88,7 @@ TEST_CASE("hostile models: bytes changed at random") {
         std::size_t header = bytes.size();
         for (const auto& t : good.tensors) header -= std::min(header, t.bytes.size());
         std::mt19937_64 random(++number);
-        for (int seed = 0; seed < (long_run() ? 100'000 : kSanitized ? 400 : 1000); ++seed) {
+        for (int seed = 0; seed < (long_run() ? 100'000 : kThin ? 400 : 1000); ++seed) {
             CAPTURE(std::string(arch));
             CAPTURE(seed);
             auto changed = bytes;
@@ -231,7 +231,7 @@ TEST_CASE("hostile models: keys with other values") {
         ++number;
         for (const std::string& name : names_of(good)) {
             // What many families have is read by the same lines: each of them takes its share of the values.
-            const std::size_t share = long_run() ? 1 : std::max<std::size_t>(families[common(good, name)] / (kSanitized ? 2 : 4), 1);
+            const std::size_t share = long_run() ? 1 : std::max<std::size_t>(families[common(good, name)] / (kThin ? 2 : 4), 1);
             for (std::size_t i = 0; i < values.size(); ++i) {
                 if ((i + number) % share != 0) continue;
                 CAPTURE(name);
@@ -241,7 +241,7 @@ TEST_CASE("hostile models: keys with other values") {
                 try_model(runtime.get(), file.bytes(), tally);
             }
         }
-        const std::size_t least = kSanitized ? 10 : 30;
+        const std::size_t least = kThin ? 10 : 30;
         CHECK(tally.refused > least);
         CHECK(tally.ran > least);
     }

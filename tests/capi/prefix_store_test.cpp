@@ -77,7 +77,7 @@ TEST_CASE("prefix store: sessions compute the same bytes with and without one, o
         const auto again = make_runtime(1);
         const auto model_again = open_model(again.get(), path);
         for (const std::uint32_t kv : kKv) {
-            if (kSanitized && kv != kKv[name.size() % 3]) continue;
+            if (kThin && kv != kKv[name.size() % 3]) continue;
             for (const auto& behind : {question, other, question}) {
                 const auto plain = make_session(model.get(), 512, kv, 64),
                            stored = make_session(model.get(), 600, kv, 50);
@@ -247,7 +247,7 @@ TEST_CASE("prefix store: sessions on several threads share one") {
     std::vector<int> good(3);
     for (std::size_t t = 0; t < good.size(); ++t)
         threads.emplace_back([&, t] {
-            for (int round = 0; round < (kSanitized ? 3 : 8); ++round) {
+            for (int round = 0; round < (kThin ? 3 : 8); ++round) {
                 hearth_session_options o;
                 hearth_session_options_init(&o, sizeof o);
                 o.context = 512;
@@ -269,6 +269,6 @@ TEST_CASE("prefix store: sessions on several threads share one") {
             }
         });
     for (std::thread& t : threads) t.join();
-    for (const int n : good) CHECK(n == (kSanitized ? 3 : 8));
+    for (const int n : good) CHECK(n == (kThin ? 3 : 8));
     CHECK(stats(store.get()).found_tokens != 0);
 }

@@ -72,7 +72,8 @@ std::vector<std::int32_t> prompt_of(Draws& draws, std::size_t n) {
 
 TEST_CASE("many: sessions that memory does not hold together take turns, each with its own tokens") {
     constexpr std::size_t kSessions = 7, kContext = 700, kTokens = 40;
-    for (const char* arch : {"llama-tied-fused", "qwen35", "gemma4"}) {
+    for (const char* arch : {"qwen35", "llama-tied-fused", "gemma4"}) {
+        if (kThin && arch != std::string_view("qwen35")) break;
         CAPTURE(std::string(arch));
         Draws draws(11);
         std::vector<std::vector<std::int32_t>> prompts;

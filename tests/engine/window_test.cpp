@@ -80,7 +80,7 @@ TEST_CASE("window: sessions that were cut and forked give the bytes of sessions 
         CAPTURE(arch);
         std::vector<std::shared_ptr<Session>> all{session_of(model, kv, 300)};
         std::uint64_t most = 0;
-        for (std::size_t round = 0; round < 12; ++round) {
+        for (std::size_t round = 0; round < (kThin ? 6 : 12); ++round) {
             if (round % 4 == 2) {
                 auto fork = all[draws.below(all.size())]->fork();
                 REQUIRE(fork.ok());

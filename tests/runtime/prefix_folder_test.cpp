@@ -129,7 +129,7 @@ TEST_CASE("prefix folder: a changed byte is noticed, the file removed and its to
         for (const fs::path& file : files) good.push_back(bytes_of(file));
         for (std::size_t i = 0; i < files.size(); ++i)
             for (std::size_t at = 0; at < good[i].size();
-                 at += at < 140 ? 3 : 1 + draws.below(good[i].size() / (kSanitized ? 4 : 12))) {
+                 at += at < 140 ? 3 : 1 + draws.below(good[i].size() / (kThin ? 4 : 12))) {
                 auto bytes = good[i];
                 bytes[at] ^= static_cast<std::byte>(1 + draws.below(255));
                 write(files[i], bytes);
@@ -162,7 +162,7 @@ TEST_CASE("prefix folder: numbers that lie under a right digest are refused, or 
         const auto files = files_in(dir.path());
         for (const fs::path& file : files) {
             const auto good = bytes_of(file);
-            for (std::size_t round = 0; round < (kSanitized ? 8 : 24); ++round) {
+            for (std::size_t round = 0; round < (kThin ? 8 : 24); ++round) {
                 auto bytes = good;
                 // The header, the tokens, or the numbers behind them.
                 const std::size_t behind = 112 + 4 * 600, at = 8 * draws.below(round % 2 == 0 ? 14 : behind / 8);
@@ -315,7 +315,7 @@ TEST_CASE("prefix folder: memory that is refused while files are read") {
 TEST_CASE("prefix folder: two processes write, read and evict at the same time") {
     const TemporaryDirectory dir;
     constexpr int kProcesses = 3;
-    const int rounds = kSanitized ? 10 : 60;
+    const int rounds = kThin ? 10 : 60;
     // Nothing of the parent's threads lives on in a child: none has been started.
     const auto work = [&](std::uint64_t seed) {
         Draws common(58), own(seed);

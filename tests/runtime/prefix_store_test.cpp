@@ -232,7 +232,7 @@ TEST_CASE("prefix store: threads share it") {
             Draws draws(39);
             const auto beginning = some(draws, 600);
             Draws own(40 + t);
-            for (int round = 0; round < (kSanitized ? 5 : 20); ++round) {
+            for (int round = 0; round < (kThin ? 5 : 20); ++round) {
                 Sequence q(KvCache(f.layout, memory, kPlenty), kVocab, 3000);
                 q.use_store({store, {}, nullptr, 0});
                 CHECK(q.append(joined(beginning, some(own, 100))).ok());
@@ -247,7 +247,7 @@ TEST_CASE("prefix store: threads share it") {
             }
         });
     for (std::thread& t : threads) t.join();
-    CHECK(store->stats().lookups == (kSanitized ? 15 : 60));
+    CHECK(store->stats().lookups == (kThin ? 15 : 60));
 }
 
 }  // namespace hearth::test

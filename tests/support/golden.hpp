@@ -32,12 +32,13 @@ inline bool long_run() {
     return wanted != nullptr && std::strcmp(wanted, "1") == 0;
 }
 
-// Built with sanitizers, which watch every access and need not see every combination of what they do not know apart:
-// matrices take each value of everything, not all of them with each other. The plain build runs them whole.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kSanitized = true;
+// Built with sanitizers, which watch every access, or for an emulator: they need not see every combination of what they
+// do not know apart. Matrices take each value of everything, not all of them with each other. The plain build runs them
+// whole.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(HEARTH_TESTS_EMULATED)
+inline constexpr bool kThin = true;
 #else
-inline constexpr bool kSanitized = false;
+inline constexpr bool kThin = false;
 #endif
 
 inline void skipped(const std::string& what, std::size_t count) {

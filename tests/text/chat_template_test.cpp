@@ -150,7 +150,7 @@ TEST_CASE("chat template: mutated templates give a text or a sentence, within th
     constexpr std::string_view kCharacters = "{}%#()[]|.,:'\"-+*/~=<>0123456789 abcdeilnostrx\n";
     std::mt19937_64 rng(7);
     const auto below = [&](std::size_t n) { return static_cast<std::size_t>(rng() % n); };
-    const std::size_t rounds = test::long_run() ? 3'000'000 : test::kSanitized ? 3'000 : 20'000;
+    const std::size_t rounds = test::long_run() ? 3'000'000 : test::kThin ? 3'000 : 20'000;
     std::size_t texts = 0;
     for (std::size_t i = 0; i < rounds; ++i) {
         std::string source = sources[below(sources.size())];

@@ -159,7 +159,7 @@ TEST_CASE("tool calls: random texts of marks give the same at any cut, and lose 
     std::mt19937_64 rng(11);
     const auto below = [&](std::size_t n) { return static_cast<std::size_t>(rng() % n); };
     const auto names = ChatParser::dialects();
-    const std::size_t rounds = test::long_run() ? 400'000 : test::kSanitized ? 2'000 : 6'000;
+    const std::size_t rounds = test::long_run() ? 400'000 : test::kThin ? 2'000 : 6'000;
     std::size_t calls = 0, whole = 0;
     for (std::size_t round = 0; round < rounds; ++round) {
         std::string text;
@@ -212,7 +212,7 @@ TEST_CASE("tool calls: long and hostile texts cost no more than their length") {
         while (out.size() < bytes) out += text;
         return out;
     };
-    constexpr std::size_t kBytes = test::kSanitized ? 20'000 : 200'000;
+    constexpr std::size_t kBytes = test::kThin ? 20'000 : 200'000;
     for (const std::string_view name : ChatParser::dialects())
         for (const char* part : {"<tool_call>", "<|tool_call_start|>[f(\"", "<tool_call>{\"arguments\": {\"a\": \"",
                                  "<function=", "[TOOL_CALLS]", "{\"name\": ", "\n", " <", "<|channel|>", "<think>",
