@@ -3,7 +3,7 @@
 #
 #   --quick       the release build and its tests only
 #   --long        fuzzing and soak tests run for minutes instead of seconds (HEARTH_LONG=1 in the environment)
-#   --stage NAME  only these stages (repeat it): release minilm hygiene consumer abi dev tsan aarch64 tidy
+#   --stage NAME  only these stages (repeat it): release minilm rust hygiene consumer abi dev tsan aarch64 tidy
 #
 # What is missing is installed with apt on Debian and Ubuntu (nothing else of the system is touched, but for
 # `dpkg --add-architecture arm64`, which the aarch64 stage needs). Everything is built below build/; what has not
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.." || exit 1
 root=$(pwd)
 logs=$root/build/logs
 jobs=$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
-all="release minilm hygiene consumer abi dev tsan aarch64 tidy"
+all="release minilm rust hygiene consumer abi dev tsan aarch64 tidy"
 
 usage() {
     sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
@@ -129,6 +129,8 @@ minilm() {
     cmake --build build/release -j "$jobs" --target hearth_cli &&
         python3 tests/embed/minilm.py --hearth build/release/bin/hearth --cache build/minilm
 }
+# The Rust crates, against the library of the release build.
+rust() { cmake --build build/release -j "$jobs" --target hearth_shared hearth_static tiny_model && bindings/rust/test.sh; }
 labelled() { configure_and_build release && run_ctest release -L "$1"; }
 
 dev() {
@@ -195,6 +197,14 @@ if [ $usable = 1 ]; then
             stage minilm minilm
         else
             unavailable minilm "it needs pip"
+        fi
+    fi
+    if wanted rust; then
+        # Debian 12's rustc is older than the crates allow; its rustc-web is not.
+        if command -v cargo >/dev/null || { command -v dpkg-query >/dev/null && packages cargo-web rustc-web; }; then
+            stage rust rust
+        else
+            unavailable rust "it needs cargo, 1.78 or later"
         fi
     fi
     if wanted hygiene; then stage hygiene labelled hygiene; fi

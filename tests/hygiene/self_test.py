@@ -253,6 +253,8 @@ class Tally(unittest.TestCase):
         self.assertEqual(self.sums(self.CASES.format(1, 37, 0, 0) + self.RESULT.format(1, "***Failed")), (37, 1, 0))
         self.assertEqual(self.sums("3: MESSAGE: SKIPPED 12 vocabularies\n" + self.RESULT.format(3, "Passed")), (1, 0, 12))
         self.assertEqual(self.sums(self.RESULT.format(3, "***Skipped")), (0, 0, 1))
+        cargo = "test result: {}. {} passed; {} failed; {} ignored; 0 measured; 0 filtered out; finished in 0.01s\n"
+        self.assertEqual(self.sums(cargo.format("ok", 5, 0, 1) + cargo.format("FAILED", 2, 3, 0)), (7, 3, 1))
         self.assertEqual(self.sums("RESULT passed a\nRESULT failed b\nRESULT skipped c\n"), (1, 1, 1))
 
 

@@ -1,7 +1,7 @@
 """Adds up test results. usage: tally.py LOG...   each LOG is the output of `ctest -V` or of another stage.
 
 Prints one line `N passed, N failed, N skipped`, and before it one line for each reason of skipping. A doctest program
-counts with its test cases, every other ctest and every line `RESULT passed|failed|skipped NAME` as one. Tests report
+and one of cargo count with their test cases, every other ctest and every line `RESULT passed|failed|skipped NAME` as one. Tests report
 cases that they leave out as `SKIPPED <n> <what>`.
 """
 
@@ -12,6 +12,7 @@ import sys
 CASES = re.compile(r"^(\d+): \[doctest\] test cases:\s*(\d+) \|\s*(\d+) passed \|\s*(\d+) failed \|\s*(\d+) skipped")
 SKIPPED = re.compile(r"^(?:(\d+): )?.*\bSKIPPED (\d+) (.*)$")
 RESULT = re.compile(r"^\s*\d+/\d+ Test\s+#(\d+): (\S+) \.*\s*(\*{3})?(Passed|Failed|Not Run.*?|Skipped|Timeout|Exception.*?|\S.*?)\s+[\d.]+ sec")
+CARGO = re.compile(r"^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored; ")
 OTHER = re.compile(r"^RESULT (passed|failed|skipped) (.*)$")
 
 
@@ -42,6 +43,11 @@ def tally(text):
                 passed += 1
             else:
                 failed += 1
+        elif found := CARGO.match(line):
+            ran, broken, left_out = (int(n) for n in found.groups())
+            passed, failed, skipped = passed + ran, failed + broken, skipped + left_out
+            if left_out:
+                reasons["ignored tests of Rust"] += left_out
         elif found := OTHER.match(line):
             kind, name = found.groups()
             passed, failed, skipped = passed + (kind == "passed"), failed + (kind == "failed"), skipped + (kind == "skipped")

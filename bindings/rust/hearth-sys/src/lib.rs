@@ -20,9 +20,10 @@
 //! # Linking
 //!
 //! `HEARTH_LIB_DIR` (with `HEARTH_INCLUDE_DIR` for the tests) names the folder of a built library. Without it pkg-config
-//! is asked for an installed one, and where there is none, or with the feature `static`, hearth is built from its
-//! sources with CMake and linked statically. `HEARTH_SOURCE_DIR` says where they are when they do not surround this
-//! crate, `HEARTH_CMAKE_ARGS` has further arguments for CMake, separated by blanks.
+//! is asked for an installed one, and where there is none hearth is built from its sources with CMake and linked
+//! statically. With the feature `static` the library is libhearth.a of `HEARTH_LIB_DIR`, or built from the sources.
+//! `HEARTH_SOURCE_DIR` says where they are when they do not surround this crate, `HEARTH_CMAKE_ARGS` has further
+//! arguments for CMake, separated by blanks.
 #![no_std]
 #![allow(non_camel_case_types)]
 

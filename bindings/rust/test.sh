@@ -1,0 +1,53 @@
+#!/bin/sh
+# bindings/rust/test.sh: formats, lints, tests and documents the Rust crates against the library of build/release, and
+# builds them once from the sources. One line RESULT passed|failed|skipped for what is no test program of cargo.
+set -u
+cd "$(dirname "$0")" || exit 1
+root=$(cd ../.. && pwd)
+export HEARTH_LIB_DIR="$root/build/release/capi" HEARTH_INCLUDE_DIR="$root/capi"
+export HEARTH_TINY_MODEL="$root/build/release/bin/tiny_model"
+features="--features schemars"
+failed=0
+
+check() { # check NAME COMMAND…
+    name=$1
+    shift
+    echo "== $name"
+    if "$@"; then echo "RESULT passed rust $name"; else
+        echo "RESULT failed rust $name"
+        failed=1
+    fi
+}
+tests() { # tests NAME COMMAND…: cargo tells how many there are
+    name=$1
+    shift
+    echo "== $name"
+    "$@" || failed=1
+}
+has() { cargo "$1" --version >/dev/null 2>&1; }
+
+cargo fetch --locked || {
+    echo "SKIPPED 1 stage rust, whose dependencies could not be fetched"
+    exit 0
+}
+if has fmt; then check fmt cargo fmt --all --check; else echo "RESULT skipped rust fmt (no rustfmt)"; fi
+if has clippy; then
+    check clippy cargo clippy --locked --workspace --all-targets --all-features -- -D warnings
+else
+    echo "RESULT skipped rust clippy (not installed)"
+fi
+# shellcheck disable=SC2086
+tests tests cargo test --locked $features
+# shellcheck disable=SC2086
+RUSTDOCFLAGS="-D warnings" check doc cargo doc --locked --no-deps $features
+# The other way to the library: built by the crate's own build script, without optimisation, as its speed is not asked for.
+# shellcheck disable=SC2086
+HEARTH_LIB_DIR='' check "built from the sources" env -u HEARTH_LIB_DIR \
+    HEARTH_CMAKE_ARGS="-DHEARTH_JOIN=ON -DHEARTH_ISAS=avx2;neon -DCMAKE_BUILD_TYPE=Debug" \
+    cargo run --locked --target-dir "$root/build/rust/source" --features static --example embed -- --tiny
+oldest=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
+if cargo "+$oldest" --version >/dev/null 2>&1; then
+    # shellcheck disable=SC2086
+    check "oldest version, $oldest" cargo "+$oldest" check --locked --workspace --all-targets $features
+fi
+exit $failed
