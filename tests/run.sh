@@ -3,7 +3,7 @@
 #
 #   --quick       the release build and its tests only
 #   --long        fuzzing and soak tests run for minutes instead of seconds (HEARTH_LONG=1 in the environment)
-#   --stage NAME  only these stages (repeat it): release minilm rust hygiene consumer abi dev tsan aarch64 tidy
+#   --stage NAME  only these stages (repeat it): release minilm python rust hygiene consumer abi dev tsan aarch64 tidy
 #
 # What is missing is installed with apt on Debian and Ubuntu (nothing else of the system is touched, but for
 # `dpkg --add-architecture arm64`, which the aarch64 stage needs). Everything is built below build/; what has not
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.." || exit 1
 root=$(pwd)
 logs=$root/build/logs
 jobs=$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
-all="release minilm rust hygiene consumer abi dev tsan aarch64 tidy"
+all="release minilm python rust hygiene consumer abi dev tsan aarch64 tidy"
 
 usage() {
     sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
@@ -37,6 +37,8 @@ done
 [ -n "$chosen" ] || chosen=$all
 wanted() { case " $chosen " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 
+# Builds of the same flags share what ccache has, whatever their directory.
+export CCACHE_BASEDIR="${CCACHE_BASEDIR-$root}"
 mkdir -p "$logs"
 rm -f "$logs"/*.log
 failures=0
@@ -129,6 +131,11 @@ minilm() {
     cmake --build build/release -j "$jobs" --target hearth_cli &&
         python3 tests/embed/minilm.py --hearth build/release/bin/hearth --cache build/minilm
 }
+# The Python package as pip builds it, in a virtual environment below build/.
+python_package() {
+    cmake --build build/release -j "$jobs" --target tiny_model && bindings/python/tests/run.sh
+    case $? in 77) echo "SKIPPED 1 stage python: pip could not get what it needs" ;; 0) ;; *) return 1 ;; esac
+}
 # The Rust crates, against the library of the release build.
 rust() { cmake --build build/release -j "$jobs" --target hearth_shared hearth_static tiny_model && bindings/rust/test.sh; }
 labelled() { configure_and_build release && run_ctest release -L "$1"; }
@@ -197,6 +204,13 @@ if [ $usable = 1 ]; then
             stage minilm minilm
         else
             unavailable minilm "it needs pip"
+        fi
+    fi
+    if wanted python; then
+        if ! command -v dpkg-query >/dev/null || packages python3-dev python3-venv; then
+            stage python python_package
+        else
+            unavailable python "it needs python3-dev and python3-venv"
         fi
     fi
     if wanted rust; then
