@@ -4,7 +4,7 @@
 >>> model = hearth.Model(MODEL)
 >>> for piece in model.generate("Once upon a time", max_tokens=4, temperature=0):
 ...     print(piece, end="")
-, there was
+, there was a
 """
 
 from ._batch import Batch

@@ -83,7 +83,7 @@ class Model:
     >>> import hearth
     >>> model = hearth.Model(MODEL)
     >>> model.generate("Once upon a time", max_tokens=4, temperature=0).text()
-    ', there was'
+    ', there was a'
 
     Args:
         source: path of a GGUF file or a Hugging Face folder; or the file's bytes, its descriptor, or an open binary file.
@@ -169,7 +169,7 @@ class Model:
 
         >>> for piece in model.generate("Once upon a time", max_tokens=6, temperature=0):
         ...     print(piece, end="|")
-        ,| there| was| a| little| girl|
+        ,| there| was| a| little| g|
         """
         settings = Settings.of(self._with_draft(options))
         return Generation(self.session().append(prompt), settings, keep=False)

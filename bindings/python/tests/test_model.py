@@ -6,6 +6,7 @@ import io
 import logging
 import os
 import pickle
+import time
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,7 @@ def test_progress_is_told_and_may_stop_a_load(make_model: Any) -> None:
     assert seen and seen[-1][0] == seen[-1][1] and [d for d, _ in seen] == sorted(d for d, _ in seen)
 
     class Slow(io.FileIO):
-        def read(self, size: int | None = -1) -> bytes:  # type: ignore[override]
-            import time
-
+        def read(self, size: int | None = -1) -> bytes:
             time.sleep(0.03)
             return super().read(size) or b""
 
@@ -87,7 +86,7 @@ def test_progress_is_told_and_may_stop_a_load(make_model: Any) -> None:
         raise LookupError("enough")
 
     with Slow(path) as file, pytest.raises(LookupError, match="enough"):
-        hearth.Model(file, progress=stop)  # type: ignore[arg-type]
+        hearth.Model(file, progress=stop)
 
 
 def test_what_a_model_tells(tiny: hearth.Model, tiny_path: str) -> None:

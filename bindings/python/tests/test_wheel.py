@@ -1,0 +1,58 @@
+"""The wheel that pip made: it has every instruction set and every library that it needs, and auditwheel accepts it."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+import zipfile
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+import hearth
+
+MODULE = Path(hearth._hearth.__file__)  # type: ignore[attr-defined]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ldd is of Linux")
+def test_libraries_lie_beside_the_module() -> None:
+    """Nothing but the C and C++ runtimes comes from the system."""
+    out = subprocess.run(["ldd", MODULE], capture_output=True, text=True, check=True).stdout
+    system = ("libc.so", "libm.so", "libstdc++.so", "libgcc_s.so", "ld-linux", "linux-vdso", "libpthread", "libdl", "librt")
+    for line in out.splitlines():
+        name, _, path = line.strip().partition(" => ")
+        if not name.split("/")[-1].startswith(system):
+            assert Path(path.split()[0]).parent == MODULE.parent, line
+
+
+def test_all_instruction_sets_are_in_it() -> None:
+    expected = {"x86_64": {"scalar", "avx2", "avx2vnni", "avx512", "amx"}, "aarch64": {"scalar", "neon", "dotprod", "i8mm"}}
+    assert expected[platform.machine()] <= set(hearth.isas())
+    assert metadata.version("hearth") == hearth.__version__
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="auditwheel is of Linux")
+def test_auditwheel_repairs_it(tmp_path: Path, tiny_path: str) -> None:
+    """From the installed files a wheel is made again, repaired, and used with nothing else on the path."""
+    pytest.importorskip("auditwheel")
+    distribution = metadata.distribution("hearth")
+    wheel = tmp_path / f"hearth-{hearth.__version__}-cp{sys.version_info[0]}{sys.version_info[1]}-cp{sys.version_info[0]}{sys.version_info[1]}-linux_{platform.machine()}.whl"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for file in distribution.files or ():
+            if "__pycache__" not in str(file) and Path(str(file)).name not in ("INSTALLER", "direct_url.json", "REQUESTED"):
+                archive.write(Path(str(distribution.locate_file(file))), str(file))
+    tools = Path(sys.executable).parent
+    environment = {"PATH": f"{tools}:/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, "-m", "auditwheel", "repair", "-w", tmp_path / "out", wheel], capture_output=True, text=True, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    (repaired,) = (tmp_path / "out").glob("*.whl")
+    assert "manylinux" in repaired.name
+    shutil.unpack_archive(repaired, tmp_path / "site", "zip")
+    program = "import hearth; print(hearth.__file__, hearth.Model(%r, progress=False).generate('a', max_tokens=2).result().generated_tokens)" % tiny_path
+    done = subprocess.run([sys.executable, "-c", program], env={"PYTHONPATH": str(tmp_path / "site")}, capture_output=True, text=True, cwd=tmp_path)
+    assert done.returncode == 0 and str(tmp_path / "site") in done.stdout and done.stdout.split()[-1] in ("1", "2"), done.stderr
