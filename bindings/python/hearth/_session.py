@@ -44,7 +44,7 @@ class Session:
             LimitError: beyond the context or outside the vocabulary; then nothing is appended.
         """
         if isinstance(what, str):
-            self._native.append_text(what, native.TOKENIZE_PARSE_SPECIAL if parse_special else 0)
+            self._native.append_text(what.encode(), native.TOKENIZE_PARSE_SPECIAL if parse_special else 0)
         else:
             self._native.append_tokens(list(what))
         return self

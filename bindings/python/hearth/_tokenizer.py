@@ -39,9 +39,11 @@ class Tokenizer:
         Args:
             special: add what the model begins or ends texts with (BOS, EOS, CLS, SEP).
             parse_special: ``"<|im_end|>"`` in the text becomes that control token; never for text of other people.
+        Raises:
+            UnicodeEncodeError: the text has lone surrogates.
         """
         flags = (0 if special else native.TOKENIZE_NO_SPECIAL) | (native.TOKENIZE_PARSE_SPECIAL if parse_special else 0)
-        return self._native.encode(text, flags)
+        return self._native.encode(text.encode(), flags)
 
     def decode(self, tokens: Sequence[int], *, special: bool = False) -> str:
         """The text of tokens; broken UTF-8 becomes U+FFFD. ``special`` writes control tokens out.

