@@ -1,9 +1,10 @@
 #!/bin/sh
-# bindings/swift/Tests/run.sh [OPTION OF swift test…]: builds the package and runs its tests against build/release, which must
-# have the shared library and tiny_model. Exit code 77: there is no Swift toolchain.
+# bindings/swift/Tests/run.sh [--chroot | OPTION OF swift test…]: builds the package and runs its tests against build/release,
+# which must have the shared library and tiny_model. Exit code 77: there is no Swift toolchain.
 #
 # The toolchain is `swift` of the PATH; on Debian without one that of ../shared/tools/swift_in_chroot.sh, which needs root and
-# makes a chroot at HEARTH_SWIFT_ROOT (~/.cache/hearth/swift-root), once, in two to six minutes and 3 GB.
+# makes a chroot at HEARTH_SWIFT_ROOT (~/.cache/hearth/swift-root), once, in two to six minutes and 3 GB. --chroot makes it,
+# where it is needed, and does no more.
 set -u
 cd "$(dirname "$0")/../../.." || exit 1
 root=$(pwd)
@@ -11,30 +12,35 @@ work=$root/build/swift
 mkdir -p "$work/lib"
 binaries=$root/build/release/bin
 
-case $(uname) in
-Darwin) library=$root/build/release/capi/libhearth.dylib ;;
-*) library=$root/build/release/capi/libhearth.so.0 ;;
-esac
-[ -e "$library" ] || { echo "$library is not built"; exit 1; }
-
 chroot=../shared/tools/swift_in_chroot.sh
+place=
 if command -v swift >/dev/null && swift --version >/dev/null 2>&1; then
     run() { env "$@"; }
 elif [ -x "$chroot" ] && [ "$(id -u)" = 0 ]; then
     place=${HEARTH_SWIFT_ROOT:-$HOME/.cache/hearth/swift-root}
     case $place/ in "$root"/*) echo "HEARTH_SWIFT_ROOT may not be within the repository, which is mounted there"; exit 1 ;; esac
     mkdir -p "$place"
-    # What the library needs of this machine, beside it: the chroot is another Debian.
-    cp -uL "$library" "$work/lib/"
-    ldd "$library" | sed -n 's/.*=> \(.*\/lib\(tbb\|pcre2-8\|utf8proc\)\.so[^ ]*\) .*/\1/p' | while read -r needed; do
-        cp -uL "$needed" "$work/lib/"
-    done
     run() {
         "$chroot" "$place" . env HOME=/root LD_LIBRARY_PATH="/usr/libexec/swift/lib/swift/linux:$work/lib" "$@"
     }
     run swift --version || exit 77
 else
+    echo "there is no swift in the PATH, and no root with $chroot"
     exit 77
+fi
+[ "${1-}" != --chroot ] || exit 0
+
+case $(uname) in
+Darwin) library=$root/build/release/capi/libhearth.dylib ;;
+*) library=$root/build/release/capi/libhearth.so.0 ;;
+esac
+[ -e "$library" ] || { echo "$library is not built"; exit 1; }
+if [ -n "$place" ]; then
+    # What the library needs of this machine, beside it: the chroot is another Debian.
+    cp -uL "$library" "$work/lib/"
+    ldd "$library" | sed -n 's/.*=> \(.*\/lib\(tbb\|pcre2-8\|utf8proc\)\.so[^ ]*\) .*/\1/p' | while read -r needed; do
+        cp -uL "$needed" "$work/lib/"
+    done
 fi
 
 "$binaries/tiny_model" "$work/tiny.gguf" && "$binaries/tiny_model" "$work/long.gguf" --context 8192 || exit 1

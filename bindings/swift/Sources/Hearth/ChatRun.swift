@@ -1,7 +1,8 @@
 import CHearth
 
-/// A reply as it is made: turns of the model, with the tools that it calls between them.
-actor ChatRun {
+/// A reply as it is made: turns of the model, with the tools that it calls between them. No actor, whose last job might hold
+/// it, and with it the session, for a moment after it was given up.
+final class ChatRun: @unchecked Sendable {
     private let chat: Chat
     private let options: ChatOptions
     private var turn: ChatTurn?
@@ -9,7 +10,7 @@ actor ChatRun {
     private var calls: [ToolCall] = []  // of the last turn, still to be run
     private var rounds = 0
     private var ended = false
-    private var asked = false
+    private let asked = Locked(false)  // guards all of the above
 
     init(_ chat: Chat, _ options: ChatOptions) {
         self.chat = chat
@@ -18,9 +19,11 @@ actor ChatRun {
 
     /// The next event; nil behind the end.
     func next() async throws -> ChatEvent? {
-        if asked { throw HearthError.wrongState("two tasks iterate the same reply") }
-        asked = true
-        defer { asked = false }
+        try asked.withLock {
+            if $0 { throw HearthError.wrongState("two tasks iterate the same reply") }
+            $0 = true
+        }
+        defer { asked.withLock { $0 = false } }
         do {
             while true {
                 if !waiting.isEmpty { return waiting.removeFirst() }

@@ -1,8 +1,30 @@
 import CHearth
 import Dispatch
 
-/// One or more sessions being continued: a C generator, driven from a queue of its own while somebody waits for an event.
-final class GenerationRun: @unchecked Sendable {
+/// One or more sessions being continued. When it goes, what runs is ended and the sessions are free, in that moment: what
+/// its queue still holds for an instant is the driver alone.
+final class GenerationRun: Sendable {
+    private let driver: GenerationDriver
+
+    /// - Parameter watch: sees the events as C gives them, on the queue.
+    init(
+        _ model: Model, _ jobs: [(SessionHandle, GenerateOptions)],
+        watch: ((UnsafePointer<hearth_event>) throws -> Void)? = nil
+    ) {
+        driver = GenerationDriver(model, jobs, watch: watch)
+    }
+
+    deinit { driver.release() }
+
+    /// The next event; nil behind the end.
+    func next() async throws -> BatchEvent? {
+        defer { withExtendedLifetime(self) {} }
+        return try await driver.next()
+    }
+}
+
+/// A C generator, driven from a queue of its own while somebody waits for an event.
+private final class GenerationDriver: @unchecked Sendable {
     private struct State {
         var generator: OpaquePointer?
         var cancelled = false
@@ -15,23 +37,19 @@ final class GenerationRun: @unchecked Sendable {
 
     private let model: Model
     private let jobs: [(handle: SessionHandle, options: GenerateOptions)]
-    /// Sees the events as C gives them, on the queue.
     private let watch: ((UnsafePointer<hearth_event>) throws -> Void)?
     private let queue = DispatchQueue(label: "hearth.generation", qos: .userInitiated)
     private let state = Locked(State())
 
     init(
         _ model: Model, _ jobs: [(SessionHandle, GenerateOptions)],
-        watch: ((UnsafePointer<hearth_event>) throws -> Void)? = nil
+        watch: ((UnsafePointer<hearth_event>) throws -> Void)?
     ) {
         self.model = model
         self.jobs = jobs.map { (handle: $0.0, options: $0.1) }
         self.watch = watch
     }
 
-    deinit { release() }
-
-    /// The next event; nil behind the end.
     func next() async throws -> BatchEvent? {
         if Task.isCancelled { cancel() }
         if let event = try take() { return try seen(event) }
@@ -51,7 +69,7 @@ final class GenerationRun: @unchecked Sendable {
         return event
     }
 
-    func cancel() {
+    private func cancel() {
         state.withLock {
             $0.cancelled = true
             if let generator = $0.generator { _ = hearth_generator_cancel(generator, nil) }
@@ -197,8 +215,8 @@ final class GenerationRun: @unchecked Sendable {
         if held { jobs[index].handle.end() }
     }
 
-    /// Ends what still runs, as if cancelled, and gives all sessions back.
-    private func release() {
+    /// Ends what still runs, as if cancelled, and gives all sessions back. Never while it advances.
+    func release() {
         let (generator, running) = state.withLock {
             let all = ($0.generator, $0.running)
             $0.generator = nil

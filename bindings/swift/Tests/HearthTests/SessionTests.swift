@@ -148,6 +148,8 @@ final class SessionTests: XCTestCase {
         var text = ""
         if let running = stream { for try await event in running { text += event.text } }
         stream = nil
+        // The queue that computed may hold it for a moment.
+        for _ in 0..<500 where gone != nil { try await Task.sleep(for: .milliseconds(10)) }
         XCTAssertNil(gone, "nothing keeps the model but what needs it")
         XCTAssertEqual(try tokenizer?.encode("The cat").isEmpty, false)
         XCTAssertEqual(try decoder?.push(40).isEmpty, false)
