@@ -18,6 +18,7 @@ let package = Package(
     targets: [
         interface(),
         .target(name: "Hearth", dependencies: ["CHearth"], linkerSettings: linking()),
+        .executableTarget(name: "Story", dependencies: ["Hearth"], path: "Examples/Story"),
         .executableTarget(name: "Quickstart", dependencies: ["Hearth"], path: "Examples/Quickstart"),
         // The view model of the iOS sample, as the app compiles it; the tests run it.
         .target(name: "ChatAppModel", dependencies: ["Hearth"], path: "Examples/ChatApp/Model"),

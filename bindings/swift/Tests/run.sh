@@ -51,12 +51,13 @@ else
     echo "SKIPPED 1 Swift test with stories260K, which ../shared/golden does not have"
 fi
 
-# The README shows the program that is built here.
+# The READMEs show the programs that are built here.
 python3 - <<'END' || exit 1
 import re, sys
-blocks = re.findall(r"^```swift\n(.*?)^```$", open("README.md", encoding="utf-8").read(), re.S | re.M)
-if blocks != [open("bindings/swift/Examples/Quickstart/main.swift", encoding="utf-8").read()]:
-    sys.exit("README.md does not show bindings/swift/Examples/Quickstart/main.swift")
+for text, program in ("README.md", "Story"), ("bindings/swift/README.md", "Quickstart"):
+    blocks = re.findall(r"^```swift\n(.*?)^```$", open(text, encoding="utf-8").read(), re.S | re.M)
+    if blocks != [open(f"bindings/swift/Examples/{program}/main.swift", encoding="utf-8").read()]:
+        sys.exit(f"{text} does not show bindings/swift/Examples/{program}/main.swift")
 END
 
 log=$work/test.log
@@ -74,11 +75,13 @@ else
     echo "RESULT failed the sample's views parse"
     status=1
 fi
+built=build/swift/build/debug
 if [ $status = 0 ]; then
-    if run build/swift/build/debug/Quickstart "$work/long.gguf" && ! run build/swift/build/debug/Quickstart "$work/no.gguf"; then
-        echo "RESULT passed the README's Swift program"
+    if told=$(run $built/Story "$work/tiny.gguf") && [ -n "$told" ] && run $built/Quickstart "$work/long.gguf" &&
+        ! run $built/Quickstart "$work/no.gguf"; then
+        echo "RESULT passed the READMEs' Swift programs"
     else
-        echo "RESULT failed the README's Swift program"
+        echo "RESULT failed the READMEs' Swift programs"
         status=1
     fi
 fi
