@@ -6,7 +6,7 @@ cd "$(dirname "$0")" || exit 1
 root=$(cd ../.. && pwd)
 export HEARTH_LIB_DIR="$root/build/release/capi" HEARTH_INCLUDE_DIR="$root/capi"
 export HEARTH_TINY_MODEL="$root/build/release/bin/tiny_model"
-features="--features schemars"
+features="--features stream,schemars"
 failed=0
 
 check() { # check NAME COMMAND…

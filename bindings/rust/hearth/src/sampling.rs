@@ -252,7 +252,7 @@ impl Sampling {
     }
 
     /// The text is one call of a tool, the named one or any, with valid arguments, written as the model writes calls
-    /// (or in another dialect, such as `"hermes"`). `tools` is a JSON array as chat templates take it.
+    /// (or in another dialect: [`dialects`](crate::dialects)). `tools` is a JSON array as chat templates take it.
     ///
     /// # Errors
     /// As [`Sampling::schema`]; [`Error::NotFound`](crate::Error::NotFound): there is no such tool.

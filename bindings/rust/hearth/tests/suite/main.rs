@@ -1,11 +1,14 @@
 //! The safe crate against a small model with random weights.
 
+mod chat;
 mod embedding;
 mod generation;
 mod generators;
 mod loading;
 mod sampling;
 mod sessions;
+#[cfg(feature = "stream")]
+mod streams;
 mod threads;
 
 use hearth::{GenerateOptions, Model, Runtime, Session, SessionOptions};

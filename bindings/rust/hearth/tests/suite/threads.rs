@@ -44,6 +44,9 @@ fn types_are_send_and_sync_as_the_header_says() {
         Generation<'static>: true false;
         Sampling: true false;
         Decoder: true false;
+        ChatParser: true false;
+        Chat: true false;
+        Reply<'static>: true false;
         // values
         Event: true true;
         Error: true true;
