@@ -1,6 +1,6 @@
 #!/bin/sh
 # bindings/rust/test.sh: formats, lints, tests and documents the Rust crates against the library of build/release, and
-# builds them once from the sources. One line RESULT passed|failed|skipped for what is no test program of cargo.
+# links them once as a build from the sources does. One line RESULT passed|failed|skipped for what is no test program of cargo.
 set -u
 cd "$(dirname "$0")" || exit 1
 root=$(cd ../.. && pwd)
@@ -40,11 +40,24 @@ fi
 tests tests cargo test --locked $features
 # shellcheck disable=SC2086
 RUSTDOCFLAGS="-D warnings" check doc cargo doc --locked --no-deps $features
-# The other way to the library: built by the crate's own build script, without optimisation, as its speed is not asked for.
-# shellcheck disable=SC2086
-HEARTH_LIB_DIR='' check "built from the sources" env -u HEARTH_LIB_DIR \
-    HEARTH_CMAKE_ARGS="-DHEARTH_JOIN=ON -DHEARTH_ISAS=avx2;neon -DCMAKE_BUILD_TYPE=Debug" \
-    cargo run --locked --target-dir "$root/build/rust/source" --features static --example embed -- --tiny
+# The other way to the library, by the build script of hearth-sys and CMake. Compiling all of hearth once more takes
+# minutes: it is done with HEARTH_LONG=1 only, and otherwise CMake gets a project that installs what is built already.
+sources=$root
+target=$root/build/rust/source
+if [ -z "${HEARTH_LONG:-}" ]; then
+    sources=$root/build/rust/prebuilt
+    target=$root/build/rust/linked
+    mkdir -p "$sources"
+    ln -sfn "$root/capi" "$sources/capi"
+    cat >"$sources/CMakeLists.txt" <<EOF
+cmake_minimum_required(VERSION 3.22)
+project(prebuilt LANGUAGES NONE)
+install(FILES "$root/build/release/capi/libhearth.a" DESTINATION \${CMAKE_INSTALL_LIBDIR})
+install(FILES "$root/capi/hearth.h" DESTINATION include)
+EOF
+fi
+check "from the sources, static" env -u HEARTH_LIB_DIR -u HEARTH_INCLUDE_DIR HEARTH_SOURCE_DIR="$sources" \
+    cargo run --locked --target-dir "$target" --features static --example embed -- --tiny
 oldest=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
 if cargo "+$oldest" --version >/dev/null 2>&1; then
     # shellcheck disable=SC2086
