@@ -40,13 +40,29 @@ fi
 tests tests cargo test --locked $features
 # shellcheck disable=SC2086
 RUSTDOCFLAGS="-D warnings" check doc cargo doc --locked --no-deps $features
-# The other way to the library, by the build script of hearth-sys and CMake. Compiling all of hearth once more takes
-# minutes: it is done with HEARTH_LONG=1 only, and otherwise CMake gets a project that installs what is built already.
+# The commands that README.md tells, but for the building, with a small model.
+commands() { # shellcheck disable=SC2317 # called by check
+    sed -n '/^```sh$/,/^```$/s/^cargo .*/&/p' README.md | sed 's/MODEL\.gguf/--tiny/' >"$root/build/rust/commands.sh" &&
+        [ -s "$root/build/rust/commands.sh" ] && sh -e "$root/build/rust/commands.sh"
+}
+check "commands of README.md" commands
+
+# The other ways to the library: installed, by pkg-config, and from the sources, by CMake. Compiling all of hearth once
+# more takes minutes: it is done with HEARTH_LONG=1 only, and otherwise CMake gets a project that installs what is built.
+installed=$root/build/rust/installed
+rm -rf "$installed"
+# shellcheck disable=SC2317 # called by tests
+installed() {
+    cmake --install "$root/build/release" --prefix "$installed" >/dev/null &&
+        PKG_CONFIG_PATH=$(dirname "$(find "$installed" -name hearth.pc)") \
+            env -u HEARTH_LIB_DIR -u HEARTH_INCLUDE_DIR cargo test --locked -p hearth-sys --doc
+}
+tests "installed, by pkg-config" installed
 sources=$root
 target=$root/build/rust/source
 if [ -z "${HEARTH_LONG:-}" ]; then
     sources=$root/build/rust/prebuilt
-    target=$root/build/rust/linked
+    target=$root/build/rust
     mkdir -p "$sources"
     ln -sfn "$root/capi" "$sources/capi"
     cat >"$sources/CMakeLists.txt" <<EOF
@@ -58,9 +74,12 @@ EOF
 fi
 check "from the sources, static" env -u HEARTH_LIB_DIR -u HEARTH_INCLUDE_DIR HEARTH_SOURCE_DIR="$sources" \
     cargo run --locked --target-dir "$target" --features static --example embed -- --tiny
+
 oldest=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml)
-if cargo "+$oldest" --version >/dev/null 2>&1; then
+if echo | RUSTUP_AUTO_INSTALL=0 rustc "+$oldest" --crate-type lib -o "$root/build/rust/oldest" - >/dev/null 2>&1; then
     # shellcheck disable=SC2086
     check "oldest version, $oldest" cargo "+$oldest" check --locked --workspace --all-targets $features
+else
+    echo "RESULT skipped rust oldest version (Rust $oldest is not installed)"
 fi
 exit $failed

@@ -84,7 +84,7 @@ impl<T> Shared<T> {
 ///     while let Some(event) = stream.next().await {
 ///         print!("{}", event?.text());
 ///     }
-///     hearth::Result::Ok(())
+///     Ok::<(), hearth::Error>(())
 /// })?;
 /// let session = stream.into_inner(); // to go on with
 /// # assert!(session.len() > 1);
@@ -236,7 +236,7 @@ impl Chat {
     ///             print!("{text}");
     ///         }
     ///     }
-    ///     hearth::Result::Ok(())
+    ///     Ok::<(), hearth::Error>(())
     /// })?;
     /// let chat = stream.into_inner();
     /// assert_eq!(chat.messages()[1].role, "assistant");
