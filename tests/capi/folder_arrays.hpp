@@ -16,6 +16,7 @@ namespace hearth::test {
 struct Array {
     std::vector<std::size_t> shape;  // row-major
     std::vector<float> values;
+    std::string type = "F32";  // of safetensors; or I32 or I64
 };
 using Arrays = std::map<std::string, Array>;
 
@@ -33,6 +34,7 @@ inline Arrays arrays_of(const std::filesystem::path& path) {
         a.values.resize(t.elements());
         const Codec& codec = *find_codec(t.type);
         codec.decode(stored.data(), a.values.size() / codec.block_values, a.values.data());
+        if (codec.name == std::string_view("I32")) a.type = "I32";
         out[t.name] = std::move(a);
     }
     return out;
@@ -68,16 +70,26 @@ inline void write_safetensors(const std::filesystem::path& path, const Arrays& a
     nlohmann::json header;
     std::size_t at = 0;
     for (const auto& [name, a] : arrays) {
-        header[name] = {{"dtype", "F32"}, {"shape", a.shape}, {"data_offsets", {at, at + 4 * a.values.size()}}};
-        at += 4 * a.values.size();
+        const std::size_t bytes = (a.type == "I64" ? 8 : 4) * a.values.size();
+        header[name] = {{"dtype", a.type}, {"shape", a.shape}, {"data_offsets", {at, at + bytes}}};
+        at += bytes;
     }
     const std::string text = header.dump();
     std::ofstream out(path, std::ios::binary);
     const std::uint64_t size = text.size();
     out.write(reinterpret_cast<const char*>(&size), sizeof size);
     out << text;
-    for (const auto& [name, a] : arrays)
-        out.write(reinterpret_cast<const char*>(a.values.data()), static_cast<std::streamsize>(4 * a.values.size()));
+    const auto write = [&](const auto& values) {
+        out.write(reinterpret_cast<const char*>(values.data()), static_cast<std::streamsize>(sizeof values[0] * values.size()));
+    };
+    for (const auto& [name, a] : arrays) {
+        if (a.type == "I64")
+            write(std::vector<std::int64_t>(a.values.begin(), a.values.end()));
+        else if (a.type == "I32")
+            write(std::vector<std::int32_t>(a.values.begin(), a.values.end()));
+        else
+            write(a.values);
+    }
 }
 
 inline void write_folder(const std::filesystem::path& folder, const nlohmann::json& config, const Arrays& arrays) {

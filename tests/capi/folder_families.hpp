@@ -33,6 +33,8 @@ struct Case {
     // Where a class has one number for two of GGUF's: what attention.temperature_length of the golden becomes. The reference
     // then is the GGUF with that number, over more tokens.
     std::uint32_t temperature_length = 0;
+    // The same where limits of shared experts become those of the others.
+    bool one_limit = false;
 };
 
 inline const std::vector<Rename> kUsual = {

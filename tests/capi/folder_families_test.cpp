@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "capi/folder_arrays.hpp"
+#include "capi/folder_compressed.hpp"
 #include "capi/folder_latent.hpp"
 #include "support/figures.hpp"
 #include "support/temporary.hpp"
@@ -65,6 +66,10 @@ void adapt(const std::string& golden, Arrays& from, bool stacked) {
     };
     for (std::size_t l = 0; l < 5; ++l) {
         const std::string b = "blk." + std::to_string(l) + ".";
+        if (auto& ids = from[b + "ffn_gate_tid2eid.weight"]; ids.shape.empty())
+            from.erase(b + "ffn_gate_tid2eid.weight");
+        else if (stacked)
+            ids.type = "I64";
         if (golden == "llama4" || golden == "qwen35moe" || (golden == "mistral4" && stacked)) join_experts(b + "ffn_");
         if (from.contains(b + "ffn_gate_inp_shexp.weight")) from[b + "ffn_gate_inp_shexp.weight"].shape = {1, 64};
         for (const char* conv : {"ssm_conv1d.weight", "shortconv.conv.weight"})
@@ -132,7 +137,7 @@ Arrays renamed(const Case& c, Arrays from) {
         }
         REQUIRE_MESSAGE(r != nullptr, full);
         if (r->how == How::gone) continue;
-        const std::string prefix = r->to != "lm_head" ? c.prefix : c.prefix == "language_model.model." ? "language_model." : "";
+        const std::string prefix = r->to == "head" ? "" : r->to != "lm_head" ? c.prefix : c.prefix == "language_model.model." ? "language_model." : "";
         std::string to = prefix + r->to + parameter;
         put_number(to, "{L}", layer);
         if (r->how == How::halves) to_halves(a, full.find("attn_q") != std::string::npos ? heads : kv_heads);
@@ -154,15 +159,26 @@ Arrays renamed(const Case& c, Arrays from) {
     return out;
 }
 
-// A golden in which one number is another.
-std::filesystem::path with_temperature(const TemporaryDirectory& directory, const std::string& name, std::uint32_t length) {
+// A golden in which numbers are others, that one of a folder stands for.
+std::filesystem::path with_numbers(const TemporaryDirectory& directory, const Case& c) {
+    const std::string name = c.golden;
     std::string bytes = read_text(shared_or_golden("families/" + name + ".gguf"));
-    const std::string key = name + ".attention.temperature_length";
-    const std::size_t at = bytes.find(key);
-    REQUIRE(at != std::string::npos);
-    REQUIRE(bytes[at + key.size()] == 4);  // an unsigned number of 32 bits
-    std::memcpy(bytes.data() + at + key.size() + 4, &length, sizeof length);
-    return directory.write("temperature.gguf", std::as_bytes(std::span(bytes)));
+    const auto behind = [&](const std::string& key) {
+        const std::size_t at = bytes.find(key);
+        REQUIRE(at != std::string::npos);
+        return at + key.size();
+    };
+    if (c.one_limit) {  // arrays (9) of floats (6), one for each layer
+        const std::size_t from = behind(name + ".swiglu_clamp_exp"), to = behind(name + ".swiglu_clamp_shexp"), head = 16;
+        REQUIRE(bytes.compare(from, head, bytes, to, head) == 0);
+        REQUIRE((bytes[to] == 9 && bytes[to + 4] == 6));
+        bytes.replace(to + head, 4 * static_cast<std::size_t>(bytes[to + 8]), bytes, from + head, 4 * static_cast<std::size_t>(bytes[to + 8]));
+    } else {
+        const std::size_t at = behind(name + ".attention.temperature_length");
+        REQUIRE(bytes[at] == 4);  // an unsigned number of 32 bits
+        std::memcpy(bytes.data() + at + 4, &c.temperature_length, sizeof c.temperature_length);
+    }
+    return directory.write("numbers.gguf", std::as_bytes(std::span(bytes)));
 }
 
 }  // namespace
@@ -171,7 +187,9 @@ TEST_CASE("folders: the goldens' weights under the names of their classes give t
     const auto runtime = make_runtime();
     const TemporaryDirectory directory;
     std::size_t missing = 0;
-    for (const Case& c : decoder_cases()) {
+    std::vector<Case> cases = decoder_cases();
+    for (Case& c : compressed_cases()) cases.push_back(std::move(c));
+    for (const Case& c : cases) {
         const std::string name = c.golden, of = c.config["architectures"][0];
         CAPTURE(name);
         CAPTURE(of);
@@ -180,10 +198,10 @@ TEST_CASE("folders: the goldens' weights under the names of their classes give t
             continue;
         }
         const auto j = read_json(shared_or_golden("families/" + name + ".json"));
-        const auto file = c.temperature_length == 0 ? shared_or_golden("families/" + name + ".gguf")
-                                                    : with_temperature(directory, name, c.temperature_length);
+        const bool other_numbers = c.temperature_length != 0 || c.one_limit;
+        const auto file = other_numbers ? with_numbers(directory, c) : shared_or_golden("families/" + name + ".gguf");
         Arrays from = arrays_of(file);
-        adapt(name, from, of == "Mistral4ForCausalLM");
+        adapt(name, from, of == "Mistral4ForCausalLM" || (name == "deepseek4" && !c.prefix.empty()));
         const auto folder = directory.path() / of;
         write_folder(folder, c.config, renamed(c, std::move(from)));
         const auto model = open_model(runtime.get(), folder);
@@ -194,7 +212,7 @@ TEST_CASE("folders: the goldens' weights under the names of their classes give t
             return evaluate(session.get(), true);
         };
         const auto got = logits(model.get()), same = logits(open_model(runtime.get(), file).get());
-        const auto reference = c.temperature_length == 0 ? read_floats(shared_or_golden("families/" + name + ".f32")) : same;
+        const auto reference = other_numbers ? same : read_floats(shared_or_golden("families/" + name + ".f32"));
         REQUIRE(got.size() == reference.size());
         double worst = 0, apart = 0;
         for (std::size_t i = 0; i < got.size(); ++i) {

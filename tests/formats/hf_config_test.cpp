@@ -1,6 +1,7 @@
 // Configs of every class that is more than a key for a key, damaged: they are read or refused with a sentence.
 #include <doctest/doctest.h>
 
+#include "capi/folder_compressed.hpp"
 #include "capi/folder_encoders.hpp"
 #include "capi/folder_latent.hpp"
 #include "formats/hf/config.hpp"
@@ -9,6 +10,12 @@
 namespace hearth::test {
 
 namespace {
+
+std::vector<Case> all_decoders() {
+    std::vector<Case> out = decoder_cases();
+    for (Case& c : compressed_cases()) out.push_back(std::move(c));
+    return out;
+}
 
 // Leaves of a document, in order.
 void leaves(nlohmann::json& j, std::vector<nlohmann::json*>& out) {
@@ -29,7 +36,7 @@ TEST_CASE("config.json: values of other kinds and sizes are read or refused with
     const auto next = [&] { return philox4x32(17, draw++, 0)[0]; };
     std::size_t read = 0, refused = 0;
     std::vector<nlohmann::json> configs;
-    for (const Case& c : decoder_cases()) configs.push_back(c.config);
+    for (const Case& c : all_decoders()) configs.push_back(c.config);
     for (const EncoderCase& c : encoder_cases()) configs.push_back(c.config);
     for (const nlohmann::json& whole : configs) {
         CAPTURE(whole["architectures"].dump());
@@ -53,7 +60,7 @@ TEST_CASE("config.json: values of other kinds and sizes are read or refused with
 
 TEST_CASE("config.json: what a class may say but hearth does not compute is refused by its key") {
     const auto refused = [](const std::string& golden, const char* key, const nlohmann::json& value) {
-        for (const Case& c : decoder_cases()) {
+        for (const Case& c : all_decoders()) {
             if (c.golden != golden) continue;
             nlohmann::json config = c.config;
             (config.contains("text_config") ? config["text_config"] : config)[key] = value;
@@ -90,6 +97,14 @@ TEST_CASE("config.json: what a class may say but hearth does not compute is refu
     refused("deepseek2-groups", "topk_method", "noaux_tc");
     refused("mistral4", "rope_interleave", false);
     refused("mistral4", "mlp_layer_types", {"sparse", "dense", "sparse"});
+    refused("deepseek4", "scoring_func", "sigmoid");
+    refused("deepseek4", "topk_method", "greedy");
+    refused("deepseek4", "norm_topk_prob", false);
+    refused("deepseek4", "layer_types", {"sliding_attention", "full_attention", "sliding_attention", "sliding_attention"});
+    refused("deepseek4", "mlp_layer_types", {"moe", "hash_moe", "moe", "moe"});
+    refused("deepseek4", "compress_rates", {{"compressed_sparse_attention", 8}});
+    refused("deepseek4", "rope_parameters", {{"type", "llama3"}, {"factor", 8}});
+    refused("deepseek4", "rope_parameters", {{"type", "yarn"}, {"factor", 8}, {"attention_factor", 1.2}});
     const auto refused_encoder = [](const std::string& name, const char* key, const nlohmann::json& value) {
         for (const EncoderCase& c : encoder_cases()) {
             if (c.name() != name) continue;

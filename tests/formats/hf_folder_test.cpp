@@ -1,4 +1,5 @@
 // Folders whose files are missing, contradict each other or ask for what hearth does not do.
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <functional>
@@ -175,7 +176,7 @@ TEST_CASE("folder: a tokenizer that hearth cannot follow says which part") {
 
 TEST_CASE("folder: packed weights keep their values to the bit, in the narrowest type that holds them") {
     std::map<std::string, std::size_t> compared;
-    for (const std::string name : {"gptq", "awq", "compressed", "fp8", "gpt-oss"}) {
+    for (const std::string name : {"gptq", "awq", "compressed", "fp8", "gpt-oss", "deepseek4"}) {
         CAPTURE(name);
         const auto j = nlohmann::json::parse(read_text(golden("hf/" + name + ".json")));
         const auto folder = HfFolder::open_path(golden("hf/" + name));
@@ -207,7 +208,7 @@ TEST_CASE("folder: packed weights keep their values to the bit, in the narrowest
             ++compared[name];
         }
     }
-    for (const char* name : {"gptq", "awq", "compressed", "fp8"}) CHECK_MESSAGE(compared[name] >= 3, name);
+    for (const char* name : {"gptq", "awq", "compressed", "fp8", "deepseek4"}) CHECK_MESSAGE(compared[name] >= 3, name);
 }
 
 TEST_CASE("folder: packed weights that contradict themselves name the module and the parameter") {
@@ -221,6 +222,7 @@ TEST_CASE("folder: packed weights that contradict themselves name the module and
         {"gptq", "bits", 8, {"down_proj", "qzeros", "[2, 4]", "[2, 8]"}},
         {"gptq", "bits", 3, {"3 bits"}},
         {"fp8", "weight_block_size", {16, 16}, {"up_proj", "weight_scale_inv", "does not fit"}},
+        {"deepseek4", "weight_block_size", {16, 16}, {"wq_b", "scale has", "does not fit"}},
     };
     for (const Case& c : cases) {
         const auto folder = HfFolder::open_path(changed(
@@ -238,12 +240,41 @@ TEST_CASE("folder: packed weights that contradict themselves name the module and
     check_words((*other)->troubles().key, Code::unsupported, {"quant_method", "'exl9'"});
 }
 
+TEST_CASE("folder: tables of whole numbers that 32 bits do not hold, and of other types, are refused by name") {
+    const TemporaryDirectory directory;
+    const auto trouble = [&](const std::function<void(std::string&, nlohmann::json&)>& change) {
+        const auto to = directory.path() / "ids";
+        std::filesystem::remove_all(to);
+        std::filesystem::copy(golden("hf/deepseek4"), to);
+        std::string bytes = read_text(to / "model.safetensors");
+        std::uint64_t size = 0;
+        std::memcpy(&size, bytes.data(), sizeof size);
+        auto header = nlohmann::json::parse(bytes.substr(8, size));
+        std::string data = bytes.substr(8 + size);
+        change(data, header["layers.0.ffn.gate.tid2eid"]);
+        const std::string text = header.dump();
+        size = text.size();
+        std::ofstream(to / "model.safetensors", std::ios::binary).write(reinterpret_cast<const char*>(&size), sizeof size) << text << data;
+        const auto folder = HfFolder::open_path(to);
+        REQUIRE(folder.ok());
+        return (*folder)->troubles().tensor;
+    };
+    CHECK(trouble([](std::string&, nlohmann::json&) {}).ok());
+    for (const std::int64_t wrong : {std::int64_t{-1}, std::int64_t{1} << 31, std::int64_t{1} << 32}) {
+        const auto put = [&](std::string& data, nlohmann::json& t) {
+            std::memcpy(data.data() + t["data_offsets"][0].get<std::size_t>() + 7 * 2 * sizeof wrong, &wrong, sizeof wrong);
+        };
+        check_words(trouble(put), Code::malformed, {"'layers.0.ffn.gate.tid2eid'", std::to_string(wrong), "row 7", "expected 0 to"});
+    }
+    check_words(trouble([](std::string&, nlohmann::json& t) { t["dtype"] = "F64"; }), Code::unsupported, {"'layers.0.ffn.gate.tid2eid'", "F64", "I32 or I64"});
+}
+
 TEST_CASE("folder: damaged headers and configs open or say why, and what opens can be read to its end") {
     const TemporaryDirectory directory;
     std::uint64_t draw = 0;
     const auto next = [&] { return philox4x32(11, draw++, 0)[0]; };
     std::size_t opened = 0, refused = 0;
-    for (const char* name : {"awq", "compressed", "fp8", "gpt-oss", "granitemoe", "gptq"}) {
+    for (const char* name : {"awq", "compressed", "deepseek4", "fp8", "gpt-oss", "granitemoe", "gptq"}) {
         const auto to = directory.path() / name;
         std::filesystem::copy(golden(std::string("hf/") + name), to, std::filesystem::copy_options::recursive);
         const std::string weights = read_text(to / "model.safetensors"), config = read_text(to / "config.json");

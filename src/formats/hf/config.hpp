@@ -15,7 +15,7 @@ namespace hearth::formats {
 
 enum class HfRotation : int { interleave, halves };
 enum class HfRole : int { plain, query, key, ignored, expert, alternate, plus_one, whole, transposed, squeezed, delta_inputs, value_rows, value_columns, decay,
-                          positions, head, stacked, stacked_transposed, swapped, by_heads };
+                          positions, head, stacked, stacked_transposed, swapped, by_heads, router, token_ids };
 
 struct HfFamily {
     std::string_view name;          // of the class in config.json

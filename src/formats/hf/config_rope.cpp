@@ -17,7 +17,8 @@ public:
 
     Status all() {
         // Some have one of these for each kind of layer.
-        const JsonValue every = r_.config["rope_parameters"], global = every["full_attention"];
+        const JsonValue every = r_.config["rope_parameters"];
+        const JsonValue global = every["main"].is_object() ? every["main"] : every["full_attention"];
         const JsonValue nested = global.is_object() ? global : every;
         if (every["sliding_attention"].is_object()) {
             const JsonValue kind = every["sliding_attention"]["rope_type"];
@@ -26,7 +27,8 @@ public:
             HEARTH_ASSIGN(const double local, hf_number(every["sliding_attention"], "rope_parameters.sliding_attention.", "rope_theta"));
             r_.set("rope.freq_base_swa", local);
         }
-        const JsonValue scaling = nested.is_object() ? nested : r_.config["rope_scaling"];
+        // DeepSeek V4 scales only what turns keys that stand for several tokens.
+        const JsonValue scaling = every["compress"].is_object() ? every["compress"] : nested.is_object() ? nested : r_.config["rope_scaling"];
         const JsonValue theta = nested["rope_theta"].given() ? nested["rope_theta"] : r_.config["rope_theta"];
         if (theta.given() && !theta.number()) return hf_wrong("'rope_theta' is ", theta.kind_name(), ", expected a number");
         const double base = theta.given() ? *theta.number() : hf_default(r_.family, "rope_theta").value_or(10000);

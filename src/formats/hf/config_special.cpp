@@ -261,6 +261,69 @@ Status latent(const HfReading& r) {
     return {};
 }
 
+// DeepSeek V4: for how many tokens a key of a layer stands beside those of its window, 0 for none, and which layers choose
+// experts by the token. Published configs have numbers, of predictors of further tokens as well; transformers writes names.
+Status compressed_layers(const HfReading& r, std::uint64_t layers) {
+    constexpr std::uint64_t kIndexed = 4, kSeenWhole = 128;
+    const JsonValue names = r.config["layer_types"], numbers = r.config["compress_ratios"], rates = r.config["compress_rates"];
+    for (const auto& [key, rate] : {std::pair("compressed_sparse_attention", kIndexed), std::pair("heavily_compressed_attention", kSeenWhole)})
+        if (rates[key].given() && rates[key].integer() != static_cast<std::int64_t>(rate))
+            return hf_unsupported("'compress_rates.", key, "' is another than ", rate, ", which is what is supported");
+    const char* const key = names.given() ? "layer_types" : "compress_ratios";
+    std::vector<std::uint64_t> ratios;
+    for (const JsonValue name : names) {
+        if (!name.is("sliding_attention") && !name.is("compressed_sparse_attention") && !name.is("heavily_compressed_attention"))
+            return hf_unsupported("'layer_types' has ", quote(name.text()), ", supported are sliding_attention, compressed_sparse_attention and heavily_compressed_attention");
+        ratios.push_back(name.is("sliding_attention") ? 0 : name.is("compressed_sparse_attention") ? kIndexed : kSeenWhole);
+    }
+    if (!names.given())
+        for (const JsonValue number : numbers) {
+            ratios.push_back(whole(number, 1));
+            if (number.integer() != 0 && ratios.back() != kIndexed && ratios.back() != kSeenWhole)
+                return hf_unsupported("'compress_ratios' has ", number.integer() ? cat(*number.integer()) : std::string(number.kind_name()), " at layer ",
+                                      ratios.size() - 1, ", supported are 0, ", kIndexed, " and ", kSeenWhole);
+        }
+    if (ratios.size() < layers) return expect_count(key, ratios.size(), static_cast<std::size_t>(layers));
+    ratios.resize(static_cast<std::size_t>(layers));
+    r.set("attention.compress_ratios", std::move(ratios));
+
+    std::uint64_t hashed = 0, layer = 0;
+    for (const JsonValue name : r.config["mlp_layer_types"]) {
+        if (name.is("hash_moe") && hashed == layer)
+            ++hashed;
+        else if (!name.is("moe"))
+            return hf_unsupported("'mlp_layer_types' has ", quote(name.text()), " at layer ", layer, ", supported are hash_moe and then moe");
+        ++layer;
+    }
+    if (layer != 0) r.set("hash_layer_count", std::min(hashed, layers));
+    return {};
+}
+Status deepseek4(const HfReading& r) {
+    HEARTH_ASSIGN(const std::uint64_t layers, layers_of(r));
+    HEARTH_TRY(compressed_layers(r, layers));
+    const JsonValue limit = r.config["swiglu_limit"];
+    if (limit.given() && !limit.number()) return hf_wrong("'swiglu_limit' is ", limit.kind_name(), ", expected a number");
+    const double most = limit.exists() ? limit.number().value_or(0) : hf_default(r.family, "swiglu_limit").value_or(0);
+    r.set("swiglu_clamp_exp", std::vector<double>(static_cast<std::size_t>(layers), static_cast<double>(static_cast<float>(most))));
+
+    const JsonValue every = r.config["rope_parameters"], nested = every["compress"];
+    const JsonValue scaling = nested.is_object() ? nested : every.is_object() ? every : r.config["rope_scaling"];
+    const JsonValue kind = scaling["rope_type"].given() ? scaling["rope_type"] : scaling["type"], factor = scaling["attention_factor"];
+    const char* const where = nested.is_object() ? "rope_parameters.compress." : every.is_object() ? "rope_parameters." : "rope_scaling.";
+    if (kind.given() && !kind.is("default") && !kind.is("yarn"))
+        return hf_unsupported("'", where, "rope_type' is ", quote(kind.text()), ", supported are default and yarn");
+    if (factor.given() && factor.number() != 1.0) return hf_unsupported("'", where, "attention_factor' is not 1, which is what is supported");
+    if (!nested.is_object()) return {};
+    const JsonValue main = every["main"], type = main["rope_type"];
+    if (!main.is_object()) return hf_wrong("'rope_parameters' has 'compress' without 'main'");
+    if (type.given() && !type.is("default")) return hf_unsupported("'rope_parameters.main.rope_type' is ", quote(type.text()), ", supported is default");
+    if (main["partial_rotary_factor"].number() != nested["partial_rotary_factor"].number())
+        return hf_unsupported("'rope_parameters' has two values of partial_rotary_factor, supported is one");
+    HEARTH_ASSIGN(const double base, hf_number(nested, "rope_parameters.compress.", "rope_theta"));
+    r.set("attention.compress_rope_freq_base", base);
+    return {};
+}
+
 struct Special {
     std::string_view architecture;
     Status (*read)(const HfReading&);
@@ -268,7 +331,7 @@ struct Special {
 constexpr Special kSpecials[] = {{"gemma3n", gemma3n}, {"gemma4", gemma4}, {"llama4", llama4}, {"qwen3next", gated_delta},
                                  {"qwen35", tiled_gated_delta}, {"qwen35moe", tiled_gated_delta}, {"lfm2", lfm2}, {"lfm2moe", lfm2},
                                  {"bert", bert}, {"modern-bert", modern_bert}, {"neo-bert", neo_bert},
-                                 {"deepseek2", latent}, {"deepseek32", latent}, {"mistral4", latent}};
+                                 {"deepseek2", latent}, {"deepseek32", latent}, {"mistral4", latent}, {"deepseek4", deepseek4}};
 
 }  // namespace
 

@@ -38,7 +38,7 @@ struct HfMatrix {
 // Integers with a scale for each group of a row (GPTQ, AWQ, compressed-tensors' int4 and int8) are brought to Q4_0, Q5_0 or
 // Q8_0, the narrowest whose codes hold every q - zero, where that is exact: scales that are F16 numbers, groups of
 // multiples of 32. Where it is not (scales beyond F16, columns in the order of their activations) they become F32. FP8
-// becomes BF16 where its scales are powers of two, else F32. MXFP4 stays MXFP4.
+// becomes BF16 where its scales are powers of two, else F32. MXFP4 stays MXFP4, in whichever of two layouts.
 Result<HfMatrix> packed_matrix(const Safetensors& files, const HfModule& module, const HfPacking& packing);
 
 }  // namespace hearth::formats

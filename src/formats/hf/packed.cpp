@@ -1,6 +1,7 @@
 // The layouts in which quantizers store weights. Sources: AutoGPTQ's and AutoAWQ's tensors as documented in transformers
 // (quantization/gptq, quantization/awq), the compressed-tensors formats pack-quantized, int-quantized and float-quantized,
-// DeepSeek-V3's block-scaled FP8, and the OCP Microscaling specification for MXFP4.
+// DeepSeek-V3's block-scaled FP8, the OCP Microscaling specification for MXFP4, and DeepSeek-V4's of both, whose scales are
+// E8M0 under the name "scale".
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -18,6 +19,12 @@ namespace {
 template <class... Parts>
 Status wrong(const HfModule& module, const Parts&... parts) {
     return {Code::malformed, cat("tensor ", quote(module.name), ": ", parts...)};
+}
+
+// Powers of two from 2^-127 on, and one that is no number.
+float e8m0(std::uint8_t exponent) {
+    if (exponent == 0) return std::bit_cast<float>(0x00400000U);
+    return std::bit_cast<float>(exponent == 255 ? 0x7fc00000U : std::uint32_t{exponent} << 23);
 }
 
 // A stored matrix, mapped.
@@ -38,6 +45,8 @@ struct Stored {
                 return f16_to_f32(at<f16>(i));
             case SafeType::bf16:
                 return bf16_to_f32(at<bf16>(i));
+            case SafeType::f8_e8m0:
+                return e8m0(at<std::uint8_t>(i));
             default:
                 return at<float>(i);
         }
@@ -105,6 +114,7 @@ private:
 };
 
 constexpr std::initializer_list<SafeType> kReals = {SafeType::f16, SafeType::bf16, SafeType::f32};
+constexpr std::initializer_list<SafeType> kScales = {SafeType::f16, SafeType::bf16, SafeType::f32, SafeType::f8_e8m0};
 constexpr std::initializer_list<SafeType> kWords = {SafeType::i32, SafeType::u32};
 
 // ---- GPTQ and AWQ: qweight, qzeros, scales [groups, rows], perhaps g_idx ----
@@ -309,10 +319,12 @@ Result<HfMatrix> fp8_matrix(const Reader& in, const HfModule& module, const HfPa
     HEARTH_ASSIGN(p.weight, in.matrix("weight", {SafeType::f8_e4m3}));
     p.rows = p.weight.tensor->shape[0];
     p.columns = p.weight.tensor->shape[1];
-    const std::string_view name = module.find("weight_scale_inv") != nullptr ? "weight_scale_inv" : "weight_scale";
+    const std::string_view name = module.find("weight_scale_inv") != nullptr ? "weight_scale_inv"
+                                  : module.find("weight_scale") != nullptr   ? "weight_scale"
+                                                                             : "scale";
     const StoredTensor* scale = module.find(name);
-    if (scale == nullptr) return wrong(module, "weight is FP8 without weight_scale or weight_scale_inv");
-    HEARTH_ASSIGN(p.scales, in.need(name, kReals, scale->shape));
+    if (scale == nullptr) return wrong(module, "weight is FP8 without weight_scale, weight_scale_inv or scale");
+    HEARTH_ASSIGN(p.scales, in.need(name, kScales, scale->shape));
     const auto& s = scale->shape;
     const std::uint64_t scale_rows = s.empty() ? 1 : s[0];
     p.scale_columns = s.size() == 2 ? s[1] : 1;
@@ -373,6 +385,15 @@ Result<HfMatrix> mxfp4_matrix(const Reader& in, const HfModule& module) {
     return HfMatrix{std::make_unique<Mxfp4>(blocks, scales, scales.tensor->elements() / groups, groups), shape};
 }
 
+// Nibbles in order as bytes [rows, columns / 2], scales [rows, columns / 32].
+Result<HfMatrix> nibble_matrix(const Reader& in, const HfModule& module) {
+    HEARTH_ASSIGN(const Stored weight, in.matrix("weight", {SafeType::i8}));
+    const std::uint64_t rows = weight.tensor->shape[0], bytes = weight.tensor->shape[1];
+    if (bytes == 0 || bytes % 16 != 0) return wrong(module, "weight of pairs has the shape ", shape_text(*weight.tensor), ", expected rows in multiples of 16 bytes");
+    HEARTH_ASSIGN(const Stored scales, in.need("scale", {SafeType::f8_e8m0}, {rows, bytes / 16}));
+    return HfMatrix{std::make_unique<Mxfp4>(weight, scales, rows, bytes / 16), {rows, 2 * bytes}};
+}
+
 }  // namespace
 
 Result<HfMatrix> packed_matrix(const Safetensors& files, const HfModule& module, const HfPacking& packing) {
@@ -382,6 +403,7 @@ Result<HfMatrix> packed_matrix(const Safetensors& files, const HfModule& module,
     if (module.find("blocks") != nullptr) return mxfp4_matrix(in, module);
     const StoredTensor* weight = module.find("weight");
     if (weight == nullptr) return wrong(module, "has no weight");
+    if (weight->type == SafeType::i8 && module.find("scale") != nullptr) return nibble_matrix(in, module);
     if (weight->type == SafeType::i8) return compressed_matrix(in, module);
     if (weight->type == SafeType::f8_e4m3) return fp8_matrix(in, module, packing);
     if (weight->shape.empty() || weight->bytes == 0)

@@ -29,6 +29,43 @@ private:
     const StoredTensor& tensor_;
 };
 
+// I64 as I32, which holds every one of them.
+class Narrowed final : public Rows {
+public:
+    Narrowed(const Safetensors& files, const StoredTensor& tensor, std::uint64_t width)
+        : Rows(codec_id::I32, tensor.elements() / width, width), file_(files.part(tensor)), tensor_(tensor) {}
+    Status read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
+        std::vector<std::int64_t> stored(static_cast<std::size_t>(width()));
+        for (std::uint64_t r = first; r < first + count; ++r) {
+            HEARTH_TRY(file_.read(tensor_.offset + r * width() * sizeof stored[0], std::as_writable_bytes(std::span(stored))));
+            for (const std::int64_t wide : stored) {
+                const auto id = static_cast<std::int32_t>(wide);
+                std::memcpy(out, &id, sizeof id);
+                out += sizeof id;
+            }
+        }
+        return {};
+    }
+    // By name, the first that I32 does not hold.
+    Status check() const {
+        std::vector<std::int64_t> stored(static_cast<std::size_t>(width()));
+        for (std::uint64_t r = 0; r < count(); ++r) {
+            HEARTH_TRY(file_.read(tensor_.offset + r * width() * sizeof stored[0], std::as_writable_bytes(std::span(stored))));
+            for (const std::int64_t wide : stored)
+                if (wide < 0 || wide > INT32_MAX)
+                    return {Code::malformed, cat("tensor ", quote(tensor_.name), " has ", wide, " in row ", r, ", expected 0 to ", INT32_MAX)};
+        }
+        return {};
+    }
+    void release(std::uint64_t first, std::uint64_t count) const override {
+        file_.release(tensor_.offset + first * width() * sizeof(std::int64_t), count * width() * sizeof(std::int64_t));
+    }
+
+private:
+    const ByteSource& file_;
+    const StoredTensor& tensor_;
+};
+
 class Made final : public Rows {
 public:
     explicit Made(std::vector<float> values) : Rows(codec_id::F32, 1, values.size()), values_(std::move(values)) {}
@@ -256,6 +293,15 @@ Result<RowsPtr> plain_rows(const Safetensors& files, const StoredTensor& tensor,
                                                  ", expected floats there: F32, F16, BF16 or F64"));
     }
     return RowsPtr(std::make_unique<Plain>(files, tensor, type, width));
+}
+
+Result<RowsPtr> integer_id_rows(const Safetensors& files, const StoredTensor& tensor, std::uint64_t width) {
+    if (tensor.type == SafeType::i32) return RowsPtr(std::make_unique<Plain>(files, tensor, codec_id::I32, width));
+    if (tensor.type != SafeType::i64)
+        return Status(Code::unsupported, cat("tensor ", quote(tensor.name), " is of type ", name_of(tensor.type), ", expected I32 or I64"));
+    auto rows = std::make_unique<Narrowed>(files, tensor, width);
+    HEARTH_TRY(rows->check());
+    return RowsPtr(std::move(rows));
 }
 
 RowsPtr made_rows(std::vector<float> values) { return std::make_unique<Made>(std::move(values)); }

@@ -45,6 +45,8 @@ void release_bytes(const Rows& rows, std::uint64_t offset, std::uint64_t bytes);
 
 // A tensor of floats as it is; `width` divides its elements.
 Result<RowsPtr> plain_rows(const Safetensors& files, const StoredTensor& tensor, std::uint64_t width);
+// A tensor of I32 or I64, each of which I32 holds, as I32.
+Result<RowsPtr> integer_id_rows(const Safetensors& files, const StoredTensor& tensor, std::uint64_t width);
 // Floats that are in no file.
 RowsPtr made_rows(std::vector<float> values);
 // Rotation by adjacent pairs, as GGUF's files have it, from rotation by halves: row 2i + h of a head is row

@@ -25,8 +25,10 @@ constexpr std::array<std::string_view, 3> kSuffixes = {"_blocks", "_scales", "_b
 struct Split {
     std::string_view module, parameter;  // parameter "": the name is that of the parameter
 };
-Split split_name(std::string_view name) {
+Split split_name(const Safetensors& files, std::string_view name) {
     const std::size_t dot = name.rfind('.');
+    // DeepSeek V4 calls the scales of weights so, others a parameter that is none of theirs.
+    if (name.ends_with(".scale") && files.find(cat(name.substr(0, dot), ".weight")) != nullptr) return {name.substr(0, dot), "scale"};
     // What old models call the parameters of norms.
     if (name.ends_with(".gamma") || name.ends_with(".beta")) return {name.substr(0, dot), name.ends_with(".gamma") ? "weight" : "bias"};
     if (dot != std::string_view::npos && std::ranges::find(kParameters, name.substr(dot + 1)) != kParameters.end())
@@ -50,7 +52,7 @@ public:
     Status all() {
         std::map<std::string_view, HfModule> modules;
         for (const StoredTensor& t : files_.tensors()) {
-            const Split s = split_name(t.name);
+            const Split s = split_name(files_, t.name);
             HfModule& m = modules[s.module];
             m.name = s.module;
             m.parameters.emplace(s.parameter, &t);
@@ -82,6 +84,7 @@ private:
             return {Code::unsupported, cat("tensor ", quote(t.name), " ", shape_text(t), " has no place in a ", config_.family.name)};
         }
         if (config_.tied && place->name == "output") return {};
+        if (place->role == HfRole::router) return router(m, *place);
         if (whole) return vector(m, *m.find(""), place->name, place->role);
         if (const StoredTensor* bias = m.find("bias")) HEARTH_TRY(vector(m, *bias, place->name, place->role));
         if (m.parameters.size() == 1 && m.find("bias") != nullptr) return {};  // of a norm without weights, say
@@ -97,7 +100,16 @@ private:
 
     static bool names_parameter(HfRole role) {
         return role == HfRole::whole || role == HfRole::transposed || role == HfRole::decay || role == HfRole::stacked ||
-               role == HfRole::stacked_transposed;
+               role == HfRole::stacked_transposed || role == HfRole::token_ids;
+    }
+
+    Status router(const HfModule& m, const HfPlace& place) {
+        const std::size_t bar = place.name.find('|');
+        if (const StoredTensor* bias = m.find("bias")) HEARTH_TRY(vector(m, *bias, place.name.substr(bar + 1), HfRole::plain));
+        HEARTH_ASSIGN(HfMatrix w, packed_matrix(files_, m, config_.packing));
+        HEARTH_TRY(check_shape(m.name, w));
+        add(place.name.substr(0, bar) + ".weight", w.shape, std::move(w.rows));
+        return {};
     }
 
     bool permuted(HfRole role) const {
@@ -117,6 +129,11 @@ private:
         if (role == HfRole::expert) return {Code::unsupported, cat("tensor ", quote(t.name), " is a bias of one expert, which is not supported")};
         const std::string full = names_parameter(role) ? name : name + ".bias";
         if (role == HfRole::decay) return decay(t, name);
+        if (role == HfRole::token_ids) {
+            HEARTH_ASSIGN(RowsPtr rows, integer_id_rows(files_, t, t.shape.back()));
+            add(full, t.shape, std::move(rows));
+            return {};
+        }
         if (role == HfRole::value_rows) {
             HEARTH_ASSIGN(RowsPtr rows, plain_rows(files_, t, 1));
             HEARTH_ASSIGN(rows, value_rows(m.name, std::move(rows)));
