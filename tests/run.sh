@@ -228,10 +228,10 @@ if [ $usable = 1 ]; then
     fi
     if wanted rust; then
         # Debian 12's rustc is older than the crates allow; its rustc-web is not.
-        if command -v cargo >/dev/null || { command -v dpkg-query >/dev/null && packages cargo-web rustc-web; }; then
+        if command -v cargo >/dev/null || { command -v dpkg-query >/dev/null && packages cargo-web rustc-web rustfmt-web; }; then
             stage rust rust
         else
-            unavailable rust "it needs cargo, 1.78 or later"
+            unavailable rust "it needs cargo, 1.85 or later"
         fi
     fi
     if wanted swift; then stage swift swift_package; fi

@@ -52,7 +52,7 @@
 //!
 //! # Features
 //!
-//! - `stream`: generations and turns of a chat as `futures_core::Stream`, with any executor.
+//! - `stream`: generations, generators and turns of a chat as `futures_core::Stream`, with any executor.
 //! - `schemars`: JSON Schemas of Rust types, for [`Sampling`] and for tools.
 //! - `static`: links hearth statically, built from its sources unless `HEARTH_LIB_DIR` is set.
 #![warn(missing_docs)]
@@ -86,12 +86,12 @@ pub use generate::{Completion, Draft, Event, Finish, FinishReason, GenerateOptio
 pub use generation::Generation;
 pub use generator::{Generator, Refused, Ticket};
 pub use message::{Content, FunctionCall, Message, Tool, ToolCall};
-pub use model::{inspect, inspect_memory, pack, Model, ModelBuilder, ReadAt};
+pub use model::{inspect, inspect_memory, inspect_reader, pack, Model, ModelBuilder, ReadAt};
 pub use parser::{detect_dialect, dialects, ChatEvent, ChatParser, ChatParserOptions};
 pub use prefix_store::{PrefixStore, PrefixStoreOptions, PrefixStoreStats};
 pub use runtime::{isas, version, LogLevel, Memory, Runtime, RuntimeBuilder, Work};
 pub use sampling::{Sampling, SamplingKey};
 pub use session::{CancelHandle, KvType, Logits, Session, SessionOptions};
 #[cfg(feature = "stream")]
-pub use stream::{EventStream, GenerationStream, ReplyStream};
+pub use stream::{EventStream, GenerationStream, GeneratorStream, ReplyStream};
 pub use tokenizer::{Decoder, Encode, Special, Token, Tokenizer};

@@ -48,8 +48,8 @@ impl Drop for Inner {
     }
 }
 
-/// A file that the host reads, for [`ModelBuilder::open_reader`]. Called from any thread, while the model is opened;
-/// it must not use the runtime that loads.
+/// A file that the host reads, for [`ModelBuilder::open_reader`] and [`inspect_reader`]. Called from any thread, during
+/// that call; it must not use the runtime that loads.
 pub trait ReadAt: Sync {
     /// Of the whole file, in bytes.
     fn size(&self) -> u64;
@@ -131,22 +131,11 @@ impl<'a> ModelBuilder<'a> {
     /// # Errors
     /// As [`ModelBuilder::open`]; [`Error::Io`] where the reader fails.
     pub fn open_reader(self, reader: &dyn ReadAt) -> Result<Model> {
-        let reading = Reading {
-            reader,
-            panic: Mutex::new(None),
-        };
-        let described = sys::hearth_reader {
-            struct_size: std::mem::size_of::<sys::hearth_reader>(),
-            size: reader.size(),
-            read: Some(Reading::read),
-            user: (&reading as *const Reading<'_>).cast_mut().cast(),
-        };
-        let opened = self
-            .load(|out, runtime, options| unsafe { sys::hearth_model_open_reader(out, runtime, &described, options) });
-        if let Some(panic) = reading.panic.into_inner().unwrap_or_else(PoisonError::into_inner) {
-            std::panic::resume_unwind(panic);
-        }
-        opened
+        Reading::of(reader, |described| {
+            self.load(|out, runtime, options| unsafe {
+                sys::hearth_model_open_reader(out, runtime, described, options)
+            })
+        })
     }
 
     fn load(
@@ -179,6 +168,25 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// What `call` makes of the reader; a panic in it goes on here.
+    fn of<T>(reader: &dyn ReadAt, call: impl FnOnce(*const sys::hearth_reader) -> T) -> T {
+        let reading = Reading {
+            reader,
+            panic: Mutex::new(None),
+        };
+        let described = sys::hearth_reader {
+            struct_size: std::mem::size_of::<sys::hearth_reader>(),
+            size: reader.size(),
+            read: Some(Reading::read),
+            user: (&reading as *const Reading<'_>).cast_mut().cast(),
+        };
+        let called = call(&described);
+        if let Some(panic) = reading.panic.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            std::panic::resume_unwind(panic);
+        }
+        called
+    }
+
     unsafe extern "C" fn read(offset: u64, dst: *mut c_void, bytes: usize, user: *mut c_void) -> i32 {
         // `user` is the Reading of the call that is running; `dst` are `bytes` bytes of the library's own.
         let this = unsafe { &*user.cast::<Reading<'_>>() };
@@ -337,6 +345,16 @@ pub fn inspect_memory(runtime: &Runtime, bytes: &[u8]) -> Result<Value> {
     let data = bytes.as_ptr().cast();
     json(&ffi::text(|out| unsafe {
         sys::hearth_inspect_memory(out, runtime.raw(), data, bytes.len())
+    })?)
+}
+
+/// The same for a file that the host reads. A panic in the reader goes on in the caller.
+///
+/// # Errors
+/// As [`inspect`]; [`Error::Io`] where the reader fails.
+pub fn inspect_reader(runtime: &Runtime, reader: &dyn ReadAt) -> Result<Value> {
+    json(&Reading::of(reader, |described| {
+        ffi::text(|out| unsafe { sys::hearth_inspect_reader(out, runtime.raw(), described) })
     })?)
 }
 

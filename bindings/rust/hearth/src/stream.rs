@@ -13,6 +13,7 @@ use futures_core::{FusedStream, Stream};
 use crate::chat::Chat;
 use crate::error::Result;
 use crate::generate::{Event, GenerateOptions};
+use crate::generator::{Generator, Ticket};
 use crate::parser::ChatEvent;
 use crate::sampling::Sampling;
 use crate::session::{CancelHandle, Session};
@@ -99,6 +100,8 @@ pub struct EventStream<T, O> {
 
 /// A generation of one session: [`Session::into_stream`].
 pub type GenerationStream = EventStream<Event, Session>;
+/// Several sessions of a model: [`Generator::into_stream`].
+pub type GeneratorStream = EventStream<(Ticket, Event), Generator>;
 /// A turn of a chat: [`Chat::into_stream`].
 pub type ReplyStream = EventStream<ChatEvent, Chat>;
 
@@ -248,6 +251,43 @@ impl Chat {
         EventStream::spawn(self, cancel, move |chat, shared| {
             let cancel = chat.cancel_handle();
             drive(chat.reply(), &cancel, shared);
+        })
+    }
+}
+
+impl Generator {
+    /// Runs its sessions on a thread of its own, as a stream of events with their tickets, until none runs.
+    /// [`into_inner`](EventStream::into_inner) gives the generator back, whose sessions can be reclaimed; what was
+    /// stopped has its end among the generator's next events.
+    ///
+    /// ```
+    /// use futures::StreamExt;
+    /// use hearth::{GenerateOptions, Generator, Sampling};
+    /// # fn main() -> hearth::Result<()> {
+    /// # let model = hearth::Model::open(hearth_testing::model())?;
+    /// let mut generator = Generator::new(&model)?;
+    /// let options = GenerateOptions { max_tokens: 8, ..Default::default() };
+    /// for prompt in ["The cat", "The dog"] {
+    ///     let mut session = model.session_with(&hearth::SessionOptions { context: 64, ..Default::default() })?;
+    ///     session.append(prompt)?;
+    ///     generator.submit(session, &Sampling::greedy()?, &options)?;
+    /// }
+    /// let mut stream = generator.into_stream();
+    /// futures::executor::block_on(async {
+    ///     while let Some(event) = stream.next().await {
+    ///         let (ticket, event) = event?;
+    ///         println!("{ticket:?}: {}", event.text());
+    ///     }
+    ///     Ok::<(), hearth::Error>(())
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn into_stream(self) -> GeneratorStream {
+        let cancel = self.cancel_handle();
+        EventStream::spawn(self, cancel, |generator, shared| {
+            let cancel = generator.cancel_handle();
+            drive(Ok(generator), &cancel, shared);
         })
     }
 }

@@ -1,9 +1,9 @@
 use std::ops::ControlFlow;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
-use hearth::{EmbedOptions, Error, Pooling};
+use hearth::{EmbedOptions, Encode, Error, Model, Pooling, SessionOptions};
 
-use super::model;
+use super::{folders, model};
 
 #[test]
 fn texts_get_the_same_bytes_alone_and_together() {
@@ -82,4 +82,43 @@ fn mistakes_are_errors() {
         Err(Error::OutOfRange(_))
     ));
     assert!(model().embed::<&str>(&[], &EmbedOptions::default()).unwrap().is_empty());
+}
+
+#[test]
+fn a_reranker_scores_documents() {
+    let folder = folders::reranker();
+    let reranker = Model::builder().runtime(model().runtime()).open(&folder).unwrap();
+    let info = reranker.embedding_info().unwrap();
+    assert_eq!((info.pooling, info.scores, info.generates), (Pooling::Rank, 2, false));
+    assert_eq!(reranker.score_label(1).unwrap(), "bad");
+    assert!(matches!(
+        reranker.session_with(&SessionOptions::default()),
+        Err(Error::Unsupported(_) | Error::InvalidArgument(_) | Error::State(_))
+    ));
+    let documents = ["the cat", "the dog is here", "rain"];
+    let scores = reranker.rerank("is the cat here", &documents, false).unwrap();
+    assert_eq!(scores.len(), 3);
+    // The first output for query and document, put together by hand.
+    let tokenizer = reranker.tokenizer().unwrap();
+    let bare = Encode {
+        add_special: false,
+        ..Default::default()
+    };
+    for (document, score) in documents.iter().zip(&scores) {
+        let mut tokens = vec![2];
+        tokens.extend(tokenizer.encode("is the cat here", bare).unwrap());
+        tokens.push(3);
+        tokens.extend(tokenizer.encode(document, bare).unwrap());
+        tokens.push(3);
+        let outputs = reranker.embed_tokens(&[tokens], &Default::default()).unwrap();
+        assert_eq!((outputs.width(), outputs.row(0)[0]), (2, *score), "{document}");
+    }
+    assert!(scores[0] != scores[1] && scores[1] != scores[2], "{scores:?}");
+    let long = "cat ".repeat(100);
+    assert!(matches!(
+        reranker.rerank("dog", &[&long], false),
+        Err(Error::OutOfRange(_))
+    ));
+    assert!(reranker.rerank("dog", &[&long], true).unwrap()[0].is_finite());
+    assert!(reranker.rerank::<&str>("dog", &[], false).unwrap().is_empty());
 }

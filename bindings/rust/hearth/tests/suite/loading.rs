@@ -153,6 +153,16 @@ fn inspecting_needs_no_weights() {
         hearth::inspect_memory(model().runtime(), &data).unwrap()["parameters"],
         told["parameters"]
     );
+    let reader = bytes(u64::MAX, false);
+    assert_eq!(
+        hearth::inspect_reader(model().runtime(), &reader).unwrap()["parameters"],
+        told["parameters"]
+    );
+    assert!(reader.reads.into_inner() > 0);
+    assert!(matches!(
+        hearth::inspect_reader(model().runtime(), &bytes(100, false)),
+        Err(Error::Io(_))
+    ));
     assert_eq!(model().inspect().unwrap()["layers"], told["layers"]);
     assert_eq!(
         model().metadata("general.architecture").unwrap(),

@@ -1,7 +1,9 @@
 //! The safe crate against a small model with random weights.
 
+mod adapters;
 mod chat;
 mod embedding;
+mod folders;
 mod generation;
 mod generators;
 mod loading;

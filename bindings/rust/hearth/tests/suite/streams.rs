@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use futures::executor::block_on;
 use futures::stream::FusedStream;
 use futures::StreamExt;
-use hearth::{Chat, ChatEvent, Error, Event, FinishReason, Message, Sampling, SessionOptions};
+use hearth::{Chat, ChatEvent, Error, Event, FinishReason, Generator, Message, Sampling, SessionOptions};
 
 use super::{model, session, tokens};
 
@@ -102,4 +102,30 @@ fn a_chat_streams_its_turn() {
     let mut stream = dropped.into_stream();
     block_on(stream.next()).unwrap().unwrap();
     assert_eq!(stream.into_inner().messages().len(), 4);
+}
+
+#[test]
+fn a_generator_streams_its_sessions() {
+    let greedy = || Sampling::greedy().unwrap();
+    let mut generator = Generator::new(model()).unwrap();
+    let prompts = ["The cat", "One"];
+    let tickets = prompts.map(|p| generator.submit(session(p), &greedy(), &tokens(8)).unwrap());
+    let mut stream = generator.into_stream();
+    let events: Vec<_> = block_on(stream.by_ref().map(Result::unwrap).collect());
+    let mut generator = stream.into_inner();
+    for (prompt, ticket) in prompts.into_iter().zip(tickets) {
+        let of_it = events.iter().filter(|(t, _)| *t == ticket);
+        let text: String = of_it.map(|(_, event)| event.text()).collect();
+        assert_eq!(text, session(prompt).complete(&greedy(), &tokens(8)).unwrap().text);
+        assert!(generator.reclaim(ticket).is_some());
+    }
+
+    let ticket = generator.submit(session("The cat"), &greedy(), &tokens(200)).unwrap();
+    let mut stream = generator.into_stream();
+    block_on(stream.next()).unwrap().unwrap();
+    let mut generator = stream.into_inner();
+    for event in generator.by_ref() {
+        event.unwrap();
+    }
+    assert!(generator.reclaim(ticket).unwrap().len() < 200);
 }
