@@ -10,7 +10,7 @@ import PackageDescription
 // 1 and 3 use flags that SwiftPM takes from root packages and packages by path only.
 let package = Package(
     name: "hearth",
-    platforms: [.macOS(.v13), .iOS(.v16)],
+    platforms: [.macOS("13.3"), .iOS("16.3")],
     products: [
         .library(name: "Hearth", targets: ["Hearth"]),
         .library(name: "ChatAppModel", targets: ["ChatAppModel"]),

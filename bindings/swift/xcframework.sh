@@ -7,15 +7,15 @@
 # app needs. It was written and checked with shellcheck on Linux, where it cannot run: it has not been run yet.
 #
 #   HEARTH_SLICES="macos-arm64 macos-x86_64 ios-arm64 simulator-arm64 simulator-x86_64"   chooses what is built
-#   HEARTH_MACOS=13.0  HEARTH_IOS=16.0                                                    the oldest systems
+#   HEARTH_MACOS=13.3  HEARTH_IOS=16.3                                                    the oldest systems
 set -eu
 cd "$(dirname "$0")/../.."
 root=$(pwd)
 out=${1:-$root/bindings/swift/hearth.xcframework}
 work=$root/build/xcframework
 slices=${HEARTH_SLICES:-macos-arm64 macos-x86_64 ios-arm64 simulator-arm64 simulator-x86_64}
-macos=${HEARTH_MACOS:-13.0}
-ios=${HEARTH_IOS:-16.0}
+macos=${HEARTH_MACOS:-13.3}
+ios=${HEARTH_IOS:-16.3}
 
 [ "$(uname)" = Darwin ] || { echo "xcframework.sh needs macOS with Xcode" >&2; exit 1; }
 for tool in cmake ninja xcodebuild libtool lipo; do
@@ -27,13 +27,14 @@ build() {
     slice=$1
     architecture=${slice#*-}
     case $slice in
-    macos-*) set -- -DCMAKE_OSX_DEPLOYMENT_TARGET="$macos" ;;
+    macos-*) set -- -DCMAKE_SYSTEM_NAME=Darwin -DCMAKE_OSX_SYSROOT=macosx -DCMAKE_OSX_DEPLOYMENT_TARGET="$macos" ;;
     ios-*) set -- -DCMAKE_SYSTEM_NAME=iOS -DCMAKE_OSX_SYSROOT=iphoneos -DCMAKE_OSX_DEPLOYMENT_TARGET="$ios" ;;
     simulator-*) set -- -DCMAKE_SYSTEM_NAME=iOS -DCMAKE_OSX_SYSROOT=iphonesimulator -DCMAKE_OSX_DEPLOYMENT_TARGET="$ios" ;;
     *) echo "unknown slice '$slice'" >&2; exit 1 ;;
     esac
-    # Nothing of Homebrew's: it is built for this Mac's system only.
-    cmake -S "$root" -B "$work/$slice" -G Ninja -DCMAKE_BUILD_TYPE=Release -DCMAKE_OSX_ARCHITECTURES="$architecture" \
+    # The processor, by which the kernels are chosen, is not that of this Mac; nor is anything of Homebrew's for another.
+    cmake -S "$root" -B "$work/$slice" -G Ninja -DCMAKE_BUILD_TYPE=Release \
+        -DCMAKE_OSX_ARCHITECTURES="$architecture" -DCMAKE_SYSTEM_PROCESSOR="$architecture" -DHEARTH_INSTALL=OFF \
         -DHEARTH_BUILD_TESTS=OFF -DHEARTH_BUILD_EXAMPLES=OFF -DHEARTH_BUILD_BENCH=OFF -DBUILD_SHARED_LIBS=OFF \
         -DCMAKE_DISABLE_FIND_PACKAGE_TBB=ON -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON \
         -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON "$@"

@@ -20,14 +20,17 @@ public final class Adapter: @unchecked Sendable {
     /// Loads a GGUF file of the kinds `lora` or `controlvector`, or a folder of PEFT's.
     /// - Parameter layers: of a control vector, those of which the directions are used; nil: all.
     /// - Throws: ``HearthError/wrongState(_:)`` for an adapter of another model; `unsupported`, `badFormat` with the tensor.
-    public init(model: Model, path: String, layers: ClosedRange<Int>? = nil) throws {
+    public convenience init(model: Model, path: String, layers: ClosedRange<Int>? = nil) throws {
         var options = hearth_adapter_options()
         try check(hearth_adapter_options_init(&options, MemoryLayout<hearth_adapter_options>.size))
         options.first_layer = try bounded(layers?.lowerBound ?? 0, "the first layer")
         options.last_layer = try bounded(layers?.upperBound ?? 0, "the last layer")
         var out: OpaquePointer?
         try withPath(path) { try check(hearth_adapter_load(&out, model.pointer, $0, &options)) }
-        let adapter = try made(out, "adapter")
+        try self.init(model, owning: made(out, "adapter"))
+    }
+
+    fileprivate init(_ model: Model, owning adapter: OpaquePointer) throws {
         var info = hearth_adapter_info()
         info.struct_size = MemoryLayout<hearth_adapter_info>.size
         let status = hearth_adapter_describe(&info, adapter)
@@ -37,8 +40,8 @@ public final class Adapter: @unchecked Sendable {
             throw error
         }
         self.model = model
-        self.path = path
         pointer = adapter
+        path = hearth_adapter_path(adapter).map { String(cString: $0) } ?? ""
         kind = info.kind == HEARTH_ADAPTER_CONTROL ? .control : .lora
         parts = Int(info.parts)
         rank = Int(info.rank)
@@ -62,6 +65,23 @@ extension Session {
     }
 
     public func detachAll() throws { try handle.exclusive { try check(hearth_session_detach_all($0)) } }
+
+    /// What is attached, in its order.
+    public var adapters: [(adapter: Adapter, scale: Double)] {
+        get throws {
+            try handle.exclusive { session in
+                var found: [(adapter: Adapter, scale: Double)] = []
+                while true {
+                    var out: OpaquePointer?
+                    var scale = 0.0
+                    let status = hearth_session_adapter(&out, &scale, session, found.count)
+                    if status == HEARTH_ENOTFOUND { return found }
+                    try check(status)
+                    found.append((try Adapter(model, owning: made(out, "adapter")), scale))
+                }
+            }
+        }
+    }
 
     /// From now on its prompts are looked for and kept in a store; nil: nowhere. Forks do as it does.
     public func use(_ store: PrefixStore?) throws {

@@ -8,14 +8,28 @@
 /// ], optional: ["pets"])
 /// ```
 public struct JSONSchema: Sendable, Hashable {
+    // Behind a pointer: a schema is passed around much and looked at once. (Of values of three words, a byte among them,
+    // Swift 6.0's optimiser for x86-64 loses that byte where an async function hands them to another on the stack.)
+    private final class Box: Sendable {
+        let value: JSONValue
+        init(_ value: JSONValue) { self.value = value }
+    }
+    private var box: Box
+
     /// As JSON.
-    public var value: JSONValue
+    public var value: JSONValue {
+        get { box.value }
+        set { box = Box(newValue) }
+    }
     public var text: String { value.text }
 
-    public init(_ value: JSONValue) { self.value = value }
+    public static func == (a: JSONSchema, b: JSONSchema) -> Bool { a.box === b.box || a.value == b.value }
+    public func hash(into hasher: inout Hasher) { hasher.combine(value) }
+
+    public init(_ value: JSONValue) { box = Box(value) }
     /// A schema from its text. Which keywords are supported is told when it is used.
     /// - Throws: ``HearthError/badFormat(_:)`` for what is no JSON.
-    public init(parsing text: String) throws { value = try JSONValue(parsing: text) }
+    public init(parsing text: String) throws { self.init(try JSONValue(parsing: text)) }
 
     /// Any value.
     public static let any = JSONSchema(.bool(true))
@@ -108,6 +122,6 @@ public protocol SchemaDescribing {
 }
 
 extension JSONSchema: Codable {
-    public init(from decoder: any Decoder) throws { value = try JSONValue(from: decoder) }
+    public init(from decoder: any Decoder) throws { self.init(try JSONValue(from: decoder)) }
     public func encode(to encoder: any Encoder) throws { try value.encode(to: encoder) }
 }

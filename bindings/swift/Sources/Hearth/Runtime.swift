@@ -1,4 +1,5 @@
 import CHearth
+import Foundation
 
 /// How much a message of the log matters.
 public enum LogLevel: Int32, Sendable, Comparable {
@@ -102,6 +103,13 @@ public final class Runtime: Sendable {
     public func inspect(path: String) throws -> JSONValue {
         var out: OpaquePointer?
         try withPath(path) { try check(hearth_inspect_path(&out, pointer, $0)) }
+        return try JSONValue(parsing: takeText(out))
+    }
+
+    /// The same of a GGUF file in memory.
+    public func inspect(data: Data) throws -> JSONValue {
+        var out: OpaquePointer?
+        try data.withUnsafeBytes { try check(hearth_inspect_memory(&out, pointer, $0.baseAddress, $0.count)) }
         return try JSONValue(parsing: takeText(out))
     }
 

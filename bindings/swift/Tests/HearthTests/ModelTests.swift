@@ -43,6 +43,8 @@ final class ModelTests: XCTestCase {
         XCTAssertGreaterThan(model.weightBytes, 1 << 20)
         XCTAssertEqual(try model.inspect()["architecture"]?.string, "llama")
         XCTAssertEqual(try Runtime.shared().inspect(path: Models.tinyPath())["supported"]?.bool, true)
+        let data = try Data(contentsOf: URL(fileURLWithPath: Models.tinyPath()))
+        XCTAssertEqual(try Runtime.shared().inspect(data: data)["parameters"], try model.inspect()["parameters"])
         XCTAssertEqual(try model.metadata("general.architecture"), "llama")
         XCTAssertNil(try model.metadata("no.such.key"))
         let digest = try await model.digest()

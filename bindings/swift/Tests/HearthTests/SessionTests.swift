@@ -124,9 +124,13 @@ final class SessionTests: XCTestCase {
         let plain = try await session.logits()
         try session.attach(adapter, scale: 4)
         let changed = try await session.logits()
+        let attached = try session.adapters
+        XCTAssertEqual(attached.map(\.scale), [4])
+        XCTAssertEqual(attached.map(\.adapter.path), [adapter.path])
         XCTAssertEqual(plain.count, 512)
         XCTAssertNotEqual(plain, changed)
         try session.detach(adapter)
+        XCTAssertTrue(try session.adapters.isEmpty)
         let again = try await session.logits()
         XCTAssertEqual(plain, again)
         let twice = await failure { try session.detach(adapter) }
