@@ -3,7 +3,7 @@ import Foundation
 import PackageDescription
 
 // Where libhearth is, in this order:
-//   1. HEARTH_LIBRARY_DIR, a folder with libhearth.so, .dylib or .a;
+//   1. HEARTH_LIBRARY_DIR, a folder with libhearth.so or libhearth.dylib;
 //   2. on Apple platforms hearth.xcframework beside this file, which xcframework.sh makes;
 //   3. build/release/capi of this checkout (`cmake --preset release && cmake --build build/release --target hearth_shared`);
 //   4. an installed library, which pkg-config finds.
