@@ -47,7 +47,7 @@ typedef int32_t hearth_status;
 #define HEARTH_EBUDGET 3       /* would exceed the runtime's memory budget; the sentence has the figures */
 #define HEARTH_EIO 4           /* a file or reader did not deliver its bytes */
 #define HEARTH_EFORMAT 5       /* a file contradicts its own format */
-#define HEARTH_EUNSUPPORTED 6  /* a sound file of a kind that this version does not know */
+#define HEARTH_EUNSUPPORTED 6  /* a sound file of a kind that this version does not know; what a minimal build leaves out */
 #define HEARTH_ERANGE 7        /* beyond the context, the vocabulary or another limit */
 #define HEARTH_EBUFS 8         /* the caller's buffer is too small; *needed says how much */
 #define HEARTH_EAGAIN 9        /* nothing to report at the moment */

@@ -3,18 +3,15 @@
 #if defined(__linux__)
 #include <sched.h>
 #endif
-#include <tbb/global_control.h>
-#include <tbb/info.h>
-#include <tbb/task_arena.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <optional>
 #include <thread>
 #include <vector>
 
+#include "base/helper_threads.hpp"
 #include "hearth/base/cat.hpp"
 
 namespace hearth {
@@ -192,16 +189,10 @@ public:
     Phases phases;
 
     // Sees to it that helpers 1 to count - 1 are here or on their way.
-    void call(std::size_t count, tbb::task_arena& arena) {
+    void call(std::size_t count, HelperThreads& threads) {
         for (std::size_t w = 1; w < count; ++w)
-            if (!here_[w].load() && !here_[w].exchange(true)) try {
-                    arena.enqueue([team = shared_from_this(), w] {
-                        team->help(w);
-                        order_before(team.get());
-                    });
-                } catch (...) {  // no memory for a task: the phase goes on without this helper
-                    here_[w].store(false);
-                }
+            if (!here_[w].load() && !here_[w].exchange(true) && !threads.enqueue({shared_from_this(), &Team::task, w}))
+                here_[w].store(false);  // no memory for a task: the phase goes on without this helper
     }
     // Waits for the helpers to leave, which they do at once; but not for threads that never come.
     void dismiss() {
@@ -213,6 +204,11 @@ public:
     }
 
 private:
+    static void task(void* owner, std::size_t worker) {
+        auto& team = *static_cast<Team*>(owner);
+        team.help(worker);
+        order_before(&team);
+    }
     void help(std::size_t worker) {
         std::uint32_t seen = phases.current() - 1;  // the current one is what this helper was called for
         do {
@@ -234,19 +230,12 @@ private:
     std::atomic<bool> over_{false};
 };
 
-class TbbExecutor final : public Executor {
+class TeamExecutor final : public Executor {
 public:
     // Threads beyond the cores would only take turns on them, each with a chunk that others wait for: they do not start.
-    TbbExecutor(std::size_t workers, std::size_t cores)
-        : workers_(workers), threads_(std::min(workers, cores)), team_(std::make_shared<Team>(workers)),
-          arena_(static_cast<int>(threads_), 1) {
-        // oneTBB starts one thread per core; more workers than that (tests ask for them) need leave. The leave counts
-        // for the whole process and the smallest one wins, so it is not asked for where it would only take threads
-        // away from the host.
-        if (threads_ > static_cast<std::size_t>(tbb::info::default_concurrency()))
-            control_.emplace(tbb::global_control::max_allowed_parallelism, threads_);
-    }
-    ~TbbExecutor() override {
+    TeamExecutor(std::size_t workers, std::size_t cores)
+        : workers_(workers), threads_(std::min(workers, cores)), team_(std::make_shared<Team>(workers)), helpers_(threads_) {}
+    ~TeamExecutor() override {
         team_->dismiss();
         order_before(team_.get());
     }
@@ -257,16 +246,15 @@ public:
         for_phases(chunks, body, [&](std::size_t count, ChunkBody part) {
             const std::size_t team = std::min(threads_, count);
             team_->phases.begin(count, team, part);
-            team_->call(team, arena_);
+            team_->call(team, helpers_);
             team_->phases.finish();
         });
     }
 
 private:
     std::size_t workers_, threads_;
-    std::optional<tbb::global_control> control_;
     std::shared_ptr<Team> team_;
-    tbb::task_arena arena_;
+    HelperThreads helpers_;
 };
 
 class HostExecutor final : public Executor {
@@ -330,7 +318,7 @@ Result<std::unique_ptr<Executor>> make_executor(std::size_t threads, HostRunner 
     if (threads == 0) threads = available_cores();
     if (threads == 1) return std::unique_ptr<Executor>(new SerialExecutor());
     if (host.run != nullptr) return std::unique_ptr<Executor>(new HostExecutor(threads, host));
-    return std::unique_ptr<Executor>(new TbbExecutor(threads, cores != 0 ? cores : available_cores()));
+    return std::unique_ptr<Executor>(new TeamExecutor(threads, cores != 0 ? cores : available_cores()));
 }
 
 }  // namespace hearth

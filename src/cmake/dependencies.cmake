@@ -14,7 +14,15 @@ function(hearth_dependency name target)
   endif()
 endfunction()
 
-hearth_dependency(TBB TBB::tbb URL https://github.com/oneapi-src/oneTBB TAG v2021.13.0 OPTIONS TBB_TEST)
+find_package(Threads REQUIRED)
+add_library(hearth_threads INTERFACE)
+add_library(hearth::threads ALIAS hearth_threads)
+if(HEARTH_TBB)
+  hearth_dependency(TBB TBB::tbb URL https://github.com/oneapi-src/oneTBB TAG v2021.13.0 OPTIONS TBB_TEST)
+  target_link_libraries(hearth_threads INTERFACE TBB::tbb)
+else()
+  target_link_libraries(hearth_threads INTERFACE Threads::Threads)
+endif()
 hearth_dependency(nlohmann_json nlohmann_json::nlohmann_json URL https://github.com/nlohmann/json TAG v3.11.3
                   OPTIONS JSON_BuildTests)
 # Two C libraries whose Debian packages carry pkg-config files only.

@@ -25,8 +25,11 @@ function(hearth_join target)
                          $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 endfunction()
 
+#
+#
+# SMALL: with HEARTH_SMALL the floor is compiled at that level, but for the sources FAST, whose time users would notice.
 function(hearth_floor name)
-  cmake_parse_arguments(F "" "" "SOURCES;USES;LINK" ${ARGN})
+  cmake_parse_arguments(F "" "SMALL" "SOURCES;USES;LINK;FAST" ${ARGN})
   if(NOT F_SOURCES)
     file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${name}_empty.cpp "")
     set(F_SOURCES ${CMAKE_CURRENT_BINARY_DIR}/${name}_empty.cpp)
@@ -37,10 +40,20 @@ function(hearth_floor name)
     target_link_libraries(hearth_${name} PUBLIC hearth_${floor})
   endforeach()
   target_link_libraries(hearth_${name} PRIVATE ${F_LINK})
+  if(F_SMALL)
+    hearth_small(hearth_${name} ${F_SMALL} ${F_FAST})
+  endif()
   if(HEARTH_JOIN)
     hearth_join(hearth_${name} ${F_SOURCES})
   endif()
   set_property(GLOBAL APPEND PROPERTY HEARTH_FLOORS hearth_${name})
+endfunction()
+
+function(hearth_small target level)
+  if(HEARTH_SMALL AND NOT HEARTH_SANITIZE)
+    target_compile_options(${target} PRIVATE $<$<NOT:$<CONFIG:Debug>>:${level}> -ffunction-sections -fdata-sections)
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -O2)
+  endif()
 endfunction()
 
 # hearth_add_isa(avx512 PROCESSOR x86 BASE avx2 DIR x86_avx512 FLAGS … CPU feature …): one instruction set. Its folder is

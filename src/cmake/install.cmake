@@ -20,6 +20,10 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/hearthConfigVersion.cmake
 install(FILES ${PROJECT_BINARY_DIR}/hearthConfig.cmake ${PROJECT_BINARY_DIR}/hearthConfigVersion.cmake
         DESTINATION ${package_dir})
 
+set(HEARTH_PC_TBB)
+if(HEARTH_TBB)
+  set(HEARTH_PC_TBB "tbb, ")
+endif()
 set(HEARTH_PC_LIBS_PRIVATE "-lm -lpthread")
 if(APPLE)
   string(PREPEND HEARTH_PC_LIBS_PRIVATE "-lc++ ")

@@ -26,7 +26,7 @@ SINGLE_HEADERS = {
 }
 # External headers and the floors (or single files) that may have them.
 EXTERNAL = {
-    r"tbb/|oneapi/": ["src/base/parallel.cpp"],
+    r"tbb/|oneapi/": ["src/base/helper_threads_tbb.cpp"],
     r"pcre2": ["src/text/"],
     r"utf8proc": ["src/text/"],
     r"xxhash": ["src/base/hash.cpp"],

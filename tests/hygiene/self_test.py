@@ -83,8 +83,8 @@ class Arrows(Samples):
         self.bad("src/text/x.cpp", '#include "vocab.hpp"\n', "not written as")
 
     def test_external_headers(self):
-        self.bad("src/base/cpu.cpp", "#include <tbb/task_arena.h>\n", "parallel.cpp only")
-        self.good("src/base/parallel.cpp", "#include <tbb/task_arena.h>\n")
+        self.bad("src/base/cpu.cpp", "#include <tbb/task_arena.h>\n", "helper_threads_tbb.cpp only")
+        self.good("src/base/helper_threads_tbb.cpp", "#include <tbb/task_arena.h>\n")
         for header in ["immintrin.h", "arm_neon.h", "emmintrin.h", "x86intrin.h"]:
             self.bad("src/layers/x.cpp", f"#include <{header}>\n", "only")
         self.bad("src/base/x.cpp", "#include <sys/socket.h>\n", "no file")
