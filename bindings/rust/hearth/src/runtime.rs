@@ -32,8 +32,17 @@ pub struct Runtime(Arc<Inner>);
 
 struct Inner {
     raw: NonNull<sys::hearth_runtime>,
-    // Called by the library until `raw` is freed. In a box, as C has its address.
-    _callbacks: Box<Callbacks>,
+    _callbacks: Lent, // freed after `raw`
+}
+
+/// Callbacks whose address C has: a box that nobody moves or borrows mutably.
+struct Lent(NonNull<Callbacks>);
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        // From Box::leak in build(); the runtime that called them is gone, or was never made.
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
 }
 
 // The header's class of runtimes is [any]; the callbacks are Send and Sync by their bounds.
@@ -192,8 +201,9 @@ impl RuntimeBuilder {
             .as_deref()
             .map(|name| ffi::c_string("the instruction set", name))
             .transpose()?;
-        let callbacks = Box::new(self.callbacks);
-        let user = (&*callbacks as *const Callbacks).cast_mut().cast::<c_void>();
+        let lent = Lent(NonNull::from(Box::leak(Box::new(self.callbacks))));
+        let user = lent.0.as_ptr().cast::<c_void>();
+        let callbacks = unsafe { lent.0.as_ref() };
         // Plain data, for which zeros are valid; then the library's defaults.
         let mut options: sys::hearth_runtime_options = unsafe { std::mem::zeroed() };
         check(unsafe { sys::hearth_runtime_options_init(&mut options, std::mem::size_of_val(&options)) })?;
@@ -216,10 +226,7 @@ impl RuntimeBuilder {
         let mut raw = ptr::null_mut();
         // The options are copied, but for `user`, which lives as long as the runtime.
         let raw = ffi::made(unsafe { sys::hearth_runtime_new(&mut raw, &options) }, raw)?;
-        Ok(Runtime(Arc::new(Inner {
-            raw,
-            _callbacks: callbacks,
-        })))
+        Ok(Runtime(Arc::new(Inner { raw, _callbacks: lent })))
     }
 }
 

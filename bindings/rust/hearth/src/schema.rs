@@ -13,7 +13,8 @@ pub(crate) fn of<T: JsonSchema>() -> Value {
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
 
-/// schemars notes the widths of Rust's numbers as formats ("uint32"), which JSON Schema does not have.
+/// schemars notes the widths of Rust's numbers as formats ("uint32"), which JSON Schema does not have, and writes variants
+/// of an enum as `oneOf`, of which constraints would have to know that no two hold: a text of any variant will do.
 #[derive(Clone, Debug)]
 struct Plain;
 
@@ -25,6 +26,9 @@ impl Transform for Plain {
         });
         if number {
             schema.remove("format");
+        }
+        if let Some(variants) = schema.remove("oneOf") {
+            schema.insert("anyOf".into(), variants);
         }
         transform_subschemas(self, schema);
     }

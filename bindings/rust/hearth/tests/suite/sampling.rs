@@ -149,3 +149,152 @@ fn a_rust_type_is_a_schema() {
         done.parse::<Outer>().unwrap_or_else(|e| panic!("{e}: {}", done.text));
     }
 }
+
+/// What types in use look like: each becomes a schema that is taken, and texts that parse as it.
+#[cfg(feature = "schemars")]
+mod types {
+    use std::collections::{BTreeMap, HashMap};
+    use std::fmt::Debug;
+
+    use schemars::JsonSchema;
+    use serde::de::DeserializeOwned;
+    use serde::Deserialize;
+
+    use super::{session, FinishReason, GenerateOptions, Sampling};
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[allow(dead_code)]
+    struct Point {
+        x: f32,
+        y: f64,
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[allow(dead_code)]
+    enum External {
+        /// Nothing.
+        Unit,
+        /// A number.
+        Number(u16),
+        Pair(bool, char),
+        Struct {
+            /// Where.
+            at: Point,
+        },
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(tag = "kind", rename_all = "snake_case")]
+    #[allow(dead_code)]
+    enum Internal {
+        Stop,
+        MoveTo { x: i8, y: i8 },
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(tag = "t", content = "c")]
+    #[allow(dead_code)]
+    enum Adjacent {
+        A(bool),
+        B { on: bool },
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(untagged)]
+    #[allow(dead_code)]
+    enum Untagged {
+        Flag(bool),
+        Point(Point),
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Strict {
+        #[serde(default)]
+        level: Option<u32>,
+        wide: (i64, u64),
+        three: [bool; 3],
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[allow(dead_code)]
+    struct Tree {
+        leaf: bool,
+        children: Vec<Tree>,
+        boxed: Option<Box<Tree>>,
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[allow(dead_code)]
+    struct Flat {
+        #[serde(flatten)]
+        point: Point,
+        name: String,
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[allow(dead_code)]
+    struct Newtype(u8);
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[allow(dead_code)]
+    struct Maps {
+        counts: HashMap<String, u8>,
+        points: BTreeMap<String, Point>,
+    }
+
+    #[derive(Debug, Deserialize, JsonSchema)]
+    #[allow(dead_code)]
+    struct Bounded {
+        #[schemars(length(min = 1, max = 3))]
+        tags: Vec<String>,
+        #[schemars(range(min = 1, max = 5))]
+        stars: u8,
+        #[schemars(regex(pattern = "^[a-z]+$"))]
+        word: String,
+    }
+
+    fn holds<T: JsonSchema + DeserializeOwned + Debug>(least: usize) {
+        let name = std::any::type_name::<T>();
+        let mut sampling = Sampling::new().unwrap();
+        sampling.schema_of::<T>().unwrap_or_else(|e| panic!("{name}: {e}"));
+        // Random weights would write long texts: the end of a string is made likely.
+        let quote = crate::model().tokenizer().unwrap();
+        let quote = quote.encode("\"", Default::default()).unwrap();
+        sampling.bias(*quote.last().unwrap(), 8.0).unwrap();
+        let mut whole = 0;
+        for seed in 0..3 {
+            sampling.set("seed", f64::from(seed)).unwrap();
+            let options = GenerateOptions {
+                max_tokens: 200,
+                ..Default::default()
+            };
+            let done = session("It is ").complete(&sampling, &options).unwrap();
+            // What is cut off by the number of tokens is no JSON.
+            if done.finish.reason == FinishReason::Stop {
+                whole += 1;
+                done.parse::<T>()
+                    .unwrap_or_else(|e| panic!("{name}: {e}: {}", done.text));
+            }
+        }
+        assert!(whole >= least, "{name}: {whole} came to its end");
+    }
+
+    #[test]
+    fn rust_types_of_all_kinds_are_schemas() {
+        holds::<Point>(1);
+        holds::<External>(1);
+        holds::<Internal>(1);
+        holds::<Adjacent>(1);
+        holds::<Untagged>(1);
+        holds::<Strict>(1);
+        holds::<Tree>(0);
+        holds::<Flat>(1);
+        holds::<Newtype>(1);
+        holds::<Maps>(1);
+        holds::<Bounded>(1);
+        holds::<Option<Internal>>(1);
+        holds::<Vec<(bool, Newtype)>>(1);
+    }
+}
