@@ -186,3 +186,46 @@ fn messages_go_through_json() {
     let parts: Message = serde_json::from_value(json!({"role": "user", "content": [{"type": "text"}]})).unwrap();
     assert!(matches!(parts.content, Content::Parts(_)));
 }
+
+#[cfg(feature = "schemars")]
+#[test]
+fn arguments_of_rust_types_are_forced_and_parsed() {
+    #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+    #[allow(dead_code)]
+    enum Shade {
+        Plain,
+        Mixed { red: u8, light: bool },
+    }
+    #[derive(Debug, serde::Deserialize, schemars::JsonSchema)]
+    #[allow(dead_code)]
+    struct Paint {
+        first: Shade,
+        second: Option<Shade>,
+    }
+    let paint = Tool::of::<Paint>("paint", "Paints a wall");
+    let tools = Value::Array(vec![clock().to_value(), paint.to_value()]);
+    let mut sampling = hearth::Sampling::new().unwrap();
+    sampling.tool_choice(&tools, Some("paint"), Some("hermes")).unwrap();
+    for seed in 0..3 {
+        sampling.set("seed", f64::from(seed)).unwrap();
+        let options = hearth::GenerateOptions {
+            special: true,
+            ..Default::default()
+        };
+        let text = crate::session("Paint it").complete(&sampling, &options).unwrap().text;
+        let mut parser = ChatParser::new(
+            None,
+            &ChatParserOptions {
+                dialect: "hermes".into(),
+                tools: Some(tools.clone()),
+                ..Default::default()
+            },
+        )
+        .unwrap();
+        parser.feed(&text).unwrap();
+        parser.finish().unwrap();
+        let call = &parser.message().unwrap().tool_calls[0];
+        assert_eq!(call.name(), "paint");
+        call.parse::<Paint>().unwrap_or_else(|e| panic!("{e}: {call:?}"));
+    }
+}
