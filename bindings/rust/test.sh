@@ -75,6 +75,7 @@ if [ -z "${HEARTH_LONG:-}" ]; then
 cmake_minimum_required(VERSION 3.22)
 project(prebuilt LANGUAGES NONE)
 install(FILES "$root/build/release/capi/libhearth.a" DESTINATION \${CMAKE_INSTALL_LIBDIR})
+install(FILES "$root/build/release/hearth.pc" DESTINATION \${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 install(FILES "$root/capi/hearth.h" DESTINATION include)
 EOF
 fi

@@ -58,7 +58,7 @@ fn built(folder: &Path, statically: bool) -> Option<PathBuf> {
             println!("cargo:rerun-if-changed={}", folder.join("libhearth.a").display());
             println!("cargo:rustc-link-search=native={}", folder.display());
             println!("cargo:rustc-link-lib=static=hearth");
-            source::link_dependencies(&[]);
+            source::link_dependencies(&[folder]);
         }
     }
     env::var_os("HEARTH_INCLUDE_DIR").map(PathBuf::from)

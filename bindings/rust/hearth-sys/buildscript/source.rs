@@ -1,7 +1,7 @@
 //! Builds hearth from its sources, as a static library.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The sources: HEARTH_SOURCE_DIR, or the repository that this crate stands in.
 pub fn folder() -> Option<PathBuf> {
@@ -54,20 +54,17 @@ fn program(name: &str) -> bool {
     env::var_os("PATH").is_some_and(|paths| env::split_paths(&paths).any(|folder| folder.join(name).exists()))
 }
 
-/// What the static library needs: oneTBB, PCRE2, utf8proc and the C++ runtime. Where they were fetched instead of found
-/// they lie beside it.
+/// What the static library needs, as the hearth.pc beside it tells, and the C++ runtime. Libraries that were fetched
+/// instead of found lie in the folders `beside` as well.
 pub fn link_dependencies(beside: &[PathBuf]) {
-    for (package, library) in [("tbb", "tbb"), ("libpcre2-8", "pcre2-8"), ("libutf8proc", "utf8proc")] {
-        let archive = |folder: &Path| folder.join(format!("lib{library}.a")).exists();
-        if beside.iter().any(|folder| archive(folder)) {
+    for package in needed(beside) {
+        let library = package.trim_start_matches("lib");
+        let there = |form: &str| beside.iter().any(|folder| folder.join(form).exists());
+        if there(&format!("lib{library}.a")) {
             println!("cargo:rustc-link-lib=static={library}");
-        } else if beside.iter().any(|f| {
-            ["so", "dylib"]
-                .iter()
-                .any(|e| f.join(format!("lib{library}.{e}")).exists())
-        }) {
+        } else if there(&format!("lib{library}.so")) || there(&format!("lib{library}.dylib")) {
             println!("cargo:rustc-link-lib=dylib={library}");
-        } else if pkg_config::Config::new().probe(package).is_err() {
+        } else if pkg_config::Config::new().probe(&package).is_err() {
             println!("cargo:rustc-link-lib=dylib={library}"); // the linker's own folders
         }
     }
@@ -78,4 +75,20 @@ pub fn link_dependencies(beside: &[PathBuf]) {
         "stdc++"
     };
     println!("cargo:rustc-link-lib=dylib={runtime}");
+}
+
+/// `Requires.private` of hearth.pc: installed, or at the top of a build tree. Without one, what hearth needs by default.
+fn needed(beside: &[PathBuf]) -> Vec<String> {
+    let places = beside
+        .iter()
+        .flat_map(|folder| [folder.join("pkgconfig/hearth.pc"), folder.join("../hearth.pc")]);
+    let text = places.filter_map(|path| std::fs::read_to_string(path).ok()).next();
+    let text = text.unwrap_or_else(|| "Requires.private: tbb, libpcre2-8, libutf8proc".into());
+    let list = text.lines().find_map(|line| line.strip_prefix("Requires.private:"));
+    let names = list
+        .unwrap_or("")
+        .split(',')
+        .map(str::trim)
+        .filter(|name| !name.is_empty());
+    names.map(String::from).collect()
 }
