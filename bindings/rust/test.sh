@@ -47,11 +47,26 @@ tests tests cargo test --locked $features
 # shellcheck disable=SC2086
 RUSTDOCFLAGS="-D warnings" check doc cargo doc --locked --no-deps $features
 # The commands that README.md tells, but for the building, with a small model.
-commands() { # shellcheck disable=SC2317 # called by check
+# shellcheck disable=SC2016,SC2317 # called by check; the backquotes are Markdown's
+commands() {
     sed -n '/^```sh$/,/^```$/s/^cargo .*/&/p' README.md | sed 's/MODEL\.gguf/--tiny/' >"$root/build/rust/commands.sh" &&
         [ -s "$root/build/rust/commands.sh" ] && sh -e "$root/build/rust/commands.sh"
 }
 check "commands of README.md" commands
+# A program outside of the workspace, with the dependency as README.md has it.
+# shellcheck disable=SC2016,SC2317
+dependent() {
+    folder=$root/build/rust/dependent
+    mkdir -p "$folder/src"
+    {
+        printf '[package]\nname = "dependent"\nversion = "0.1.0"\nedition = "2021"\n\n[workspace]\n\n'
+        sed -n '/^```toml$/,/^```$/{/^```/d;p;}' README.md | sed "s|…/hearth|$root|"
+    } >"$folder/Cargo.toml"
+    cp Cargo.lock "$folder/" && cp hearth/examples/readme.rs "$folder/src/main.rs" &&
+        cargo run --offline --manifest-path "$folder/Cargo.toml" --target-dir "$root/build/rust" -- \
+            "$root/build/rust/models/tiny.gguf"
+}
+check "a program that depends on it" dependent
 
 # The other ways to the library: installed, by pkg-config, and from the sources, by CMake. Compiling all of hearth once
 # more takes minutes: it is done with HEARTH_LONG=1 only, and otherwise CMake gets a project that installs what is built.

@@ -59,7 +59,7 @@ pub struct PrefixStoreStats {
 /// # fn main() -> hearth::Result<()> {
 /// # let model = hearth::Model::open(hearth_testing::model())?;
 /// let store = hearth::PrefixStore::open(model.runtime(), &Default::default())?;
-/// let long = "A prompt that many conversations begin with, and that is long enough to be worth keeping. ".repeat(2);
+/// let long = "A prompt that many conversations begin with, and that is long enough to be worth keeping. ".repeat(4);
 /// for _ in 0..2 {
 ///     let mut session = model.session()?;
 ///     session.use_store(Some(&store))?;
