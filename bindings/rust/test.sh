@@ -13,10 +13,8 @@ check() { # check NAME COMMAND…
     name=$1
     shift
     echo "== $name"
-    if "$@"; then echo "RESULT passed rust $name"; else
-        echo "RESULT failed rust $name"
-        failed=1
-    fi
+    if "$@"; then outcome=passed; else outcome=failed failed=1; fi
+    printf '\nRESULT %s rust %s\n' $outcome "$name" # on a line of its own, whatever the program ended with
 }
 tests() { # tests NAME COMMAND…: cargo tells how many there are
     name=$1
