@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import TYPE_CHECKING, Optional
+from collections.abc import AsyncIterator, Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Optional
 
 from . import _hearth as native
 from ._errors import Error, StateError
@@ -83,6 +83,14 @@ class Batch:
             raise StopAsyncIteration
         return self._pending.popleft()
 
+    def __await__(self) -> Generator[Any, None, list[Result]]:
+        return self._all().__await__()
+
+    async def _all(self) -> list[Result]:
+        async for _ in self:
+            pass
+        return self.results()
+
     def results(self) -> list[Result]:
         """Runs all to their ends. Raises the error of the first that failed; :attr:`errors` has all."""
         for _ in self:
@@ -116,3 +124,12 @@ class Batch:
             for session in self._sessions:
                 session.close()
             self._model._log_messages()
+
+    def __enter__(self) -> Batch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<hearth.Batch of {len(self._parts)} prompts, {'running' if self._generator is not None else 'ended'}>"

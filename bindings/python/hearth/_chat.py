@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
+from collections import deque
 from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Callable, Literal, Optional, Union
 
 from . import _hearth as native
 from ._errors import NotFoundError
 from ._events import ChatEvent, Content, Reasoning, ToolCall, ToolResult, TurnEnd
-from ._generation import Result
+from ._generation import Result, in_thread
 from ._options import GenerateOptions, Settings, Unpack
 from ._schema import parse
-from ._tools import Tool, definitions_of, text_of
+from ._tools import Tool, definitions_of, finished, text_of
 from ._turn import Turn
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class Chat:
         self._options: dict[str, Any] = dict(options)
         self._definitions = definitions_of(self.tools)
         self._session = session
+        self._running: Optional[weakref.ref[ChatStream]] = None
 
     @property
     def session(self) -> Session:
@@ -64,12 +67,18 @@ class Chat:
         return self._session
 
     def send(self, text: str, **options: Unpack[ChatOptions]) -> ChatStream:
-        """Appends a message of the user; the model's reply, as a stream of events."""
+        """Appends a message of the user; the model's reply, as a stream of events. A reply that was broken off before is
+        cancelled, and is not part of the messages.
+
+        Raises:
+            TypeError: unknown options. ValueError, InvalidArgumentError: options out of bounds. Errors of the computation
+            come from the stream.
+        """
         self.messages.append({"role": "user", "content": text})
         return self.reply(**options)
 
     def reply(self, **options: Unpack[ChatOptions]) -> ChatStream:
-        """The model's reply to the messages as they are."""
+        """The model's reply to the messages as they are; :meth:`send` without a new one."""
         return ChatStream(self, {**self._options, **options})
 
     def fork(self) -> Chat:
@@ -79,9 +88,15 @@ class Chat:
         return other
 
     def close(self) -> None:
-        """Gives its session back."""
+        """Cancels a reply that runs, and gives the session back."""
+        self._break_off()
         if self._session is not None:
             self._session.close()
+
+    def _break_off(self) -> None:
+        running = None if self._running is None else self._running()
+        if running is not None:
+            running.close()
 
     def __enter__(self) -> Chat:
         return self
@@ -103,7 +118,8 @@ class ChatStream:
     :class:`ToolBegin`, :class:`ToolArguments`, :class:`ToolCall`, :class:`ToolResult`, :class:`TurnEnd`. ``str(event)`` is
     the answer's text and empty for all others, so that ``print(event, end="")`` shows the answer.
 
-    ``str(stream)`` and :meth:`text` run it to the end. It is part of :attr:`Chat.messages` from the end of a turn on.
+    ``str(stream)`` and :meth:`text` run it to the end, and ``for`` may be left and taken up again. It is part of
+    :attr:`Chat.messages` from the end of a turn on. ``with`` cancels what is left.
     """
 
     def __init__(self, chat: Chat, options: Mapping[str, Any]) -> None:
@@ -122,20 +138,26 @@ class ChatStream:
             raise ValueError("tool_choice decides what the text is; a schema, regex, grammar or choices cannot as well")
         self._settings()  # wrong options are told here, not at the first event
         self._turn: Optional[Turn] = None
+        self._begun = 0  # turns
+        self._closed = False
+        self._waiting: deque[ChatEvent] = deque()
+        self._to_call: deque[ToolCall] = deque()
         self._content: list[str] = []
         self._reasoning: list[str] = []
         self.results: list[Result] = []  #: counts and times of each turn
         self.calls: list[ToolCall] = []  #: whole calls of the reply
-        self._events = self._run()
 
-    # ---- the machine: a generator that yields events, or asks for what may be waited for -----------------------------------
+    # ---- turns and the calls between them ----------------------------------------------------------------------
 
     def _settings(self) -> Settings:
         return Settings.of(self.chat.model._with_draft(self._options))
 
-    def _start(self, number: int) -> Turn:
+    def _start(self) -> None:
         chat, settings = self.chat, self._settings()
-        if self._choice != "auto" and number == 0:
+        if self._begun == 0:
+            chat._break_off()
+            chat._running = weakref.ref(self)
+        if self._choice != "auto" and self._begun == 0:
             source = self._template
             dialect = self._dialect or (native.chat_detect(source) if source else None)
             name = None if self._choice == "required" else self._choice
@@ -145,18 +167,64 @@ class ChatStream:
         self._turn = Turn(
             chat.session, tokens, settings, template=self._template, tools=chat._definitions, dialect=self._dialect
         )
+        self._begun += 1
+
+    def _note(self, events: Sequence[ChatEvent]) -> None:
+        for event in events:
+            self._waiting.append(event)
+            if isinstance(event, Content):
+                self._content.append(event.text)
+            elif isinstance(event, Reasoning):
+                self._reasoning.append(event.text)
+            elif isinstance(event, ToolCall) and event.complete:
+                self.calls.append(event)
+            elif isinstance(event, TurnEnd):
+                self.chat.messages.append(event.message)
+                self.results.append(event.result)
+
+    def _next(self) -> Optional[Turn]:
+        """The turn that runs. Behind its end come its calls, and then another turn where there were any."""
+        if self._turn is not None and self._turn.ended:
+            if self._run_tools:
+                self._to_call.extend(self._turn.calls)
+            self._closed = not self._to_call or self._begun >= self._rounds
+            self._turn = None
         return self._turn
 
-    def _note(self, event: ChatEvent) -> None:
-        if isinstance(event, Content):
-            self._content.append(event.text)
-        elif isinstance(event, Reasoning):
-            self._reasoning.append(event.text)
-        elif isinstance(event, ToolCall) and event.complete:
-            self.calls.append(event)
-        elif isinstance(event, TurnEnd):
-            self.chat.messages.append(event.message)
-            self.results.append(event.result)
+    def _advance(self) -> bool:
+        """Runs until an event waits, or to the end: False."""
+        try:
+            while not self._waiting:
+                turn = self._next()
+                if self._to_call:
+                    self._waiting.append(self._call(self._to_call.popleft()))
+                elif self._closed:
+                    return False
+                elif turn is None:
+                    self._start()
+                else:
+                    self._note(turn.advance())
+        except BaseException:
+            self.close()
+            raise
+        return True
+
+    async def _advance_async(self) -> bool:
+        try:
+            while not self._waiting:
+                turn = self._next()
+                if self._to_call:
+                    self._waiting.append(await self._call_async(self._to_call.popleft()))
+                elif self._closed:
+                    return False
+                elif turn is None:
+                    await in_thread(self._start, lambda: None)
+                else:
+                    self._note(await turn.advance_async())
+        except BaseException:
+            self.close()
+            raise
+        return True
 
     def _tool(self, call: ToolCall) -> Tool:
         for tool in self.chat.tools:
@@ -173,7 +241,7 @@ class ChatStream:
         try:
             tool = self._tool(call)
             value = tool(**tool.arguments(call.arguments))
-            return self._told(call, asyncio.run(value) if tool.is_async else value, None)
+            return self._told(call, finished(value) if tool.is_async else value, None)
         except Exception as error:  # the model is told of it
             return self._told(call, None, error)
 
@@ -186,38 +254,23 @@ class ChatStream:
         except Exception as error:
             return self._told(call, None, error)
 
-    def _run(self) -> Iterator[ChatEvent]:
-        for number in range(self._rounds):
-            turn = self._start(number)
-            while (events := turn.advance()) is not None:
-                for event in events:
-                    self._note(event)
-                    yield event
-            if not (self._run_tools and turn.calls):
-                return
-            for call in turn.calls:
-                yield self._call(call)
-
-    async def _run_async(self) -> AsyncIterator[ChatEvent]:
-        for number in range(self._rounds):
-            turn = await asyncio.to_thread(self._start, number)
-            while (events := await turn.advance_async()) is not None:
-                for event in events:
-                    self._note(event)
-                    yield event
-            if not (self._run_tools and turn.calls):
-                return
-            for call in turn.calls:
-                yield await self._call_async(call)
+    # ---- for, async for ----------------------------------------------------------------------------------------
 
     def __iter__(self) -> Iterator[ChatEvent]:
-        return self._events
+        return self
 
     def __next__(self) -> ChatEvent:
-        return next(self._events)
+        if not self._advance():
+            raise StopIteration
+        return self._waiting.popleft()
 
     def __aiter__(self) -> AsyncIterator[ChatEvent]:
-        return self._run_async()
+        return self
+
+    async def __anext__(self) -> ChatEvent:
+        if not await self._advance_async():
+            raise StopAsyncIteration
+        return self._waiting.popleft()
 
     def __await__(self) -> Generator[Any, None, str]:
         return self._all().__await__()
@@ -231,9 +284,8 @@ class ChatStream:
 
     def text(self) -> str:
         """Runs to the end; the answer, without reasoning and calls."""
-        if not self.results or self._turn is None or not self._turn._ended:
-            for _ in self._events:
-                pass
+        for _ in self:
+            pass
         return "".join(self._content)
 
     def __str__(self) -> str:
@@ -241,7 +293,7 @@ class ChatStream:
 
     def texts(self) -> Iterator[str]:
         """The pieces of the answer only."""
-        for event in self._events:
+        for event in self:
             if isinstance(event, Content):
                 yield event.text
 
@@ -266,9 +318,30 @@ class ChatStream:
         return parse(schema if schema is not None else {}, self.text())
 
     def cancel(self) -> None:
-        """Stops it within milliseconds, from any thread."""
+        """Stops it within milliseconds, from any thread: the turn ends with what it has, no tool is run any more."""
+        self._run_tools = False
+        turn = self._turn
+        if turn is not None:
+            turn.cancel()
+
+    def close(self) -> None:
+        """Ends it where it is, and frees the session. A turn that was not at its end is not part of the messages."""
+        self._closed = True
+        self._to_call.clear()
         if self._turn is not None:
-            self._turn.cancel()
+            self._turn.close()
+
+    def __enter__(self) -> ChatStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aenter__(self) -> ChatStream:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await asyncio.to_thread(self.close)
 
     def __repr__(self) -> str:
         return f"<hearth.ChatStream {''.join(self._content)[:60]!r}>"

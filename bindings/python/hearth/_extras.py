@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any, Optional
 
 from . import _hearth as native
+from ._paths import Path, path_of
 
 if TYPE_CHECKING:
     from ._model import Model
-
-Path = Union[str, os.PathLike[str]]
 
 
 class Adapter:
@@ -24,7 +22,7 @@ class Adapter:
     """
 
     def __init__(self, model: Model, path: Path, *, first_layer: int = 0, last_layer: int = 0) -> None:
-        self._native = native.Adapter.load(model._native, os.fspath(path), first_layer, last_layer)
+        self._native = native.Adapter.load(model._native, path_of(path), first_layer, last_layer)
 
     @classmethod
     def _of(cls, made: native.Adapter) -> Adapter:
@@ -66,7 +64,7 @@ class PrefixStore:
     """
 
     def __init__(self, model: Model, *, memory_bytes: int = 0, folder: Optional[Path] = None, folder_bytes: int = 0) -> None:
-        where = None if folder is None else os.fspath(folder)
+        where = None if folder is None else path_of(folder)
         self._native = native.PrefixStore(model.runtime._native, memory_bytes, where, folder_bytes)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, BinaryIO, Callable, Literal, Optional, Union
@@ -19,11 +20,11 @@ from ._errors import NotFoundError
 from ._extras import Adapter, PrefixStore
 from ._generation import Generation
 from ._options import GenerateOptions, Settings, Unpack
+from ._paths import Path, path_of
 from ._progress import Progress, bar
 from ._session import KINDS, KV, Session
 from ._tokenizer import Tokenizer
 
-Path = Union[str, os.PathLike[str]]
 Source = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, int, BinaryIO]
 Pooling = Literal["default", "none", "mean", "cls", "last", "rank"]
 _log = logging.getLogger("hearth")
@@ -63,15 +64,24 @@ class Runtime:
         """Bytes per second that its threads read from memory: the bound of decoding."""
         return self._native.measure_stream(bytes, rounds)
 
-    def inspect(self, path: Path) -> dict[str, Any]:
-        """Tells about a model file without loading weights: architecture, sizes, memory plan, whether it is supported."""
-        found: dict[str, Any] = json.loads(native.inspect_path(self._native, os.fspath(path)))
+    def inspect(self, source: Source) -> dict[str, Any]:
+        """Tells about a model without loading weights: architecture, sizes in bytes, memory plan for several contexts,
+        whether it is supported.
+
+        Raises:
+            NotFoundError: no such file. FormatError: it cannot be read as a model at all.
+        """
+        found: dict[str, Any] = json.loads(_inspect(self._native, source))
         return found
 
     def pack(self, path: Path, packed_path: Path, *, progress: Progress = False) -> None:
-        """Writes a model as hearth's kernels read it, so that later loads only map it."""
+        """Writes a model as hearth's kernels read it, so that later loads only map it.
+
+        Raises:
+            NotFoundError, FormatError, UnsupportedError: as opening it. ReadError: the file could not be written.
+        """
         with bar(progress, "packing") as shown:
-            native.pack(self._native, os.fspath(path), os.fspath(packed_path), shown)
+            native.pack(self._native, path_of(path), path_of(packed_path), shown)
 
     def __repr__(self) -> str:
         return f"<hearth.Runtime {self.isa}, {self.threads} threads, {self.memory / 1e6:.1f} MB>"
@@ -167,6 +177,11 @@ class Model:
     def generate(self, prompt: Union[str, Sequence[int]], **options: Unpack[GenerateOptions]) -> Generation:
         """Goes on from a text or from tokens, in a session of its own. See :class:`GenerateOptions`.
 
+        Raises:
+            TypeError: unknown options. ValueError, InvalidArgumentError: options out of bounds, an empty prompt.
+            LimitError: a prompt beyond the context. BudgetError, OutOfMemoryError: no room for the session. Errors of the
+            computation, and KeyboardInterrupt, come from the iterator.
+
         >>> for piece in model.generate("Once upon a time", max_tokens=6, temperature=0):
         ...     print(piece, end="|")
         ,| there| was| a| little| g|
@@ -193,6 +208,10 @@ class Model:
             messages: ``{"role": "user", "content": "…"}`` and so on; a ``str`` is one message of the user.
             tools: Python functions, whose signatures and docstrings the model is told; or definitions as dicts.
             options: of :class:`ChatOptions` and :class:`GenerateOptions`, such as ``run_tools=True``.
+        Raises:
+            TypeError: unknown options, or a tool whose signature has no JSON Schema. ValueError, InvalidArgumentError:
+            options out of bounds. The stream raises NotFoundError where the model has no template, InvalidArgumentError
+            where the template refuses the messages, and what computing raises.
         """
         listed = [{"role": "user", "content": messages}] if isinstance(messages, str) else [dict(m) for m in messages]
         return Chat(self, tools=tools, messages=listed, **options).reply()
@@ -281,11 +300,15 @@ class Model:
     def train_control_vector(
         self, pairs: Sequence[tuple[str, str]], path: Path, *, method: Literal["mean", "pca"] = "mean", progress: Progress = False
     ) -> Adapter:
-        """Makes a control vector from pairs of prompts that contrast (first with, then without), as a GGUF file at ``path``."""
+        """Makes a control vector from pairs of prompts that contrast (first with, then without), as a GGUF file at ``path``.
+
+        Raises:
+            InvalidArgumentError: no pairs, or an empty prompt. LimitError: a prompt beyond the context.
+        """
         sides = [[self.tokenize(pair[side]) for pair in pairs] for side in (0, 1)]
         kind = native.STEER_PCA if method == "pca" else native.STEER_MEAN
         with bar(progress, "training", " pairs") as shown:
-            self._native.steer_train(sides[0], sides[1], os.fspath(path), kind, shown)
+            self._native.steer_train(sides[0], sides[1], path_of(path), kind, shown)
         return Adapter(self, path)
 
     # ---- about it --------------------------------------------------------------------------------------------
@@ -353,14 +376,29 @@ def _open(runtime: native.Runtime, source: Source, progress: Callable[[int, int]
     if isinstance(source, int):
         return native.Model.open_fd(runtime, source, progress)
     if isinstance(source, (str, os.PathLike)):
-        return native.Model.open_path(runtime, os.fspath(source), progress)
-    file = source
+        return native.Model.open_path(runtime, path_of(source), progress)
+    return native.Model.open_reader(runtime, source.seek(0, os.SEEK_END), _reader(source), progress)
+
+
+def _inspect(runtime: native.Runtime, source: Source) -> str:
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        return native.inspect_memory(runtime, source)
+    if isinstance(source, int):
+        return native.inspect_fd(runtime, source)
+    if isinstance(source, (str, os.PathLike)):
+        return native.inspect_path(runtime, path_of(source))
+    return native.inspect_reader(runtime, source.seek(0, os.SEEK_END), _reader(source))
+
+
+def _reader(file: BinaryIO) -> Callable[[int, int], bytes]:
+    one_at_a_time = threading.Lock()  # threads of the library come at once
 
     def read(offset: int, count: int) -> bytes:
-        file.seek(offset)
-        data = file.read(count)
-        while 0 < len(data) < count and (more := file.read(count - len(data))):
-            data += more
-        return data
+        with one_at_a_time:
+            file.seek(offset)
+            data = file.read(count)
+            while 0 < len(data) < count and (more := file.read(count - len(data))):
+                data += more
+            return data
 
-    return native.Model.open_reader(runtime, file.seek(0, os.SEEK_END), read, progress)
+    return read

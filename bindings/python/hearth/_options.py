@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -119,8 +120,12 @@ class Settings:
         return made
 
     def _generation(self, left: dict[str, Any]) -> None:
-        self.max_tokens = left.pop("max_tokens", 0)
-        self.deadline_ms = max(1, int(left.pop("deadline") * 1000)) if "deadline" in left else 0
+        self.max_tokens = _count(left, "max_tokens")
+        if "deadline" in left:
+            seconds = float(left.pop("deadline"))
+            if not 0 < seconds < 4e6:
+                raise ValueError(f"deadline is a number of seconds above 0, not {seconds}")
+            self.deadline_ms = max(1, int(seconds * 1000))
         self.progress = left.pop("progress", None)
         for name, flag in (
             ("ignore_eos", native.GENERATE_IGNORE_EOS),
@@ -129,19 +134,27 @@ class Settings:
         ):
             if left.pop(name, False):
                 self.flags |= flag
-        if "logprobs" in left and (count := left.pop("logprobs")) is not False:
+        if left.get("logprobs") is not False and "logprobs" in left:
             self.flags |= native.GENERATE_LOGPROBS
-            self.top_logprobs = int(count)
+            self.top_logprobs = _count(left, "logprobs")
+        left.pop("logprobs", None)
         if self.progress:
             self.flags |= native.GENERATE_PREFILL
         draft = left.pop("draft", None)
-        self.draft_tokens = left.pop("draft_tokens", 0)
+        self.draft_tokens = _count(left, "draft_tokens")
         if draft == "lookup":
             self.draft = native.DRAFT_LOOKUP
         elif isinstance(draft, str):
             raise ValueError(f'draft is "lookup" or a model, not {draft!r}')
         elif draft is not None:
             self.draft, self.draft_model = native.DRAFT_MODEL, draft._native
+
+
+def _count(left: dict[str, Any], name: str) -> int:
+    value = operator.index(left.pop(name, 0))
+    if not 0 <= value < 1 << 32:
+        raise ValueError(f"{name} is a count of at least 0, not {value}")
+    return value
 
 
 def _numbers(sampling: native.Sampling, left: dict[str, Any]) -> None:

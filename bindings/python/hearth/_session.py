@@ -13,12 +13,12 @@ import numpy.typing as npt
 from . import _hearth as native
 from ._generation import Generation
 from ._options import GenerateOptions, Settings, Unpack
+from ._paths import Path, path_of
 
 if TYPE_CHECKING:
     from ._extras import Adapter, PrefixStore
     from ._model import Model
 
-Path = Union[str, os.PathLike[str]]
 KV = Literal["f16", "f32", "q8_0"]
 KINDS: dict[str, int] = {"f16": native.KV_F16, "f32": native.KV_F32, "q8_0": native.KV_Q8_0}
 
@@ -130,7 +130,7 @@ class Session:
         """The conversation as bytes, or with ``path`` as a file, which appears whole or not at all."""
         if path is None:
             return self._native.save()
-        self._native.save_path(os.fspath(path))
+        self._native.save_path(path_of(path))
         return None
 
     def restore(self, saved: Union[bytes, bytearray, memoryview, str, os.PathLike[str]]) -> Session:
@@ -143,13 +143,17 @@ class Session:
         if isinstance(saved, (bytes, bytearray, memoryview)):
             self._native.restore(saved)
         else:
-            self._native.restore_path(os.fspath(saved))
+            self._native.restore_path(path_of(saved))
         return self
 
     # ---- adapters and stores -----------------------------------------------------------------------------------
 
     def attach(self, adapter: Adapter, scale: float = 1.0) -> Session:
-        """From now on it computes with the adapter, ``scale`` times; its tokens are computed again."""
+        """From now on it computes with the adapter, ``scale`` times; its tokens are computed again.
+
+        Raises:
+            InvalidArgumentError: an adapter of another model, a scale that is not finite.
+        """
         self._native.attach(adapter._native, scale)
         return self
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, Optional, Union
+from typing import Any, Optional
 
 from . import _hearth as native
 from ._errors import NotFoundError
+from ._paths import Path, path_of
 
 
 class Tokenizer:
@@ -21,8 +21,8 @@ class Tokenizer:
         FormatError, UnsupportedError: no model file, or one whose tokenizer is unknown.
     """
 
-    def __init__(self, path: Union[str, os.PathLike[str]]) -> None:
-        self._native = native.Tokenizer.open_path(os.fspath(path))
+    def __init__(self, path: Path) -> None:
+        self._native = native.Tokenizer.open_path(path_of(path))
 
     @classmethod
     def _of(cls, made: native.Tokenizer) -> Tokenizer:

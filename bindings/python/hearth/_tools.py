@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import typing
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable, Optional, Union
 
 from ._schema import is_pydantic, parameters_of, summary_of, value_of
@@ -84,6 +86,16 @@ def definitions_of(tools: Sequence[Tool]) -> Optional[str]:
         if names.count(name) > 1:
             raise ValueError(f"there are two tools of the name {name!r}")
     return json.dumps([tool.definition for tool in tools], ensure_ascii=False) if tools else None
+
+
+def finished(work: Coroutine[Any, Any, Any]) -> Any:
+    """What a coroutine returns; in a thread of its own where this one's loop runs already, as in a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 def text_of(value: Any) -> str:

@@ -31,32 +31,30 @@ class Turn:
         self._parser = native.ChatParser(session.model.tokenizer._native, dialect or "", template, tools, tokens, 0)
         session.tokens = tokens
         self._generation = Generation(session, settings)
-        self._ended = False
+        self.ended = False
         self.calls: list[ToolCall] = []
         self.message: dict[str, Any] = {}
 
-    def advance(self) -> Optional[list[ChatEvent]]:
-        """The next events, perhaps none yet; ``None`` behind the end."""
-        return self._take(not self._ended and self._generation._advance())
+    def advance(self) -> list[ChatEvent]:
+        """The next events, perhaps none yet; :class:`TurnEnd` is the last."""
+        return self._take(self._generation._advance())
 
-    async def advance_async(self) -> Optional[list[ChatEvent]]:
+    async def advance_async(self) -> list[ChatEvent]:
         """The same, in a thread of the loop's executor."""
-        return self._take(not self._ended and await in_thread(self._generation._advance, self._generation.cancel))
+        return self._take(await in_thread(self._generation._advance, self._generation.cancel))
 
-    def _take(self, more: bool) -> Optional[list[ChatEvent]]:
-        if self._ended:
-            return None
+    def _take(self, more: bool) -> list[ChatEvent]:
         generation = self._generation
         while generation._pending:
             self._parser.feed(generation._pending.popleft())
         if not more:
-            self._ended = True
+            self.ended = True
             self._parser.finish()
         events: list[ChatEvent] = []
         for entry in self._parser.events():
             if event := self._event(*entry):
                 events.append(event)
-        if self._ended:
+        if self.ended:
             self.message = json.loads(self._parser.message())
             events.append(TurnEnd(self.message, generation.result_so_far))
         return events

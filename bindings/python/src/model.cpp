@@ -78,7 +78,9 @@ struct PythonReader {
     }
 };
 
-Model open_reader(const Runtime& runtime, std::uint64_t size, const py::object& read, const py::object& progress) {
+// work(reader), with what `read` raised in place of the failure that followed from it.
+template <class Work>
+auto with_reader(std::uint64_t size, const py::object& read, Work&& work) {
     PythonReader state{read};
     hearth_reader reader{};
     reader.struct_size = sizeof reader;
@@ -86,15 +88,21 @@ Model open_reader(const Runtime& runtime, std::uint64_t size, const py::object& 
     reader.read = &PythonReader::call;
     reader.user = &state;
     try {
-        return open_model(runtime, progress, [&](hearth_model** out, hearth_runtime* r, const hearth_model_options* options) {
-            return hearth_model_open_reader(out, r, &reader, options);
-        });
+        return work(&reader);
     } catch (const Failure&) {
         if (state.type == nullptr) throw;
         PyErr_Restore(state.type, state.value, state.trace);
         state.type = state.value = state.trace = nullptr;
         throw py::error_already_set();
     }
+}
+
+Model open_reader(const Runtime& runtime, std::uint64_t size, const py::object& read, const py::object& progress) {
+    return with_reader(size, read, [&](const hearth_reader* reader) {
+        return open_model(runtime, progress, [&](hearth_model** out, hearth_runtime* r, const hearth_model_options* options) {
+            return hearth_model_open_reader(out, r, reader, options);
+        });
+    });
 }
 
 void pack(const Runtime& runtime, const std::string& path, const std::string& packed, const py::object& progress) {
@@ -108,11 +116,32 @@ void pack(const Runtime& runtime, const std::string& path, const std::string& pa
     run([&] { return hearth_model_pack(owner.get(), path.c_str(), packed.c_str(), &options); }, nullptr, &state);
 }
 
-py::str inspect_path(const Runtime& runtime, const std::string& path) {
+py::str inspected(const Runtime& runtime, const std::function<hearth_status(hearth_text**, hearth_runtime*)>& call) {
     const auto owner = runtime.handle.get("runtime");
     hearth_text* text = nullptr;
-    run([&] { return hearth_inspect_path(&text, owner.get(), path.c_str()); }, nullptr);
+    run([&] { return call(&text, owner.get()); }, nullptr);
     return take(text);
+}
+
+py::str inspect_path(const Runtime& runtime, const std::string& path) {
+    return inspected(runtime, [&](hearth_text** out, hearth_runtime* r) { return hearth_inspect_path(out, r, path.c_str()); });
+}
+
+py::str inspect_fd(const Runtime& runtime, int fd) {
+    return inspected(runtime, [&](hearth_text** out, hearth_runtime* r) { return hearth_inspect_fd(out, r, fd); });
+}
+
+py::str inspect_memory(const Runtime& runtime, const py::buffer& data) {
+    const py::buffer_info bytes = data.request();
+    return inspected(runtime, [&](hearth_text** out, hearth_runtime* r) {
+        return hearth_inspect_memory(out, r, bytes.ptr, static_cast<std::size_t>(bytes.size * bytes.itemsize));
+    });
+}
+
+py::str inspect_reader(const Runtime& runtime, std::uint64_t size, const py::object& read) {
+    return with_reader(size, read, [&](const hearth_reader* reader) {
+        return inspected(runtime, [&](hearth_text** out, hearth_runtime* r) { return hearth_inspect_reader(out, r, reader); });
+    });
 }
 
 py::str inspect(const Model& self) {
@@ -282,6 +311,9 @@ void define_model(py::module_& m) {
         .def("steer_train", &steer_train, py::arg("positive"), py::arg("negative"), py::arg("path"), py::arg("method"),
              py::arg("progress"));
     m.def("inspect_path", &inspect_path, py::arg("runtime"), py::arg("path"));
+    m.def("inspect_fd", &inspect_fd, py::arg("runtime"), py::arg("fd"));
+    m.def("inspect_memory", &inspect_memory, py::arg("runtime"), py::arg("data"));
+    m.def("inspect_reader", &inspect_reader, py::arg("runtime"), py::arg("size"), py::arg("read"));
     m.def("pack", &pack, py::arg("runtime"), py::arg("path"), py::arg("packed_path"), py::arg("progress"));
 }
 

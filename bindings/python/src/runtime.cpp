@@ -33,10 +33,14 @@ Runtime make(std::uint32_t threads, const std::string& isa, std::uint64_t memory
     return Runtime{messages, Handle<hearth_runtime, hearth_runtime_free>(made)};
 }
 
-std::vector<std::pair<std::int32_t, std::string>> messages_of(const Runtime& self) {
-    const std::lock_guard<std::mutex> lock(self.messages->mutex);
-    std::vector<std::pair<std::int32_t, std::string>> out(self.messages->waiting.begin(), self.messages->waiting.end());
-    self.messages->waiting.clear();
+py::list messages_of(const Runtime& self) {
+    std::deque<std::pair<std::int32_t, std::string>> taken;
+    {
+        const std::lock_guard<std::mutex> lock(self.messages->mutex);
+        taken.swap(self.messages->waiting);
+    }
+    py::list out;
+    for (const auto& [level, text] : taken) out.append(py::make_tuple(level, text_of(text.data(), text.size())));
     return out;
 }
 

@@ -191,7 +191,11 @@ void define_session(py::module_& m) {
     py::class_<Adapter>(m, "Adapter")
         .def_static("load", &load_adapter, py::arg("model"), py::arg("path"), py::arg("first_layer"), py::arg("last_layer"))
         .def("describe", &describe)
-        .def_property_readonly("path", [](const Adapter& self) { return hearth_adapter_path(self.handle.get("adapter").get()); })
+        .def_property_readonly("path",
+                               [](const Adapter& self) {
+                                   const char* const path = hearth_adapter_path(self.handle.get("adapter").get());
+                                   return py::reinterpret_steal<py::str>(PyUnicode_DecodeFSDefault(path));
+                               })
         .def("close", [](Adapter& self) { self.handle.close(); });
     py::class_<PrefixStore>(m, "PrefixStore")
         .def(py::init(&open_store), py::arg("runtime"), py::arg("memory_bytes"), py::arg("folder"), py::arg("folder_bytes"))

@@ -177,8 +177,10 @@ void refuse(const std::string& sentence) { throw Failure{HEARTH_ESTATE, sentence
 
 unsigned fork_generation() { return forks.load(std::memory_order_relaxed); }
 
+Unlocked::Unlocked() : ending_(finalizing()), state_(PyEval_SaveThread()) {}
+
 Unlocked::~Unlocked() {
-    while (finalizing()) pause();
+    while (!ending_ && finalizing()) pause();
     PyEval_RestoreThread(state_);
 }
 

@@ -38,15 +38,17 @@ void check(hearth_status status);
 unsigned fork_generation();
 
 // Gives the interpreter's lock away. Where the interpreter ends meanwhile, this thread waits for the end of the process:
-// to be ended within C++ frames would end all of it.
+// to be ended within C++ frames would end all of it. The thread that ends the interpreter may still come here, from a
+// destructor: it alone has the lock then.
 class Unlocked {
 public:
-    Unlocked() : state_(PyEval_SaveThread()) {}
+    Unlocked();
     Unlocked(const Unlocked&) = delete;
     Unlocked& operator=(const Unlocked&) = delete;
     ~Unlocked();
 
 private:
+    bool ending_;
     PyThreadState* state_;
 };
 

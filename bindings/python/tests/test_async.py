@@ -45,7 +45,10 @@ def test_several_at_once_and_in_batches(tiny: hearth.Model) -> None:
             texts[number] += piece
         return texts
 
-    assert asyncio.run(batch()) == [tiny.generate(p, max_tokens=9, seed=2).text() for p in ("abc", "def")]
+    async def awaited() -> list[str]:
+        return [result.text for result in await tiny.generate_many(["abc", "def"], max_tokens=9, seed=2)]
+
+    assert asyncio.run(batch()) == asyncio.run(awaited()) == [tiny.generate(p, max_tokens=9, seed=2).text() for p in ("abc", "def")]
 
 
 def test_the_loop_goes_on_and_cancelling_stops_a_prompt(long: hearth.Model) -> None:

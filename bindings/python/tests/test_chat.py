@@ -178,6 +178,58 @@ def test_asynchronous_tools(talker: hearth.Model) -> None:
         assert result.value is (not result.call.arguments["on"])
 
 
+def test_asynchronous_tools_where_a_loop_runs(talker: hearth.Model) -> None:
+    """A plain for in a notebook, whose cells run in a loop."""
+
+    async def lamp(on: bool) -> bool:
+        """Switches the lamp."""
+        await asyncio.sleep(0)
+        return not on
+
+    async def cell() -> list[Any]:
+        return list(
+            talker.chat("x", tools=[lamp], tool_choice="lamp", run_tools=True, max_rounds=1, template=TEMPLATE, max_tokens=100, seed=3)
+        )
+
+    result = next(e for e in asyncio.run(cell()) if isinstance(e, hearth.ToolResult))
+    assert result.error is None and result.value is (not result.call.arguments["on"])
+
+
+def test_replies_are_left_and_taken_up_again(talker: hearth.Model) -> None:
+    options: Any = {"template": TEMPLATE, "max_tokens": 20, "seed": 4, "ignore_eos": True}
+    whole = talker.chat("one", **options).text()
+    stream = talker.chat("one", **options)
+    first = next(stream)
+    for event in stream:
+        break
+
+    async def rest() -> list[Any]:
+        return [event async for event in stream]
+
+    asyncio.run(rest())
+    assert stream.text() == whole and str(first) and len(stream.results) == 1
+
+
+def test_a_broken_off_reply_is_cancelled_by_the_next(talker: hearth.Model) -> None:
+    with talker.conversation(template=TEMPLATE, max_tokens=20, seed=4, ignore_eos=True) as chat:
+        left = chat.send("one")
+        next(left)
+        assert chat.send("two").text()
+        assert list(left) == [] and left.results == []
+        assert [m["role"] for m in chat.messages] == ["user", "user", "assistant"]
+        for event in chat.send("three"):
+            break
+        assert chat.send("four").text()  # what was dropped holds nothing up
+        with chat.send("five") as stream:
+            next(stream)
+        assert len(chat.session) > 0  # it is free
+        stopped = chat.send("six")
+        next(stopped)
+        stopped.cancel()
+        end = list(stopped)[-1]
+        assert isinstance(end, hearth.TurnEnd) and end.result.finish == "cancelled" and chat.messages[-1] is end.message
+
+
 def test_answers_of_a_schema(talker: hearth.Model) -> None:
     stream = talker.chat("where?", schema=Place, template=TEMPLATE, max_tokens=200, seed=9)
     assert isinstance(stream.value(), Place) and json.loads(stream.message["content"]) == stream.value().model_dump()

@@ -17,6 +17,10 @@ from conftest import ROOT
 READMES = [ROOT / "README.md", ROOT / "bindings" / "python" / "README.md"]
 
 
+def python_blocks(readme: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```$", readme.read_text(encoding="utf-8"), re.S | re.M)
+
+
 def test_docstrings(stories_path: str, stories: hearth.Model) -> None:
     names = {"MODEL": stories_path, "hearth": hearth, "model": stories}
     tried = 0
@@ -41,7 +45,7 @@ def test_everything_public_is_documented() -> None:
 @pytest.mark.parametrize("readme", READMES, ids=["README.md", "bindings/python/README.md"])
 def test_readme(readme: Path, make_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """The Python blocks of a README run one after the other, in a folder that has a model.gguf."""
-    blocks = re.findall(r"^```python\n(.*?)^```$", readme.read_text(encoding="utf-8"), re.S | re.M)
+    blocks = python_blocks(readme)
     assert blocks
     (tmp_path / "model.gguf").symlink_to(make_model("--context", "4096"))
     monkeypatch.chdir(tmp_path)

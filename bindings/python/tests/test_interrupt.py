@@ -35,7 +35,14 @@ def main():
     else:
         session.append([300] * 32000)
         print("ready", flush=True)
-        if what == "prefill": session.generate(max_tokens=1).text()
+        if what == "async":
+            import asyncio
+            async def consume():
+                async for _ in session.generate(max_tokens=1): pass
+            asyncio.run(consume())
+        elif what == "chat":
+            model.chat("abc " * 8000, max_tokens=1).text()
+        elif what == "prefill": session.generate(max_tokens=1).text()
         elif what == "logits": session.logits()
         else: model.generate_many([[300] * 16000] * 2, max_tokens=1).texts()
 try:
@@ -54,7 +61,7 @@ def path(make_model: Any) -> str:
     return str(make_model("--context", "33000", "--embd", "512", "--ffn", "2048", "--layers", "6"))
 
 
-@pytest.mark.parametrize("what", ["prefill", "logits", "many", "decode", "embed", "load"])
+@pytest.mark.parametrize("what", ["prefill", "logits", "many", "decode", "embed", "load", "async", "chat"])
 def test_ctrl_c(path: str, what: str) -> None:
     with subprocess.Popen([sys.executable, "-c", PROGRAM, path, what], stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None and child.stdout.readline() == "ready\n"

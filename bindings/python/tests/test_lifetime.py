@@ -163,6 +163,21 @@ for g in held: next(g)
     )
 
 
+def test_destructors_at_the_end_of_the_interpreter(tiny_path: str) -> None:
+    out = run(
+        """
+import sys, hearth
+class Held:
+    def __init__(self): self.model = hearth.Model(sys.argv[1], progress=False); self.print = print
+    def __del__(self):
+        self.print(self.model.session().append([300] * 200).logits().shape[0], flush=True)
+sys.held = Held()  # taken apart with the modules, behind the end of the threads
+""",
+        tiny_path,
+    )
+    assert out.split() in ([], ["512"])  # what Python has left by then
+
+
 def test_arrays_outlive_what_made_them(tiny_path: str) -> None:
     model = hearth.Model(tiny_path, progress=False)
     logits = model.session().append("abc").logits()

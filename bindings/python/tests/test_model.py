@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import hearth
+from conftest import ROOT
 from hearth import _errors, _hearth
 
 
@@ -24,6 +25,10 @@ def test_sources_give_the_same_model(tiny_path: str, tiny: hearth.Model, tmp_pat
             with hearth.Model(source, progress=False) as model:
                 assert model.digest == tiny.digest
                 assert model.generate("ab", max_tokens=6, temperature=0).result().tokens == expected
+            told = tiny.runtime.inspect(source)
+            assert {key: told[key] for key in ("architecture", "parameters", "tensors")} == {
+                key: tiny.info[key] for key in ("architecture", "parameters", "tensors")
+            }
 
 
 def test_errors_have_the_class_of_their_status(tmp_path: Path, tiny_path: str, tiny: hearth.Model) -> None:
@@ -53,6 +58,30 @@ def test_every_status_of_the_header_has_its_class() -> None:
         assert (made.status, made.name) == (status, _hearth.status_name(status))
         assert type(made) is not hearth.Error and str(made) == "a sentence"
         assert type(pickle.loads(pickle.dumps(made))) is type(made)
+
+
+def test_paths_are_bytes(tiny_path: str, tmp_path: Path) -> None:
+    name = os.fsdecode(os.fsencode(tmp_path) + b"/m\xff\xfe \xc3\xa4.gguf")  # no UTF-8
+    os.symlink(tiny_path, name)
+    assert hearth.Model(name, progress=False).vocab_size == 512 == len(hearth.Tokenizer(Path(name)))
+    with pytest.raises(ValueError, match="null character"):
+        hearth.Model(tiny_path + "\0more", progress=False)
+
+
+def test_folders() -> None:
+    """Of Hugging Face, as transformers writes them."""
+    model = hearth.Model(ROOT / "tests" / "golden" / "hf" / "llama", progress=False)
+    assert model.info["architecture"] == "llama"
+    assert model.session().append([1, 2, 3]).logits().shape == (model.vocab_size,)
+
+
+def test_counts_have_bounds(tiny: hearth.Model) -> None:
+    wrong: Any
+    for wrong in ({"max_tokens": -1}, {"draft_tokens": 1 << 40}, {"logprobs": -2}, {"deadline": 0.0}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            tiny.generate("a", **wrong)
+    with pytest.raises(TypeError):
+        tiny.generate("a", max_tokens=1.5)  # type: ignore[arg-type]
 
 
 def test_readers_that_fail_raise_their_own_exception(tiny_path: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import hearth
+from test_docs import READMES, python_blocks
 
 HERE = Path(__file__).resolve().parent
 
@@ -37,29 +39,41 @@ model.session(kv="q4")  # E: kv
 """
 
 
-def mypy(*arguments: str) -> "subprocess.CompletedProcess[str]":
+def start(*arguments: str) -> "subprocess.Popen[str]":
     pytest.importorskip("mypy")
-    return subprocess.run([sys.executable, "-m", *arguments], capture_output=True, text=True, timeout=300, cwd=HERE)
+    return subprocess.Popen([sys.executable, "-m", *arguments], text=True, cwd=HERE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
-def test_strict(tmp_path: Path) -> None:
-    """The installed package, as py.typed makes it visible; the tests; and what a user writes, with its two mistakes."""
+@pytest.fixture(scope="module")
+def stubtest() -> Iterator["subprocess.Popen[str]"]:
+    """It takes as long as mypy, beside which it runs."""
+    with start("mypy.stubtest", "hearth._hearth", "--concise", "--ignore-disjoint-bases") as started:
+        yield started
+
+
+def test_strict(tmp_path: Path, stubtest: "subprocess.Popen[str]") -> None:
+    """The installed package, as py.typed makes it visible; the tests; the READMEs; and what a user writes, with its two
+    mistakes."""
+    cache = str(tmp_path / "cache")
+    package = start("mypy", "--strict", "--cache-dir", cache, "-p", "hearth")
+    out, _ = package.communicate(timeout=300)
+    assert package.returncode == 0, out
     program = tmp_path / "user.py"
     program.write_text(USER)
-    done = mypy("mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), "-p", "hearth", "--show-error-codes")
-    assert done.returncode == 0, done.stdout
-    done = mypy("mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(program), *map(str, sorted(HERE.glob("*.py"))))
-    errors = [line for line in done.stdout.splitlines() if ": error:" in line]
+    for number, readme in enumerate(READMES):
+        (tmp_path / f"readme{number}.py").write_text("\n".join(python_blocks(readme)))
+    sources = [*tmp_path.glob("*.py"), *sorted(HERE.glob("*.py"))]
+    out, _ = start("mypy", "--strict", "--cache-dir", cache, *map(str, sources)).communicate(timeout=300)
+    errors = [line for line in out.splitlines() if ": error:" in line]
     wrong = [number for number, line in enumerate(USER.splitlines(), 1) if "# E:" in line]
-    assert len(errors) == len(wrong) and all(f"user.py:{n}: error" in e for n, e in zip(wrong, errors)), done.stdout
+    assert len(errors) == len(wrong) and all(f"user.py:{n}: error" in e for n, e in zip(wrong, errors)), out
 
 
-def test_the_stub_is_the_module() -> None:
-    done = mypy("mypy.stubtest", "hearth._hearth", "--concise", "--ignore-disjoint-bases")
+def test_the_stub_is_the_module(stubtest: "subprocess.Popen[str]") -> None:
+    out, _ = stubtest.communicate(timeout=300)
     # pybind11's metaclass, and its __init__ that refuses, are not told.
     known = ("metaclass differs", '__init__ is inconsistent, stub does not have *args parameter "args"')
-    lines = [line for line in done.stdout.splitlines() if not line.endswith(known)]
-    assert done.stdout and not lines, done.stdout + done.stderr
+    assert out and not [line for line in out.splitlines() if not line.endswith(known)], out
 
 
 def test_marker() -> None:
