@@ -11,6 +11,9 @@ from typing import Any, Callable, Optional, Union
 Progress = Union[bool, None, Callable[[int, int], object]]
 
 
+QUICK = 0.3  # seconds: what is over by then needs no bar
+
+
 class Bar:
     """A callable of ``(done, total)`` that shows a bar; with tqdm's package a widget in notebooks."""
 
@@ -23,8 +26,8 @@ class Bar:
 
     def __call__(self, done: int, total: int) -> None:
         if self._bar is None and not self._plain:
-            if time.monotonic() - self._begun < 0.3 or done >= total:
-                return  # what is quick needs no bar
+            if time.monotonic() - self._begun < QUICK or done >= total:
+                return
             self._open(total)
         if self._bar is not None:
             self._bar.update(done - self._bar.n)

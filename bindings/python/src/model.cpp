@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "handles.hpp"
 
 namespace hearth_py {
@@ -195,8 +197,9 @@ py::str score_label(const Model& self, std::uint32_t i) {
 using Floats = py::array_t<float, py::array::c_style>;
 using EmbedCall = std::function<hearth_status(float*, std::size_t, std::size_t*, const hearth_embed_options*)>;
 
-// The size is asked for first, then the vectors go straight into NumPy's memory: a flat array, float32.
-Floats embedded(std::uint32_t pooling, std::uint32_t flags, std::uint32_t dimensions, std::uint32_t pass_tokens,
+// Vectors go straight into NumPy's memory: a flat array, float32. `guess` is how many there are as a rule: to ask for their
+// number is to make tokens of all texts once more.
+Floats embedded(std::size_t guess, std::uint32_t pooling, std::uint32_t flags, std::uint32_t dimensions, std::uint32_t pass_tokens,
                 const py::object& progress, const EmbedCall& call) {
     Progress state;
     state.callable = progress;
@@ -208,20 +211,38 @@ Floats embedded(std::uint32_t pooling, std::uint32_t flags, std::uint32_t dimens
     options.pass_tokens = pass_tokens;
     options.progress = &Progress::tell;
     options.progress_user = &state;
+    const auto fill = [&](Floats& out, std::size_t& needed) {
+        const auto capacity = static_cast<std::size_t>(out.size());
+        float* const data = capacity == 0 ? nullptr : out.mutable_data();
+        return run_expecting(HEARTH_EBUFS, [&] { return call(data, capacity, &needed, &options); }, nullptr, &state);
+    };
+    Floats out(static_cast<py::ssize_t>(guess));
     std::size_t needed = 0;
-    const hearth_status first = call(nullptr, 0, &needed, &options);
-    if (first != HEARTH_OK && first != HEARTH_EBUFS) check(first);
-    Floats out(static_cast<py::ssize_t>(needed));
-    float* const data = out.mutable_data();
-    if (needed != 0) run([&] { return call(data, needed, &needed, &options); }, nullptr, &state);
-    return out;
+    const hearth_status first = fill(out, needed);
+    if (needed == guess) return out;
+    Floats exact(static_cast<py::ssize_t>(needed));
+    if (first == HEARTH_EBUFS) {
+        fill(exact, needed);
+    } else {
+        std::copy_n(out.data(), needed, exact.mutable_data());
+    }
+    return exact;
+}
+
+std::size_t width_of(const hearth_model* model, std::uint32_t pooling, std::uint32_t dimensions) {
+    const hearth_embedding_info info = info_of(model);
+    if (pooling == HEARTH_POOLING_DEFAULT) pooling = info.pooling;
+    if (pooling == HEARTH_POOLING_NONE) return 0;  // as many as there are tokens
+    if (pooling == HEARTH_POOLING_RANK) return info.scores;
+    return dimensions != 0 ? dimensions : info.width;
 }
 
 Floats embed_texts(const Model& self, const std::vector<std::string>& texts, std::uint32_t pooling, std::uint32_t flags,
                    std::uint32_t dimensions, std::uint32_t pass_tokens, const py::object& progress) {
     const auto model = self.get();
     const Texts list(texts);
-    return embedded(pooling, flags, dimensions, pass_tokens, progress,
+    const std::size_t guess = texts.size() * width_of(model.get(), pooling, dimensions);
+    return embedded(guess, pooling, flags, dimensions, pass_tokens, progress,
                     [&](float* out, std::size_t capacity, std::size_t* needed, const hearth_embed_options* options) {
                         return hearth_model_embed_texts(out, capacity, needed, model.get(), list.data.data(),
                                                         list.lengths.data(), texts.size(), options);
@@ -237,7 +258,8 @@ Floats embed_tokens(const Model& self, const std::vector<std::vector<hearth_toke
         data.push_back(sequence.data());
         lengths.push_back(sequence.size());
     }
-    return embedded(pooling, flags, dimensions, pass_tokens, progress,
+    const std::size_t guess = tokens.size() * width_of(model.get(), pooling, dimensions);
+    return embedded(guess, pooling, flags, dimensions, pass_tokens, progress,
                     [&](float* out, std::size_t capacity, std::size_t* needed, const hearth_embed_options* options) {
                         return hearth_model_embed(out, capacity, needed, model.get(), data.data(), lengths.data(),
                                                   tokens.size(), options);
@@ -248,7 +270,7 @@ Floats rerank(const Model& self, const std::string& query, const std::vector<std
               std::uint32_t pass_tokens, const py::object& progress) {
     const auto model = self.get();
     const Texts list(documents);
-    return embedded(0, flags, 0, pass_tokens, progress,
+    return embedded(documents.size(), 0, flags, 0, pass_tokens, progress,
                     [&](float* out, std::size_t capacity, std::size_t* needed, const hearth_embed_options* options) {
                         return hearth_model_rerank(out, capacity, needed, model.get(), query.data(), query.size(),
                                                    list.data.data(), list.lengths.data(), documents.size(), options);

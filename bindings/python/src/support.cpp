@@ -204,8 +204,8 @@ void run(const std::function<hearth_status()>& work, const std::function<void()>
 }
 
 hearth_status run_expecting(hearth_status expected, const std::function<hearth_status()>& work,
-                            const std::function<void()>& cancel) {
-    Outcome out = run_outcome(work, cancel, nullptr);
+                            const std::function<void()>& cancel, Progress* progress) {
+    Outcome out = run_outcome(work, cancel, progress);
     if (out.status != HEARTH_OK && out.status != expected) throw Failure{out.status, std::move(out.message)};
     return out.status;
 }

@@ -71,7 +71,7 @@ private:
 void run(const std::function<hearth_status()>& work, const std::function<void()>& cancel, Progress* progress = nullptr);
 // The same, giving the status back instead of throwing where it is `expected`.
 hearth_status run_expecting(hearth_status expected, const std::function<hearth_status()>& work,
-                            const std::function<void()>& cancel);
+                            const std::function<void()>& cancel, Progress* progress = nullptr);
 
 // A handle, freed with its last user. close() makes later uses fail; what is running goes on.
 template <class T, void (*Free)(T*)>

@@ -7,12 +7,14 @@ import platform
 import shutil
 import subprocess
 import sys
+import tarfile
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 import hearth
+from conftest import ROOT
 
 MODULE = Path(hearth._hearth.__file__)
 
@@ -32,6 +34,18 @@ def test_all_instruction_sets_are_in_it() -> None:
     expected = {"x86_64": {"scalar", "avx2", "avx2vnni", "avx512", "amx"}, "aarch64": {"scalar", "neon", "dotprod", "i8mm"}}
     assert expected[platform.machine()] <= set(hearth.isas())
     assert metadata.version("hearth") == hearth.__version__
+
+
+def test_the_source_distribution_is_what_the_module_is_made_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    build = pytest.importorskip("scikit_build_core.build")
+    monkeypatch.chdir(ROOT)
+    with tarfile.open(tmp_path / build.build_sdist(str(tmp_path))) as archive:
+        names = {name.split("/", 1)[1] for name in archive.getnames()}
+    folders = ("src", "include", "capi", "bindings/python")
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*") if file.is_file()]
+    kept = {str(file.relative_to(ROOT)) for file in files if "__pycache__" not in file.parts}
+    assert len(kept) > 500 and kept | {"CMakeLists.txt", "LICENSE", "pyproject.toml"} <= names
+    assert not [name for name in names if name.split("/")[0] in ("build", "tests", "examples", "bench")]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="auditwheel is of Linux")
