@@ -63,7 +63,7 @@ Status submit(Generator& generator, hearth_session* session, const hearth_sampli
         return {Code::invalid_argument, "hearth_generate_options.top_logprobs is set without HEARTH_GENERATE_LOGPROBS"};
     g.tag = o.tag;
     g.deadline_ms = o.deadline_ms;
-    if (o.draft > HEARTH_DRAFT_MODEL)
+    if (o.draft > HEARTH_DRAFT_MTP)
         return {Code::invalid_argument, cat("hearth_generate_options.draft is ", o.draft, ", expected HEARTH_DRAFT_…")};
     if ((o.draft == HEARTH_DRAFT_MODEL) != (o.draft_model != nullptr))
         return {Code::invalid_argument, "hearth_generate_options.draft_model goes with HEARTH_DRAFT_MODEL, and only with it"};

@@ -78,8 +78,7 @@ HEARTH_API void hearth_text_free(hearth_text *text);
 
 /* Number of instruction sets that this library knows (built in or not). [any] @since 0.1 */
 HEARTH_API size_t hearth_isa_count(void);
-/* Name ("scalar", "avx2", "avx512", "neon"…) of set i, null beyond the last; *available (may be null): can run here.
- * [any] @since 0.1 */
+/* Name ("scalar", "avx2", "avx512", "neon"…) of set i, or null; *available (may be null): can run here. [any] @since 0.1 */
 HEARTH_API const char *hearth_isa_name(size_t i, bool *available);
 
 /* ---- runtime --------------------------------------------------------------------------------------------------- */
@@ -123,8 +122,7 @@ HEARTH_API const char *hearth_runtime_isa(const hearth_runtime *runtime);
 HEARTH_API uint32_t hearth_runtime_threads(const hearth_runtime *runtime);
 /* Bytes that the runtime's objects hold now (weights, caches, scratch). [any] @since 0.1 */
 HEARTH_API uint64_t hearth_runtime_memory(const hearth_runtime *runtime);
-/* Reads `bytes` of memory with all threads `rounds` times; *bytes_per_second is the median round: the bound of
- * decoding. [any] @since 0.1 */
+/* Reads `bytes` of memory with all threads `rounds` times; *bytes_per_second is the median: the bound of decoding. [any] @since 0.1 */
 HEARTH_API hearth_status hearth_runtime_measure_stream(double *bytes_per_second, hearth_runtime *runtime, uint64_t bytes,
                                                        uint32_t rounds);
 
@@ -133,9 +131,11 @@ HEARTH_API hearth_status hearth_runtime_measure_stream(double *bytes_per_second,
 /* A loaded model: weights and tokenizer, immutable. [any] */
 typedef struct hearth_model hearth_model;
 
+#define HEARTH_MODEL_MTP 1u /* with the blocks that predict further tokens; HEARTH_EUNSUPPORTED where the file has none */
+
 typedef struct hearth_model_options {
     size_t struct_size;
-    uint32_t flags; /* must be 0 */
+    uint32_t flags; /* HEARTH_MODEL_… */
     uint32_t reserved;
     /* Called every few milliseconds while loading, in the thread that opens the model, with done and total bytes of weights;
      * non-zero stops with HEARTH_ECANCELLED. May be null.
@@ -199,7 +199,7 @@ HEARTH_API hearth_status hearth_model_pack(hearth_runtime *runtime, const char *
  *   "supported": bool, and when false "why": {"part": "architecture"|"tensor"|"tokenizer"|"key", "message": sentence}
  *   "packed": {"version", "types": […]} for a file of hearth_model_pack, else null,
  *   "file", "format" ("GGUF", or "safetensors" with format_version 0), "format_version", "file_bytes", "architecture",
- *   "name", "parameters", "tensors",
+ *   "name", "parameters", "tensors", "mtp": {"blocks", "weights" (bytes, with HEARTH_MODEL_MTP)} or null,
  *   "context_length", "embedding_length", "layers", "heads", "kv_heads", "feed_forward_length",
  *   "experts" and "experts_used" (of a layer, and of them by a token; 0 without experts),
  *   "embeddings": {"width", "causal", "generates", "pooling", "scores", "labels": […]}, see hearth_embedding_info,
@@ -337,8 +337,7 @@ HEARTH_API hearth_status hearth_session_tokens(hearth_token *tokens, size_t capa
                                                const hearth_session *session);
 /* Evaluates what is pending. logits: of the last token [vocab], or with HEARTH_EVAL_ALL of every token evaluated by
  * this call [pending, vocab]; null evaluates without copying. With nothing pending: the logits of the last token.
- * HEARTH_ESTATE for an empty session. Capacity and needed count floats; HEARTH_EBUFS comes before any work.
- * @since 0.1 */
+ * HEARTH_ESTATE for an empty session. Capacity and needed count floats; HEARTH_EBUFS comes before any work. @since 0.1 */
 #define HEARTH_EVAL_ALL 1u
 HEARTH_API hearth_status hearth_session_eval(float *logits, size_t capacity, size_t *needed, hearth_session *session,
                                              uint32_t flags);
@@ -385,8 +384,7 @@ HEARTH_API uint64_t hearth_session_memory(const hearth_session *session);
  * cache. Tokens are compared, not their digests alone.
  * Caches in which every layer sees all tokens go on behind any token that two prompts have in common. Where layers see a
  * window, or keep states or rows for several tokens, they go on where a prompt or an answer ended, or 1024 tokens after the
- * last such place: evaluate what many prompts begin with (hearth_session_eval) before what follows it, and it is found.
- * [any] */
+ * last such place: evaluate what many prompts begin with (hearth_session_eval) before what follows it, and it is found. [any] */
 typedef struct hearth_prefix_store hearth_prefix_store;
 
 typedef struct hearth_prefix_store_options {
@@ -535,8 +533,7 @@ HEARTH_API hearth_status hearth_sampling_set_list(hearth_sampling *sampling, con
 /* Is added to the token's logit before all samplers, -1000 to 1000; -INFINITY: it is never chosen; 0: none. HEARTH_ERANGE for
  * negative tokens here, for those outside the vocabulary when it is used. @since 0.1 */
 HEARTH_API hearth_status hearth_sampling_set_bias(hearth_sampling *sampling, hearth_token token, double bias);
-/* List number i, sampler number i in the order in which they are applied: null beyond the last. doc may be null. [any]
- * @since 0.1 */
+/* List number i, sampler number i in the order in which they are applied: or null; doc may be null. [any] @since 0.1 */
 HEARTH_API const char *hearth_sampling_list_key(size_t i, const char **doc);
 HEARTH_API const char *hearth_sampling_sampler(size_t i, const char **doc);
 /* Key number i: null beyond the last. Each out-parameter may be null. [any] @since 0.1 */
@@ -615,6 +612,8 @@ typedef struct hearth_generate_options {
                                   parts of the prompt, as code, summaries and edits do */
 #define HEARTH_DRAFT_MODEL 2u  /* the most probable tokens of a smaller model of the same runtime, which must spell the tokens
                                   that both have alike (HEARTH_EINVAL); its cache takes memory like a session's */
+#define HEARTH_DRAFT_MTP 3u    /* the model's own blocks for further tokens, loaded with HEARTH_MODEL_MTP (else HEARTH_EINVAL).
+                                  They read what passes compute from the first such submit on, with a cache of their own */
 
 /* A token with the natural logarithm of its probability under the model's own distribution, before any sampler. */
 typedef struct hearth_logprob {
@@ -671,8 +670,7 @@ HEARTH_API hearth_status hearth_generator_next_event(hearth_event *event, hearth
  * recurrent states, which would be lost, it stops only with the last of its sessions. [any] @since 0.1 */
 HEARTH_API hearth_status hearth_generator_cancel(hearth_generator *generator, hearth_session *session);
 
-/* Sugar: submits one session, steps, and calls `on_event` for each event; non-zero from it cancels. *finish may be null.
- * @since 0.1 */
+/* Sugar: submits one session, steps, and calls `on_event` for each event; non-zero cancels. *finish may be null. @since 0.1 */
 HEARTH_API hearth_status hearth_session_generate(uint32_t *finish, hearth_session *session, const hearth_sampling *sampling,
                                                  const hearth_generate_options *options,
                                                  int32_t (*on_event)(const hearth_event *event, void *user), void *user);

@@ -44,9 +44,10 @@ hearth_status open_model(hearth_model** out, hearth_runtime* runtime, const hear
         HEARTH_NOT_NULL(runtime);
         hearth_model_options o{};
         HEARTH_TRY(read_options(o, options, "hearth_model_options"));
-        if (o.flags != 0) return {Code::invalid_argument, cat("hearth_model_options.flags is ", o.flags, ", expected 0")};
+        if ((o.flags & ~HEARTH_MODEL_MTP) != 0)
+            return {Code::invalid_argument, cat("hearth_model_options.flags is ", o.flags, ", expected HEARTH_MODEL_… only")};
         HEARTH_ASSIGN(auto file, open());
-        HEARTH_ASSIGN(auto impl, LoadedModel::load(runtime->impl, std::move(file), {o.progress, o.progress_user}));
+        HEARTH_ASSIGN(auto impl, LoadedModel::load(runtime->impl, std::move(file), {o.progress, o.progress_user}, o.flags != 0));
         *out = new hearth_model{std::move(impl)};
         return {};
     });

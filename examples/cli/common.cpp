@@ -63,6 +63,7 @@ Model ModelOptions::load(const Runtime& runtime) const {
     check(hearth_model_options_init(&options, sizeof options));
     options.progress = ProgressBar::update;
     options.progress_user = &bar;
+    options.flags = flags;
     hearth_model* model = nullptr;
     check(hearth_model_open_path(&model, runtime.get(), path.c_str(), &options));
     return Model(model);
@@ -305,14 +306,14 @@ void report(const Finish& finish, const Session& session) {
 
 void DraftOptions::add(CLI::App& app) {
     app.add_option("--draft", by,
-                   "guesses the next tokens, which changes nothing but the time: 'lookup' from the text so far, or a smaller "
-                   "model's file")
-        ->type_name("lookup|FILE");
+                   "guesses the next tokens, which changes nothing but the time: 'lookup' from the text so far, 'mtp' by the "
+                   "model's own blocks for it, or a smaller model's file")
+        ->type_name("lookup|mtp|FILE");
     app.add_option("--draft-tokens", tokens, "tokens to guess at a time, at most; 0: 8");
 }
 
 Model DraftOptions::load(const Runtime& runtime) const {
-    if (by.empty() || by == "lookup") return Model();
+    if (by.empty() || by == "lookup" || by == "mtp") return Model();
     ModelOptions model;
     model.path = by;
     return model.load(runtime);

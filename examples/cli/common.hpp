@@ -96,7 +96,7 @@ private:
 
 struct ModelOptions {
     std::string path, isa;
-    std::uint32_t threads = 0;
+    std::uint32_t threads = 0, flags = 0;
 
     void add(CLI::App& app, bool required = true);
     Runtime runtime() const;
@@ -139,7 +139,7 @@ private:
 
 // Guesses of the next tokens: --draft.
 struct DraftOptions {
-    std::string by;  // "", "lookup" or a model file
+    std::string by;  // "", "lookup", "mtp" or a model file
     std::uint32_t tokens = 0;
 
     void add(CLI::App& app);

@@ -16,10 +16,11 @@ struct Run {
 
     void operator()() {
         const Sampling settings = sampling.make();  // wrong settings are told before a long load
+        if (draft.by == "mtp") model.flags = HEARTH_MODEL_MTP;
         const Runtime runtime = model.runtime();
         const Model loaded = model.load(runtime), guesser = draft.load(runtime);
         Guessing guessing{HEARTH_DRAFT_NONE, draft.tokens, guesser.get()};
-        if (!draft.by.empty()) guessing.draft = guesser != nullptr ? HEARTH_DRAFT_MODEL : HEARTH_DRAFT_LOOKUP;
+        if (!draft.by.empty()) guessing.draft = guesser != nullptr ? HEARTH_DRAFT_MODEL : draft.by == "mtp" ? HEARTH_DRAFT_MTP : HEARTH_DRAFT_LOOKUP;
         if (!prompt_given) {
             if (stdin_is_terminal()) note("hearth: type the prompt, end it with Ctrl-D");
             prompt = read_stdin();

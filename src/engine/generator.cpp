@@ -54,6 +54,9 @@ Status Generator::speculate(Running& r) {
         return {Code::invalid_argument, cat("draft_tokens is ", o.draft_tokens, ", expected at most ", Drafter::kMost)};
     r.pace = DraftPace(o.draft_tokens != 0 ? o.draft_tokens : kUsual);
     if (o.draft == Draft::lookup) r.drafter = make_lookup_drafter();
+    if (o.draft == Draft::heads) {
+        HEARTH_ASSIGN(r.drafter, r.session->head_drafter());
+    }
     if (o.draft != Draft::model) return {};
     if (o.draft_model == nullptr) return {Code::invalid_argument, "guesses by a draft model were asked for, and none was given"};
     HEARTH_ASSIGN(r.drafter, make_model_drafter(*model_, o.draft_model, r.session->sequence().context()));

@@ -18,6 +18,7 @@ constexpr std::size_t kFewest = 32;  // of a prompt: fewer are hardly cheaper
 void Generator::preempt(Running& r) {
     if (r.session->sequence().cache_bytes() != 0) ++r.stats.preemptions;
     r.session->sequence().release();
+    if (r.drafter != nullptr) r.drafter->release();
     r.waiting = true;
     r.recalled = false;
     r.waits_since = ended_;
@@ -59,6 +60,7 @@ Status Generator::take(Running& r, std::size_t count, std::size_t& rows) {
         auto batch = s.next_batch(count, r.last ? 1 : 0, r.draft);
         if (batch.ok()) {
             batch_.push_back(*batch);
+            if (r.drafter != nullptr) batch_.back().states = r.drafter->states(s.tokens(), batch->position, batch->tokens.size());
             break;
         }
         if (!batch.status().no_memory()) return std::move(batch).status();
@@ -159,7 +161,10 @@ void Generator::take_rows(Running& r, const float* rows, double seconds, std::si
     const auto row = [&](std::size_t i) { return std::span(rows + (r.row + i) * vocab, vocab); };
     Sequence& s = r.session->sequence();
     s.done(r.planned, r.last ? row(0) : std::span<const float>());
-    if (!r.last) return;
+    const auto keep = [&](std::size_t count) {
+        if (r.drafter != nullptr) r.drafter->computed(s.tokens(), count);
+    };
+    if (!r.last) return keep(r.planned);
     const bool decoded = r.generated != 0;
     std::size_t came_true = 0;
     const std::uint32_t before = r.generated;
@@ -169,6 +174,7 @@ void Generator::take_rows(Running& r, const float* rows, double seconds, std::si
         s.confirm(row(i + 1));
         ++came_true;
     }
+    keep(r.planned + came_true);
     if (!decoded || r.drafter == nullptr) return;
     r.stats.drafted_tokens += static_cast<std::uint32_t>(r.draft.size());
     r.stats.accepted_tokens += static_cast<std::uint32_t>(came_true);

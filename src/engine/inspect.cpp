@@ -73,6 +73,23 @@ void write_embeddings(JsonText& j, const EmbeddingInfo& e) {
     j.end_array().end_object();
 }
 
+// Blocks that predict further tokens. Null where there are none, or none that would load.
+void write_predictors(JsonText& j, const Blueprint& blueprint) {
+    std::uint64_t bytes = 0;
+    bool all = blueprint.info().predictors != 0;
+    for (std::uint32_t i = 0; all && i < blueprint.info().predictors; ++i) {
+        const auto one = blueprint.predictor(i);
+        all = one.ok();
+        if (all) bytes += (*one)->info().weight_bytes;
+    }
+    j.key("mtp");
+    if (!all) {
+        j.null();
+        return;
+    }
+    j.begin_object().member("blocks", blueprint.info().predictors).member("weights", bytes).end_object();
+}
+
 void write_memory_plan(JsonText& j, const Blueprint& blueprint, std::size_t workers) {
     const ModelInfo& info = blueprint.info();
     const KvLayout layout = KvLayout::make(KvType::f16, info.kv);
@@ -153,6 +170,7 @@ std::string inspection_text(const ModelFile& file, const Understanding& model, s
         j.member("heads", info.heads).member("kv_heads", info.kv_heads).member("feed_forward_length", info.feed_forward);
         j.member("experts", info.experts).member("experts_used", info.experts_used);
         write_embeddings(j, info.embeddings);
+        write_predictors(j, **blueprint);
     }
     if (tokenizer.ok()) write_vocabulary(j, **tokenizer);
     write_quantization(j, file);

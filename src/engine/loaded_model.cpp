@@ -47,13 +47,14 @@ Result<Hash128> described(const ModelFile& file, const std::string& architecture
 }
 
 // The host may cancel while a large tensor is on its way.
-Result<std::unique_ptr<Model>> load_watched(const Blueprint& blueprint, LoadContext& context) {
+template <class Load>
+Status load_watched(LoadContext& context, Load load) {
     Stop stop;
     if (context.progress != nullptr)
         stop.ask_host([](void* user) { return !static_cast<LoadContext*>(user)->report().ok(); }, &context);
     try {
         const Executor::Watch watch(context.executor, &stop, true);
-        return blueprint.load(context);
+        return load();
     } catch (const Stopped&) {
         return context.cancelled();
     }
@@ -61,8 +62,24 @@ Result<std::unique_ptr<Model>> load_watched(const Blueprint& blueprint, LoadCont
 
 }  // namespace
 
+// Beside the model, of which they are no part for digests and adapters: it computes the same with them as without.
+Status LoadedModel::load_heads(LoadedModel& m, std::span<const std::unique_ptr<Blueprint>> heads, LoadContext& context) {
+    const std::size_t matrices = context.matrices.size();
+    context.numbers_matrices = false;
+    for (const auto& blueprint : heads) {
+        auto head = std::make_shared<LoadedModel>();
+        head->runtime_ = m.runtime_;
+        head->info_ = blueprint->info();
+        head->tokenizer_ = m.tokenizer_;
+        HEARTH_ASSIGN(head->model_, blueprint->load_beside(*m.model_, context));
+        m.heads_.push_back(std::move(head));
+    }
+    context.matrices.resize(matrices);
+    return {};
+}
+
 Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> runtime, std::unique_ptr<ModelFile> file,
-                                                       LoadProgress progress) {
+                                                       LoadProgress progress, bool heads) {
     auto m = std::make_shared<LoadedModel>();
     m->runtime_ = std::move(runtime);
     const std::string name = file->name();
@@ -70,6 +87,15 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
     auto& blueprint = model.blueprint;
     if (!blueprint.ok()) return std::move(blueprint).status().in(name);
     m->info_ = (*blueprint)->info();
+    std::vector<std::unique_ptr<Blueprint>> head_prints;
+    if (heads && m->info_.predictors == 0)
+        return Status(Code::unsupported, "has no blocks that predict further tokens (MTP)").in(name);
+    for (std::uint32_t i = 0; heads && i < m->info_.predictors; ++i) {
+        auto head = (*blueprint)->predictor(i);
+        if (!head.ok()) return std::move(head).status().in(name);
+        m->info_.weight_bytes += (*head)->info().weight_bytes;
+        head_prints.push_back(*std::move(head));
+    }
     if (!model.tokenizer.ok()) return std::move(model.tokenizer).status().in(name);
     m->inspection_ = inspection_text(*file, model, m->runtime_->executor().workers());
     m->tokenizer_ = *std::move(model.tokenizer);
@@ -88,10 +114,12 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
     context.progress = progress.report;
     context.progress_user = progress.user;
     for (const TensorInfo& t : file->tensors()) context.total_bytes += t.bytes;
-    auto loaded = load_watched(**blueprint, context);
-    if (!loaded.ok()) return std::move(loaded).status().in(name);
+    Status loaded = load_watched(context, [&]() -> Status {
+        HEARTH_ASSIGN(m->model_, (*blueprint)->load(context));
+        return load_heads(*m, head_prints, context);
+    });
+    HEARTH_TRY(std::move(loaded).in(name));
     HEARTH_TRY(context.finish().in(name));
-    m->model_ = *std::move(loaded);
     HEARTH_ASSIGN(m->described_, described(*file, m->info_.architecture, context.matrices));
     for (const LoadContext::Matrix& matrix : context.matrices) {
         m->matrices_.push_back(matrix.bytes);
@@ -195,10 +223,11 @@ Status LoadedModel::make_room(std::span<const SequenceBatch> batch) {
 }
 
 bool LoadedModel::give_back() {
-    if (workspace_ == nullptr && logits_.size() == 0) return false;
+    bool any = workspace_ != nullptr || logits_.size() != 0;
+    for (const auto& head : heads_) any |= head->give_back();
     logits_ = Buffer();
     drop_workspace();
-    return true;
+    return any;
 }
 
 std::uint64_t LoadedModel::pass_bytes(const RunLimits& limits) const {

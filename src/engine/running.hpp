@@ -39,7 +39,7 @@ struct Generator::Running {
     bool begun = false;     // some pass has taken it
     bool recalled = false;  // what a prefix store has of it was taken over
 
-    std::unique_ptr<Drafter> drafter = nullptr;  // null: it does not guess
+    std::shared_ptr<Drafter> drafter = nullptr;  // null: it does not guess
     DraftPace pace{0};
     std::vector<Token> draft = {};  // of this pass
     double plain_seconds = 0, spent_seconds = 0;  // that its tokens would have taken one by one, and did

@@ -2,6 +2,7 @@
 
 #include "hearth/base/cat.hpp"
 #include "hearth/engine/adapter.hpp"
+#include "hearth/engine/draft.hpp"
 #include "hearth/engine/engine.hpp"
 #include "hearth/engine/generator.hpp"
 
@@ -48,6 +49,7 @@ Result<std::shared_ptr<Session>> Session::make(std::shared_ptr<LoadedModel> mode
 Result<std::shared_ptr<Session>> Session::fork() const {
     auto other = std::make_shared<Session>(model_, sequence_, chunk_);
     other->attached_ = attached_;
+    if (head_drafter_ != nullptr) other->head_drafter_ = head_drafter_->fork();
     return other;
 }
 
@@ -86,6 +88,13 @@ Hash128 Session::adapter_digest() const {
     return sequence_.adapters() != nullptr ? sequence_.adapters()->digest : Hash128();
 }
 
+Result<std::shared_ptr<HeadDrafter>> Session::head_drafter() {
+    if (head_drafter_ == nullptr) {
+        HEARTH_ASSIGN(head_drafter_, make_head_drafter(*model_, *this));
+    }
+    return head_drafter_;
+}
+
 std::size_t Session::rows(bool all) const { return all ? std::max<std::size_t>(sequence_.pending(), 1) : 1; }
 
 Status Session::evaluate(bool all, float* out, const Stop* stop) {
@@ -106,10 +115,12 @@ Status Session::evaluate_locked(bool all, float* out, const Stop* stop) {
     for (std::size_t left = sequence_.missing(); left > 0;) {
         const std::size_t count = std::min(left, chunk_), later = left - count;
         const std::size_t logits = wanted > later ? std::min(count, wanted - later) : 0;
-        HEARTH_ASSIGN(const SequenceBatch batch, sequence_.next_batch(count, logits));
+        HEARTH_ASSIGN(SequenceBatch batch, sequence_.next_batch(count, logits));
+        if (head_drafter_ != nullptr) batch.states = head_drafter_->states(sequence_.tokens(), batch.position, count);
         HEARTH_ASSIGN(float* const rows, model_->logits_room(std::max<std::size_t>(logits, 1)));
         HEARTH_TRY(model_->forward({&batch, 1}, rows, stop));
         sequence_.done(count, later == 0 ? std::span(rows + (logits - 1) * vocab, vocab) : std::span<const float>());
+        if (head_drafter_ != nullptr) head_drafter_->computed(sequence_.tokens(), count);
         if (out != nullptr && logits != 0) out = std::copy_n(rows, logits * vocab, out);
         left = later;
     }

@@ -86,7 +86,9 @@ Status DecoderModel::run(std::span<const SequenceBatch> batch, Workspace& worksp
         HEARTH_TRY(note_changes(batch, w, pass));
         if (pass.change_stride != 0) pass.run.changes = &changes.emplace(w.sets, w.changes.as<float>(), pass.change_stride);
     }
+    if (spec_.predicts) note_inputs(batch, w);
     embed(pass);
+    if (spec_.predicts) join_states(pass);
     if (spec_.predicts_streams()) split_streams(pass);
     if (spec_.layer_embedding != 0) embed_layers(pass);
     if (spec_.predicts_streams() || spec_.layer_embedding != 0)
@@ -94,6 +96,7 @@ Status DecoderModel::run(std::span<const SequenceBatch> batch, Workspace& worksp
     for (std::size_t layer = 0; layer < layers_.size(); ++layer) run_layer(pass, layer);
     if (spec_.predicts_streams() && !w.logit_rows.empty()) merge_streams(pass);
     if (spec_.mixes_streams() && !w.logit_rows.empty()) join_streams(pass);
+    write_states(batch, pass);
     write(pass);
     return {};
 }
@@ -116,6 +119,7 @@ void DecoderModel::embed(Pass& pass) const {
         float* const local = cos + 2 * half;
         rope_angles(frequencies_local_, spec_.local_rope.magnitude, position, local, local + local_half);
         if (spec_.mixes_streams()) return start_streams(pass, t);
+        if (spec_.predicts) return join_token(pass, t);
         if (spec_.streams == 1 && spec_.layer_embedding == 0) return begin_layer(pass, 0, t);
         quantize_token(pass.run, pass.stream_input(pass.hidden, spec_.embedding), stream_needs_, t);
     });

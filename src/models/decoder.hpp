@@ -50,6 +50,8 @@ struct DecoderTensors {
     MatrixInfo stream_split, stream_merge;  // a matrix for every stream but the first
     StreamMixTensors output_mix;
     HeadTensors head;
+    MatrixInfo join;  // of a predictor: {2 * embedding, embedding}, for a token's embedding and a state, each normed
+    NormInfo token_norm, state_norm;
 
     // Every matrix once, in file-independent order.
     template <class F>
@@ -63,7 +65,7 @@ struct DecoderTensors {
                                         &l.laurel_up})
                 if (m->weight != nullptr) f(*m);
         }
-        for (const MatrixInfo* m : {&layer_projection, &stream_split, &stream_merge, &output_mix.weights, &output})
+        for (const MatrixInfo* m : {&layer_projection, &stream_split, &stream_merge, &output_mix.weights, &output, &join})
             if (m->weight != nullptr) f(*m);
         head.each_matrix(f);
     }
@@ -95,7 +97,9 @@ struct DecoderWorkspace;
 class DecoderModel final : public Model {
 public:
     DecoderModel(DecoderSpec spec, ModelInfo info) : spec_(std::move(spec)), info_(std::move(info)) {}
-    Status load(LoadContext& context, const DecoderTensors& tensors, std::size_t scratch_bytes, const MoeForms& forms);
+    // `of`: whose embedding and output it takes where the tensors have none; null: nobody's.
+    Status load(LoadContext& context, const DecoderTensors& tensors, std::size_t scratch_bytes, const MoeForms& forms,
+                const DecoderModel* of = nullptr);
 
     Result<std::unique_ptr<Workspace>> make_workspace(const RunLimits& limits,
                                                       std::shared_ptr<Memory> memory) const override;
@@ -146,6 +150,11 @@ private:
     void weigh_streams(const Pass& pass, const StreamMix& mix, std::size_t token) const;
     void activate(Pass& pass, std::size_t layer, const LinearInput& in, const LinearInput& down_in) const;
     void write_logits(Pass& pass, float* logits) const;
+    // decoder_states.cpp
+    void note_inputs(std::span<const SequenceBatch> batch, DecoderWorkspace& workspace) const;
+    void join_token(const Pass& pass, std::size_t token) const;
+    void join_states(Pass& pass) const;
+    void write_states(std::span<const SequenceBatch> batch, const Pass& pass) const;
 
     DecoderSpec spec_;
     ModelInfo info_;
@@ -155,7 +164,8 @@ private:
     StreamMix output_mix_;
     std::vector<float> layer_projection_norm_;
     std::vector<DecoderLayer> layers_;
-    Norm output_norm_;
+    Norm output_norm_, token_norm_, state_norm_;
+    Linear join_;
     std::size_t scratch_bytes_ = 0;  // per worker
     std::size_t widest_head_ = 0;
     MoeForms moe_forms_;

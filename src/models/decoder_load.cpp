@@ -11,10 +11,9 @@ namespace {
 
 class Finder {
 public:
-    Finder(const Hparams& h, TensorFinder& tensors, const DecoderSpec& spec, EmbeddingInfo& info)
-        : h_(h), t_(tensors), s_(spec), info_(info) {}
+    Finder(TensorFinder& tensors, const DecoderSpec& spec) : t_(tensors), s_(spec) {}
 
-    Result<DecoderTensors> all() {
+    Result<DecoderTensors> all(const Hparams& h, EmbeddingInfo& info) {
         DecoderTensors out;
         HEARTH_ASSIGN(out.embedding, t_.need("token_embd.weight", {s_.embedding, s_.vocab}));
         for (std::size_t i = 0; i < s_.layers.size(); ++i) {
@@ -38,7 +37,27 @@ public:
             HEARTH_ASSIGN(out.stream_split, t_.matrix("altup_proj", {d, d, others}));
             HEARTH_ASSIGN(out.stream_merge, t_.matrix("altup_unembd_proj", {d, d, others}));
         }
-        HEARTH_ASSIGN(out.head, find_head(h_, t_, s_.head, s_.embedding, info_));
+        HEARTH_ASSIGN(out.head, find_head(h, t_, s_.head, s_.embedding, info));
+        return out;
+    }
+
+    // Of a predictor, which may have an embedding, an output and a norm before it of its own.
+    Result<DecoderTensors> predictor(const NormInfo& output_norm) {
+        DecoderTensors out;
+        const std::string b = layer_prefix(s_, 0) + "nextn.";
+        HEARTH_ASSIGN(out.join, matrix(b + "eh_proj", std::uint64_t{s_.embedding} * 2, s_.embedding));
+        HEARTH_ASSIGN(out.token_norm, norm(b + "enorm"));
+        HEARTH_ASSIGN(out.state_norm, norm(b + "hnorm"));
+        HEARTH_ASSIGN(out.embedding, t_.want(b + "embed_tokens.weight", {s_.embedding, s_.vocab}));
+        HEARTH_ASSIGN(out.output.weight, t_.want(b + "shared_head_head.weight", {s_.embedding, s_.vocab}));
+        if (out.output.weight != nullptr) HEARTH_TRY(t_.extras(out.output, b + "shared_head_head", {s_.embedding, s_.vocab}));
+        out.output_norm = output_norm;
+        if (t_.exists(b + "shared_head_norm.weight")) {
+            HEARTH_ASSIGN(out.output_norm, norm(b + "shared_head_norm"));
+        }
+        HEARTH_ASSIGN(auto found, one(0));
+        out.layers.push_back(std::move(found));
+        HEARTH_TRY(t_.all_used(layer_prefix(s_, 0)));
         return out;
     }
 
@@ -60,7 +79,7 @@ private:
 
     Result<DecoderLayerTensors> one(std::size_t index) {
         const LayerSpec& layer = s_.layers[index];
-        const std::string b = cat("blk.", index, ".");
+        const std::string b = layer_prefix(s_, index);
         DecoderLayerTensors l;
         const std::uint64_t d = s_.embedding;
         if (s_.pre_norms) {
@@ -114,17 +133,15 @@ private:
         return l;
     }
 
-    const Hparams& h_;
     TensorFinder& t_;
     const DecoderSpec& s_;
-    EmbeddingInfo& info_;
 };
 
 class DecoderBlueprint final : public Blueprint {
 public:
     DecoderBlueprint(DecoderSpec spec, DecoderTensors tensors, EmbeddingInfo embeddings, std::string architecture,
                      const TensorSource& source)
-        : spec_(std::move(spec)), tensors_(std::move(tensors)) {
+        : spec_(std::move(spec)), tensors_(std::move(tensors)), source_(source) {
         info_.architecture = std::move(architecture);
         info_.embeddings = std::move(embeddings);
         info_.embeddings.causal = info_.embeddings.logits = spec_.causal;
@@ -135,6 +152,7 @@ public:
         info_.vocab = spec_.vocab;
         info_.embedding = spec_.embedding;
         info_.one_stream = spec_.streams == 1;
+        info_.predictors = spec_.extra_layers;
         info_.layers = static_cast<std::uint32_t>(spec_.layers.size());
         info_.heads = spec_.heads;
         info_.experts = spec_.moe.experts;
@@ -159,7 +177,7 @@ public:
         WeightAccount account(tensors_, spec_.moe, spec_.embedding);
         // A token reads one row of an embedding, or all of it when it is the output too.
         if (tensors_.output.weight == nullptr) account.read += Linear::memory_bytes(tensors_.embedding);
-        account.add(tensors_.embedding);
+        if (tensors_.embedding != nullptr) account.add(tensors_.embedding);
         if (tensors_.layer_embedding != nullptr) {
             account.add(tensors_.layer_embedding);
             scratch_bytes_ = std::max<std::size_t>(scratch_bytes_, tensors_.layer_embedding->shape[0] * sizeof(float));
@@ -180,9 +198,33 @@ public:
         return std::unique_ptr<Model>(std::move(model));
     }
 
+    // One more layer like the last, or, where that is recurrent, like those with attention.
+    Result<std::unique_ptr<Blueprint>> predictor(std::uint32_t index) const override {
+        if (index >= spec_.extra_layers || spec_.streams != 1) return Blueprint::predictor(index);
+        DecoderSpec spec = spec_;
+        spec.layers = {spec_.layers.back()};
+        if (MixerKind& mixer = spec.layers[0].mixer; mixer != MixerKind::latent) mixer = MixerKind::attention;
+        spec.first_layer = static_cast<std::uint32_t>(spec_.layers.size()) + index;
+        spec.extra_layers = 0;
+        spec.predicts = true;
+        spec.head = {};
+        TensorFinder finder(source_);
+        HEARTH_ASSIGN(DecoderTensors found, Finder(finder, spec).predictor(tensors_.output_norm));
+        auto blueprint = std::make_unique<DecoderBlueprint>(std::move(spec), std::move(found), info_.embeddings, info_.architecture, source_);
+        blueprint->scratch_bytes_ = std::max(blueprint->scratch_bytes_, scratch_bytes_);  // what it shares needs some too
+        return std::unique_ptr<Blueprint>(std::move(blueprint));
+    }
+
+    Result<std::unique_ptr<Model>> load_beside(const Model& of, LoadContext& context) const override {
+        auto model = std::make_unique<DecoderModel>(spec_, info_);
+        HEARTH_TRY(model->load(context, tensors_, scratch_bytes_, forms_, &static_cast<const DecoderModel&>(of)));
+        return std::unique_ptr<Model>(std::move(model));
+    }
+
 private:
     DecoderSpec spec_;
     DecoderTensors tensors_;
+    const TensorSource& source_;
     std::size_t scratch_bytes_ = 0, widest_head_ = 0;
     MoeForms forms_;
 };
@@ -198,13 +240,13 @@ Result<std::unique_ptr<Blueprint>> make_decoder(const Hparams& h, TensorFinder& 
             return Status(Code::malformed, cat("metadata key '", h.full("feed_forward_length"), "' is missing: layer ", i,
                                                " has more than experts"));
     EmbeddingInfo info;
-    HEARTH_ASSIGN(DecoderTensors found, Finder(h, tensors, spec, info).all());
+    HEARTH_ASSIGN(DecoderTensors found, Finder(tensors, spec).all(h, info));
     return std::unique_ptr<Blueprint>(std::make_unique<DecoderBlueprint>(
         std::move(spec), std::move(found), std::move(info), h.architecture(), tensors.source()));
 }
 
 Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, std::size_t scratch_bytes,
-                          const MoeForms& forms) {
+                          const MoeForms& forms, const DecoderModel* of) {
     scratch_bytes_ = scratch_bytes;
     moe_forms_ = forms;
     frequencies_ = rope_frequencies(spec_.rope);
@@ -228,6 +270,7 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
     const bool tied = tensors.output.weight == nullptr;
     HEARTH_ASSIGN(embedding_, Linear::load(context, tensors.embedding, tied ? tensors.output.bias : nullptr,
                                            tied ? tensors.output.scale : nullptr));
+    if (tensors.embedding == nullptr && of != nullptr) embedding_ = of->embedding_;
     context.use_matrices(first_matrix, Use::rows);
     const std::size_t second_matrix = context.matrices.size();
     HEARTH_ASSIGN(layer_embedding_, Linear::load(context, tensors.layer_embedding));
@@ -240,6 +283,10 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
     context.use_matrices(stream_matrix, Use::fixed);
     for (const Linear* w : {&layer_projection_, &stream_split_, &stream_merge_}) stream_needs_.add(*w);
     HEARTH_TRY(stream_mix(tensors.output_mix, output_mix_));
+    HEARTH_ASSIGN(join_, matrix(tensors.join));
+    HEARTH_ASSIGN(token_norm_, norm(tensors.token_norm));
+    HEARTH_ASSIGN(state_norm_, norm(tensors.state_norm));
+    stream_needs_.add(join_);
     for (const DecoderLayerTensors& t : tensors.layers) {
         DecoderLayer l;
         HEARTH_ASSIGN(l.attn_norm, norm(t.attn_norm));
@@ -296,6 +343,7 @@ Status DecoderModel::load(LoadContext& context, const DecoderTensors& tensors, s
     }
     HEARTH_ASSIGN(output_norm_, norm(tensors.output_norm));
     HEARTH_ASSIGN(output_, matrix(tensors.output));
+    if (output_.empty() && of != nullptr) output_ = of->output_.empty() ? of->embedding_ : of->output_;
     output_needs_.add(output_.empty() ? embedding_ : output_);
     widest_head_ = PoolingHead::widest(tensors.head);
     const std::size_t head_matrix = context.matrices.size();

@@ -15,7 +15,8 @@ struct DecoderWorkspace final : Workspace {
     Buffer branch;                 // [tokens, embedding]: what stands beside the branch that is being computed
     Buffer layer_inputs;           // [tokens, layers, layer_embedding]
     Buffer streams;                // [2, streams, tokens, embedding]: as they are, and as predicted; or, mixed, [2, tokens,
-                                   // streams, embedding]: as they are, and as the part of a layer leaves them
+                                   // streams, embedding]: as they are, and as the part of a layer leaves them; or, of a
+                                   // predictor, [tokens, 2, embedding]: token and state
     Buffer mix;                    // [tokens, streams], or, mixed, [tokens, streams * (streams + 2)]
     Buffer columns, mixed;         // of mixers: [tokens, …] of the widest layer
     Buffer gate_up;                // [tokens, 2 * feed_forward]
@@ -23,7 +24,7 @@ struct DecoderWorkspace final : Workspace {
     Buffer angles;                 // [tokens, 2, rope dims / 2]: cos, sin of the main rotation, then of the local
     Buffer normed_32, normed_256;  // of `normed`, or of a stream
     Buffer inner_32, inner_256;    // of `mixed`, later of `activated`
-    Buffer streams_32, streams_256;  // of mixed streams, all of a token together
+    Buffer streams_32, streams_256;  // of mixed streams, or of token and state, all of a token together
     Buffer partials;               // of mixers
     MoeWorkspace experts;
     HeadWorkspace head;
@@ -35,6 +36,7 @@ struct DecoderWorkspace final : Workspace {
     // Of sequences with adapters, else empty.
     std::vector<const AdapterSet*> sets, logit_sets;  // [tokens], [rows of logits]
     std::vector<float*> states;                       // [tokens]: where the stream behind each layer goes, or null
+    std::vector<const float*> inputs;                 // [tokens]: of a predictor, the states that it reads
     Buffer changes;                                   // for RowChanges
     std::shared_ptr<Memory> memory;                   // that it is made of
     Tally activated_rows;                    // of each block of `activated`
@@ -66,7 +68,7 @@ struct DecoderModel::Pass {
     LinearInput stream_input(const float* x, std::size_t k) const {
         return {x, w.normed_32.as<std::byte>(), w.normed_256.as<std::byte>(), tokens, k};
     }
-    // All mixed streams of a token as one row.
+    // All mixed streams of a token, or what a predictor joins, as one row.
     LinearInput mixed_input(std::size_t k) const {
         return {streams, w.streams_32.as<std::byte>(), w.streams_256.as<std::byte>(), tokens, k};
     }

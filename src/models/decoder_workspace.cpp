@@ -26,9 +26,9 @@ DecoderWorkspaceSizes decoder_workspace_sizes(const DecoderSpec& s, const MoeFor
     z.normed = z.hidden;
     z.branch = s.experts_beside_dense || s.laurel != 0 ? z.hidden : 0;
     z.layer_inputs = t * s.layer_embedding * s.layers.size() * f;
-    z.streams = s.streams != 1 ? 2 * s.streams * z.hidden : 0;
+    z.streams = s.streams != 1 || s.predicts ? 2 * s.streams * z.hidden : 0;
     z.mix = s.mixes_streams() ? t * s.streams * (s.streams + 2) * f : s.streams != 1 ? t * s.streams * f : 0;
-    const std::size_t together = s.mixes_streams() ? std::size_t{s.streams} * s.embedding : 0;
+    const std::size_t together = (s.mixes_streams() ? std::size_t{s.streams} : s.predicts ? 2 : 0) * s.embedding;
     z.streams_32 = t * activation_bytes(Activation::q8_32, together);
     z.streams_256 = t * activation_bytes(Activation::q8_256, together);
     z.columns = t * columns * f;
@@ -94,6 +94,7 @@ Result<std::unique_ptr<Workspace>> DecoderModel::make_workspace(const RunLimits&
     w->ids.reserve(limits.tokens);
     w->long_context.reserve(limits.tokens);
     w->logit_rows.reserve(limits.tokens);
+    if (spec_.predicts) w->inputs.reserve(limits.tokens);
     w->memory = std::move(memory);
     return std::unique_ptr<Workspace>(std::move(w));
 }

@@ -30,6 +30,17 @@ std::string_view trouble_name(Trouble part) {
     }
 }
 
+Result<std::unique_ptr<Blueprint>> Blueprint::predictor(std::uint32_t index) const {
+    return Status(Code::unsupported, index < info_.predictors
+                                         ? cat("the blocks that predict further tokens of a model of architecture '", info_.architecture,
+                                               "' are not supported")
+                                         : cat("the file has ", info_.predictors, " blocks that predict further tokens"));
+}
+
+Result<std::unique_ptr<Model>> Blueprint::load_beside(const Model& /*of*/, LoadContext& /*context*/) const {
+    return Status(Code::internal, "no predictor of further tokens");
+}
+
 Result<std::unique_ptr<Blueprint>> describe_model(const Metadata& metadata, const TensorSource& source, Trouble* part) {
     *part = Trouble::key;
     HEARTH_ASSIGN(auto architecture, metadata.get_string("general.architecture"));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "hearth/layers/linear.hpp"
@@ -91,6 +92,8 @@ public:
                                                 std::size_t layer) const = 0;
 };
 
+// What the names of a layer's tensors begin with.
+inline std::string layer_prefix(const DecoderSpec& spec, std::size_t layer) { return cat("blk.", spec.first_layer + layer, "."); }
 // What queries at a position are multiplied by.
 float query_temperature(const DecoderSpec& spec, std::size_t position);
 

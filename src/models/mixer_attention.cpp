@@ -170,7 +170,7 @@ Result<std::unique_ptr<MixerTensors>> find_attention(TensorFinder& tensors, cons
                                                      std::size_t index) {
     auto out = std::make_unique<Tensors>();
     const LayerSpec& layer = spec.layers[index];
-    const std::string b = cat("blk.", index, ".");
+    const std::string b = layer_prefix(spec, index);
     const QkvRow row = qkv_row(spec, layer);
     const std::uint64_t d = spec.embedding, q = row.keys, k = row.values - row.keys, v = row.width - row.values;
     if (!spec.gated_queries && tensors.exists(b + "attn_qkv.weight")) {

@@ -334,7 +334,7 @@ Result<std::unique_ptr<MixerTensors>> find_compressed(TensorFinder& tensors, con
     auto out = std::make_unique<Tensors>();
     const LayerSpec& layer = spec.layers[index];
     const Widths w(spec, layer);
-    const std::string b = cat("blk.", index, ".");
+    const std::string b = layer_prefix(spec, index);
     const std::uint64_t d = spec.embedding;
     HEARTH_ASSIGN(out->q_a, tensors.matrix(b + "attn_q_a", {d, w.query_rank}));
     HEARTH_ASSIGN(out->q_norm, tensors.need(b + "attn_q_a_norm.weight", {w.query_rank}));

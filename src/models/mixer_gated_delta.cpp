@@ -196,7 +196,7 @@ Result<std::unique_ptr<MixerTensors>> find_gated_delta(TensorFinder& tensors, co
                                                        std::size_t index) {
     auto out = std::make_unique<Tensors>();
     const DeltaSpec& s = spec.delta;
-    const std::string b = cat("blk.", index, ".");
+    const std::string b = layer_prefix(spec, index);
     const std::uint64_t d = spec.embedding, n = s.value_heads, values = n * s.head_dim,
                         channels = 2 * std::uint64_t{s.key_heads} * s.head_dim + values;
     if (!s.tiled && tensors.exists(b + "ssm_in.weight")) {  // files before they were split

@@ -310,7 +310,7 @@ void Latent::values(const MixerPass& pass, const LinearInput& sums, std::size_t 
 Result<std::unique_ptr<MixerTensors>> find_latent(TensorFinder& tensors, const DecoderSpec& spec, std::size_t index) {
     auto out = std::make_unique<Tensors>();
     const Widths w(spec);
-    const std::string b = cat("blk.", index, ".");
+    const std::string b = layer_prefix(spec, index);
     const std::uint64_t d = spec.embedding, queries = w.heads * w.query();
     if (w.query_rank != 0) {
         HEARTH_ASSIGN(out->q_a, tensors.matrix(b + "attn_q_a", {d, w.query_rank}));

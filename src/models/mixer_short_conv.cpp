@@ -81,7 +81,7 @@ Result<std::unique_ptr<Mixer>> Tensors::load(LoadContext& context, const Decoder
 Result<std::unique_ptr<MixerTensors>> find_short_conv(TensorFinder& tensors, const DecoderSpec& spec,
                                                       std::size_t index) {
     auto out = std::make_unique<Tensors>();
-    const std::string b = cat("blk.", index, ".shortconv.");
+    const std::string b = layer_prefix(spec, index) + "shortconv.";
     const std::uint64_t d = spec.embedding;
     HEARTH_ASSIGN(out->input, tensors.matrix(b + "in_proj", {d, 3 * d}));
     HEARTH_ASSIGN(out->conv, tensors.need(b + "conv.weight", {spec.short_conv_taps, d}));

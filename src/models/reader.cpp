@@ -117,9 +117,9 @@ void TensorFinder::ignore_prefix(std::string_view prefix) {
         if (t.name.starts_with(prefix)) used_.insert(t.name);
 }
 
-Status TensorFinder::all_used() const {
+Status TensorFinder::all_used(std::string_view prefix) const {
     for (const TensorInfo& t : source_.tensors())
-        if (!used_.contains(t.name))
+        if (t.name.starts_with(prefix) && !used_.contains(t.name))
             return {Code::unsupported, cat("tensor '", t.name, "' ", hearth::shape_text(t), " has no place in this architecture")};
     return {};
 }

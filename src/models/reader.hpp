@@ -66,8 +66,9 @@ public:
     // A tensor that this family knows and leaves alone.
     void ignore(const std::string& name) { used_.insert(name); }
     void ignore_prefix(std::string_view prefix);
-    // Error when the file has tensors that nobody asked for: computing without them would be silently wrong.
-    Status all_used() const;
+    // Error when the file has tensors, of those with the prefix, that nobody asked for: computing without them would be
+    // silently wrong.
+    Status all_used(std::string_view prefix = {}) const;
 
 private:
     const TensorSource& source_;

@@ -1,72 +1,11 @@
 // Speculation changes no bit: tokens, logits and sessions are those of plain decoding, for every kind of cache and sampler.
 #include <array>
 
-#include "capi/support.hpp"
+#include "capi/drafts.hpp"
 
 using namespace hearth::test;
 
 namespace {
-
-struct Result {
-    std::vector<std::int32_t> tokens;
-    std::vector<float> logits;  // of every token
-    std::string text;
-    std::vector<std::byte> saved;
-    hearth_event finish{};
-};
-
-struct Settings {
-    double temperature = 0, mirostat_tau = 0, repeat = 1;
-    const char* stop = nullptr;
-};
-
-SamplingPtr sampling_of(const Settings& s, int seed) {
-    hearth_sampling* raw = nullptr;
-    CHECK_OK(hearth_sampling_new(&raw));
-    SamplingPtr sampling(raw);
-    CHECK_OK(hearth_sampling_set(raw, "temperature", s.temperature));
-    CHECK_OK(hearth_sampling_set(raw, "seed", seed));
-    if (s.repeat != 1) CHECK_OK(hearth_sampling_set(raw, "repetition_penalty", s.repeat));
-    if (s.mirostat_tau != 0) CHECK_OK(hearth_sampling_set(raw, "mirostat_tau", s.mirostat_tau));
-    if (s.stop != nullptr) CHECK_OK(hearth_sampling_set_list(raw, "stop", &s.stop, nullptr, 1));
-    return sampling;
-}
-
-Result generate(hearth_model* model, std::span<const std::int32_t> prompt, const hearth_sampling* sampling, std::uint32_t draft,
-                hearth_model* draft_model, std::uint32_t kv, std::uint32_t tokens = 90) {
-    const auto session = make_session(model, 600, kv);
-    append(session.get(), prompt);
-    hearth_generator* g = nullptr;
-    CHECK_OK(hearth_generator_new(&g, model));
-    const GeneratorPtr generator(g);
-    hearth_generate_options o;
-    CHECK_OK(hearth_generate_options_init(&o, sizeof o));
-    o.max_tokens = tokens;
-    o.flags = HEARTH_GENERATE_IGNORE_EOS | HEARTH_GENERATE_LOGITS;
-    o.draft = draft;
-    o.draft_model = draft_model;
-    CHECK_OK(hearth_generator_submit(g, session.get(), sampling, &o));
-    Result r;
-    const std::size_t vocab = hearth_model_vocab_size(model);
-    while (hearth_generator_step(g) == HEARTH_OK) {
-        hearth_event e{};
-        e.struct_size = sizeof e;
-        while (hearth_generator_next_event(&e, g) == HEARTH_OK) {
-            r.text.append(e.text, e.text_length);
-            if (e.kind == HEARTH_EVENT_TOKEN) {
-                r.tokens.push_back(e.token);
-                r.logits.insert(r.logits.end(), e.logits, e.logits + vocab);
-            }
-            if (e.kind == HEARTH_EVENT_FINISH) r.finish = e;
-        }
-    }
-    evaluate(session.get(), false);
-    std::size_t needed = 0;
-    CHECK(hearth_session_save(nullptr, 0, &needed, session.get()) == HEARTH_EBUFS);
-    r.saved.resize(needed);
-    CHECK_OK(hearth_session_save(r.saved.data(), r.saved.size(), &needed, session.get()));
-    return r;
-}
 
 // Texts that come again: what a lookup looks for.
 std::vector<std::int32_t> repeating(std::size_t n) {
@@ -83,14 +22,6 @@ std::string piece_of(hearth_model* model, hearth_token token) {
     std::size_t needed = 0;
     CHECK_OK(hearth_tokenizer_piece(text, sizeof text, &needed, t, token, true));
     return {text, needed};
-}
-
-void check_same(const Result& a, const Result& b) {
-    CHECK(a.tokens == b.tokens);
-    CHECK(same_bits(a.logits, b.logits));
-    CHECK(a.text == b.text);
-    CHECK(a.finish.reason == b.finish.reason);
-    CHECK(a.finish.stop == b.finish.stop);
 }
 
 constexpr const char* kFamilies[] = {"llama-tied-fused", "qwen3moe", "gemma3n", "gemma4", "qwen35", "lfm2", "deepseek2-groups",
@@ -117,13 +48,13 @@ TEST_CASE("draft: guesses by lookup and by a model change no bit, whatever the c
         for (int n = 0; n < (kThin ? 1 : 2); ++n) {
             const auto sampling = sampling_of(kSettings[++i % kSettings.size()], static_cast<int>(n));
             CAPTURE(i);
-            const Result plain = generate(model.get(), prompt, sampling.get(), HEARTH_DRAFT_NONE, nullptr, kv);
+            const Generated plain = generate(model.get(), prompt, sampling.get(), HEARTH_DRAFT_NONE, nullptr, kv);
             CHECK(plain.tokens.size() == 90);
             CHECK(plain.finish.drafted_tokens == 0);
             for (const auto& [draft, by] : {std::pair<std::uint32_t, hearth_model*>{HEARTH_DRAFT_LOOKUP, nullptr},
                                             {HEARTH_DRAFT_MODEL, model.get()},
                                             {HEARTH_DRAFT_MODEL, alike ? other.get() : model.get()}}) {
-                const Result guessed = generate(model.get(), prompt, sampling.get(), draft, by, kv);
+                const Generated guessed = generate(model.get(), prompt, sampling.get(), draft, by, kv);
                 check_same(plain, guessed);
                 drafted += guessed.finish.drafted_tokens;
                 accepted += guessed.finish.accepted_tokens;
@@ -140,8 +71,8 @@ TEST_CASE("draft: what is left of a session is what plain decoding leaves") {
     const auto runtime = make_runtime(2);
     const auto model = open_model(runtime.get(), shared_or_golden("families/llama-tied-fused.gguf"));
     const auto sampling = sampling_of({}, 1);
-    const Result plain = generate(model.get(), repeating(50), sampling.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16);
-    const Result guessed = generate(model.get(), repeating(50), sampling.get(), HEARTH_DRAFT_LOOKUP, nullptr, HEARTH_KV_F16);
+    const Generated plain = generate(model.get(), repeating(50), sampling.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16);
+    const Generated guessed = generate(model.get(), repeating(50), sampling.get(), HEARTH_DRAFT_LOOKUP, nullptr, HEARTH_KV_F16);
     CHECK(plain.saved == guessed.saved);
     CHECK(guessed.finish.accepted_tokens > 0);
 }
@@ -150,7 +81,7 @@ TEST_CASE("draft: stop texts and the end of tokens cut guesses where they cut pl
     const auto runtime = make_runtime(2);
     const auto model = open_model(runtime.get(), shared_or_golden("families/llama-tied-fused.gguf"));
     const auto greedy = sampling_of({}, 1);
-    const Result whole = generate(model.get(), repeating(50), greedy.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16);
+    const Generated whole = generate(model.get(), repeating(50), greedy.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16);
     for (const std::uint32_t most : {1, 2, 5, 31, 64})
         check_same(generate(model.get(), repeating(50), greedy.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16, most),
                    generate(model.get(), repeating(50), greedy.get(), HEARTH_DRAFT_LOOKUP, nullptr, HEARTH_KV_F16, most));
@@ -162,8 +93,8 @@ TEST_CASE("draft: stop texts and the end of tokens cut guesses where they cut pl
     REQUIRE(end <= whole.text.size());
     const std::string stop = whole.text.substr(from, end - from);
     const auto stopping = sampling_of({0, 0, 1, stop.c_str()}, 1);
-    const Result plain = generate(model.get(), repeating(50), stopping.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16);
-    const Result guessed = generate(model.get(), repeating(50), stopping.get(), HEARTH_DRAFT_LOOKUP, nullptr, HEARTH_KV_F16);
+    const Generated plain = generate(model.get(), repeating(50), stopping.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16);
+    const Generated guessed = generate(model.get(), repeating(50), stopping.get(), HEARTH_DRAFT_LOOKUP, nullptr, HEARTH_KV_F16);
     CHECK(plain.finish.reason == HEARTH_FINISH_STOP);
     check_same(plain, guessed);
     CHECK(plain.saved == guessed.saved);

@@ -30,6 +30,7 @@ struct ModelShape {
     std::uint64_t layers = 2, embd = 256, heads = 4, kv_heads = 2, ffn = 512, vocab = 290, context = 1024;
     bool tied = false;
     bool factors = false;  // rope_freqs, or the short and long factors of phi3
+    std::uint64_t predictors = 0;  // blocks behind the layers that predict further tokens
     std::uint64_t experts = 0, used = 2;  // for llama and mistral3; other mixtures of experts always have some
 
     bool is(std::initializer_list<std::string_view> names) const { return std::find(names.begin(), names.end(), arch) != names.end(); }
@@ -77,6 +78,7 @@ public:
             }
         }
         for (std::uint64_t i = 0; i < s_.layers; ++i) layer(cat("blk.", i, "."));
+        for (std::uint64_t i = s_.layers; i < s_.layers + s_.predictors; ++i) predictor(cat("blk.", i, "."));
         if (s_.factors) {
             const bool two = s_.two_factors();
             const std::uint64_t pairs = s_.latent() ? s_.rotated / 2 : s_.is({"glm4", "glm4moe"}) ? head_ / 4 : head_ / 2;
@@ -151,7 +153,8 @@ private:
         keys["general.architecture"] = s_.arch;
         set("context_length", s_.context);
         set("embedding_length", s_.embd);
-        set("block_count", s_.layers);
+        set("block_count", s_.layers + s_.predictors);
+        if (s_.predictors != 0) set("nextn_predict_layers", s_.predictors);
         set("feed_forward_length", s_.ffn);
         set("attention.head_count", s_.heads);
         set("attention.head_count_kv", s_.kv_heads);
@@ -302,7 +305,7 @@ private:
         const bool has_kv = !s_.is({"gemma3n", "gemma4"}) || number < 2;
         const std::uint64_t q = s_.heads * head, kv = s_.kv_heads * head;
         if (s_.arch != "olmo2") norm(at + "attn_norm");
-        const bool recurrent = (s_.delta() || s_.short_conv()) && number % 2 == 0;
+        const bool recurrent = (s_.delta() || s_.short_conv()) && number % 2 == 0 && number < s_.layers;
         if (recurrent) {
             recurrence(at);
         } else if (s_.arch == "phi3") {
@@ -364,6 +367,12 @@ private:
         if (!fused) matrix(at + "ffn_gate", s_.embd, s_.ffn);
         matrix(at + "ffn_up", s_.embd, fused ? 2 * s_.ffn : s_.ffn);
         matrix(at + "ffn_down", s_.ffn, s_.embd);
+    }
+
+    void predictor(const std::string& at) {
+        layer(at);
+        matrix(at + "nextn.eh_proj", 2 * s_.embd, s_.embd);
+        for (const char* name : {"enorm", "hnorm", "shared_head_norm"}) norm(at + "nextn." + name);
     }
 
     void latent(const std::string& at) {

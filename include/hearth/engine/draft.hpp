@@ -17,6 +17,7 @@
 namespace hearth {
 
 class LoadedModel;
+class Session;
 
 using DraftToken = std::int32_t;
 
@@ -31,6 +32,13 @@ public:
                          const Stop* stop) = 0;
     // That the last guess took, without what there was to read before it; 0 where it is not worth mention.
     virtual double seconds() const { return 0; }
+    // Of the pass that is computed next, over `count` tokens from `position` on, of which those that stand in `tokens` are the
+    // session's: where its states go, [count, embedding]; null where they are not wanted. The runtime's lock is held.
+    virtual float* states(std::span<const DraftToken> /*tokens*/, std::size_t /*position*/, std::size_t /*count*/) { return nullptr; }
+    // That pass is over: `tokens` are the session's, and the states of the first `count` of the pass are theirs.
+    virtual void computed(std::span<const DraftToken> /*tokens*/, std::size_t /*count*/) {}
+    // Gives its cache back, for others: it knows nothing then.
+    virtual void release() {}
 };
 
 // What followed the last occurrence of the longest suffix that occurred before, of two tokens and more (Saxena 2023,
@@ -40,6 +48,17 @@ std::unique_ptr<Drafter> make_lookup_drafter();
 // cache takes memory like a session of `context` tokens.
 Result<std::unique_ptr<Drafter>> make_model_drafter(LoadedModel& target, std::shared_ptr<LoadedModel> draft,
                                                     std::size_t context);
+
+// The model's own heads for further tokens (multi-token prediction; DeepSeek-V3, 2024, section 2.2; GGUF's nextn), which
+// read the states that passes compute: of what was computed before it was made, or is not computed because a store or a
+// blob has it, it knows nothing. Belongs to a session and lives with it; forks have one of their own.
+class HeadDrafter : public Drafter {
+public:
+    // One that knows as much; null where memory ends.
+    virtual std::shared_ptr<HeadDrafter> fork() const = 0;
+};
+// Where the model has heads (LoadedModel::heads). Its cache takes memory as further layers of the session's would.
+Result<std::shared_ptr<HeadDrafter>> make_head_drafter(LoadedModel& model, const Session& session);
 
 // How many tokens to guess: as many as make the most tokens a second by what was seen so far, of the times of passes and
 // of guesses that came true. 0 where guessing loses; then it is tried now and then.

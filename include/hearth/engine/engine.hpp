@@ -64,12 +64,16 @@ struct LoadProgress {
     void* user = nullptr;
 };
 
+class HeadDrafter;  // engine/draft.hpp
+
 // A file in memory, ready to run. Shareable.
 class LoadedModel {
 public:
     static Result<std::shared_ptr<LoadedModel>> load(std::shared_ptr<Runtime> runtime, std::unique_ptr<ModelFile> file,
-                                                     LoadProgress progress);
+                                                     LoadProgress progress, bool heads = false);
 
+    // The blocks that predict further tokens, each as a model of its own; none unless they were asked for.
+    std::span<const std::shared_ptr<LoadedModel>> heads() const { return heads_; }
     const std::shared_ptr<Runtime>& runtime() const { return runtime_; }
     const ModelInfo& info() const { return info_; }
     const Metadata& metadata() const { return metadata_; }
@@ -107,6 +111,7 @@ public:
 private:
     Status make_room(std::span<const SequenceBatch> batch);
     void drop_workspace();
+    static Status load_heads(LoadedModel& m, std::span<const std::unique_ptr<Blueprint>> heads, LoadContext& context);
     std::shared_ptr<Runtime> runtime_;
     std::unique_ptr<ModelFile> file_;  // of a packed model, whose weights are used in its mapping; else null
     Metadata metadata_;
@@ -114,6 +119,7 @@ private:
     std::string inspection_;
     ModelInfo info_;
     std::unique_ptr<Model> model_;
+    std::vector<std::shared_ptr<LoadedModel>> heads_;
     std::unique_ptr<Workspace> workspace_;
     RunLimits limits_;
     std::atomic<std::uint64_t> held_{0};  // bytes of workspace_ and logits_, which sessions are planned with
@@ -188,6 +194,10 @@ public:
     // Of their contents, order and scales, those of scale 0 aside; zero without any. Tells apart what would be computed.
     Hash128 adapter_digest() const;
 
+    // What guesses by the model's heads; made by the first call, which is refused where the model was loaded without heads or
+    // their cache has no room.
+    Result<std::shared_ptr<HeadDrafter>> head_drafter();
+
     // Set while a generator runs it.
     std::atomic<bool> busy{false};
     // Its handle is gone: whoever runs it stops without a word.
@@ -206,6 +216,7 @@ private:
     void* handle_ = nullptr;
     Stop* stop_ = nullptr;
     std::vector<AttachedAdapter> attached_;
+    std::shared_ptr<HeadDrafter> head_drafter_;
 };
 
 // Model files of every kind that hearth reads; of a split model any part.

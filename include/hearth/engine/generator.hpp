@@ -23,7 +23,7 @@ namespace hearth {
 enum class EventKind : std::uint32_t { token = 1, finish = 2, prefill = 3 };
 enum class FinishReason : std::uint32_t { none = 0, stop = 1, length = 2, context = 3, cancelled = 4, error = 5, deadline = 6 };
 // Who guesses the tokens that a pass tries (draft.hpp).
-enum class Draft : std::uint32_t { none = 0, lookup = 1, model = 2 };
+enum class Draft : std::uint32_t { none = 0, lookup = 1, model = 2, heads = 3 };
 
 struct GenerateOptions {
     std::uint32_t max_tokens = 0;  // 0: no limit of its own

@@ -86,7 +86,9 @@ struct CompressedSpec {
 
 struct DecoderSpec {
     std::vector<LayerSpec> layers;
-    std::uint32_t extra_layers = 0;  // that follow them in the file and are left alone (predictors of further tokens)
+    std::uint32_t first_layer = 0;   // number in the file
+    std::uint32_t extra_layers = 0;  // that follow them in the file: predictors of further tokens, which plain decoding leaves alone
+    bool predicts = false;           // it is one: the stream begins as a product of a state and the token that followed it
     std::uint32_t embedding = 0;     // width of the residual stream
     std::uint32_t heads = 0;         // of queries
     std::uint32_t vocab = 0;

@@ -45,6 +45,7 @@ struct ModelInfo {
     std::uint64_t long_context = 0;  // sequences that may grow beyond it are computed otherwise; 0: none
     std::uint32_t vocab = 0, embedding = 0, layers = 0, heads = 0, kv_heads = 0, feed_forward = 0;
     std::uint32_t experts = 0, experts_used = 0;  // in a layer, and by a token; 0: none
+    std::uint32_t predictors = 0;  // blocks behind the layers that predict further tokens
     bool one_stream = false;  // layers add to one residual stream, behind which directions can be added
     std::uint64_t parameters = 0;
     std::uint64_t weight_bytes = 0;  // in memory after loading
@@ -67,6 +68,12 @@ struct SequenceBatch {
     const AdapterSet* adapters = nullptr;   // what changes its products and its stream; for decoders
     // [layers, embedding]: the stream behind each layer at the last token is written there. Where ModelInfo::one_stream.
     float* layer_states = nullptr;
+    // [tokens - states_from, embedding]: the states after the final norm of tokens[states_from …] are written there. Where
+    // ModelInfo::one_stream.
+    float* states = nullptr;
+    std::size_t states_from = 0;
+    // [tokens, embedding], for predictors alone: of the sequence before each token, the state from which that one followed.
+    const float* inputs = nullptr;
 };
 
 // How much a forward pass may be asked for; sizes the workspace.
@@ -110,6 +117,11 @@ public:
     const ModelInfo& info() const { return info_; }
     virtual std::uint64_t workspace_bytes(const RunLimits& limits) const = 0;
     virtual Result<std::unique_ptr<Model>> load(LoadContext& context) const = 0;
+    // Of predictor `index` (multi-token prediction; DeepSeek-V3, 2024, section 2.2): a model that makes, of the states of
+    // this one and the tokens that followed them, logits of the tokens after those. It is loaded beside the model `of`,
+    // which was loaded from this blueprint, whose embedding and output it shares unless the file has it some of its own.
+    virtual Result<std::unique_ptr<Blueprint>> predictor(std::uint32_t index) const;
+    virtual Result<std::unique_ptr<Model>> load_beside(const Model& of, LoadContext& context) const;
 
 protected:
     ModelInfo info_;
