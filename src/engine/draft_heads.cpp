@@ -1,7 +1,7 @@
-// Guesses of a model's own heads. Head k reads, for position i, the state that stands there (the first head: the model's,
-// each further one: that of the head before it) and token i + k + 1, and says what follows that token. Heads keep keys and
-// values of all positions in a sequence of their own, of which position 0 is the first whose state they were given:
-// rotations see distances only.
+// Guesses of a model's own heads. Head k reads, for position i, the state that stands there (the first head: the
+// model's, each further one: that of the head before it) and token i + k + 1, and says what follows that token. Heads
+// keep keys and values of all positions in a sequence of their own, of which position 0 is the first whose state they
+// were given: rotations see distances only.
 #include <algorithm>
 #include <cstring>
 
@@ -20,7 +20,7 @@ public:
     struct Head {
         std::shared_ptr<LoadedModel> model;
         std::shared_ptr<Session> session;
-        Buffer rows = {};       // [count, width]: states of the positions behind its sequence
+        Buffer rows = {};  // [count, width]: states of the positions behind its sequence
         std::size_t count = 0;
 
         Sequence& sequence() const { return session->sequence(); }
@@ -41,6 +41,7 @@ public:
                  const Stop* stop) override;
     void release() override {
         forget();
+        expects_ = false;
         for (Head& h : heads_) {
             h.sequence().release();
             h.rows = Buffer();
@@ -72,8 +73,8 @@ private:
     double seconds_ = 0;
 };
 
-// States from `position` on are gone, with what was made of them. (What was made of the state before it and of a token that
-// is another now stays: one stale row among all that a guess looks at.)
+// States from `position` on are gone, with what was made of them. (What was made of the state before it and of a token
+// that is another now stays: one stale row among all that a guess looks at.)
 void Heads::cut(std::size_t position) {
     if (position <= base_) {
         base_ = position = 0;
@@ -90,7 +91,8 @@ Status Heads::make_room(Head& head, std::size_t count) const {
     const std::size_t bytes = width_ * sizeof(float), needed = (head.count + count) * bytes;
     if (needed <= head.rows.size()) return {};
     const std::size_t wanted = std::max(needed, std::min(2 * head.rows.size(), kRows * bytes));
-    HEARTH_ASSIGN(Buffer rows, Buffer::make(memory_, wanted, "states for the guesses of heads", Buffer::Content::unspecified));
+    HEARTH_ASSIGN(Buffer rows,
+                  Buffer::make(memory_, wanted, "states for the guesses of heads", Buffer::Content::unspecified));
     if (head.count != 0) std::memcpy(rows.data(), head.rows.data(), head.count * bytes);
     head.rows = std::move(rows);
     return {};
@@ -142,9 +144,10 @@ Status Heads::settle_one(std::size_t index, std::span<const DraftToken> tokens, 
     return {};
 }
 
-// One pass over rows with the tokens that they read. What it makes of them are rows of the next head, or, of the last row
-// alone, state_.
-Status Heads::run(std::size_t index, const float* rows, std::span<const DraftToken> tokens, bool choose, const Stop* stop) {
+// One pass over rows with the tokens that they read. What it makes of them are rows of the next head, or, of the last
+// row alone, state_.
+Status Heads::run(std::size_t index, const float* rows, std::span<const DraftToken> tokens, bool choose,
+                  const Stop* stop) {
     Head& h = heads_[index];
     Sequence& s = h.sequence();
     const std::size_t length = s.length(), count = tokens.size();
@@ -169,7 +172,8 @@ Status Heads::run(std::size_t index, const float* rows, std::span<const DraftTok
     return status;
 }
 
-Status Heads::guess(std::span<const DraftToken> tokens, std::size_t most, std::vector<DraftToken>& out, const Stop* stop) {
+Status Heads::guess(std::span<const DraftToken> tokens, std::size_t most, std::vector<DraftToken>& out,
+                    const Stop* stop) {
     out.clear();
     seconds_ = 0;
     Head& first = heads_.front();
@@ -231,9 +235,10 @@ std::shared_ptr<HeadDrafter> Heads::fork() const {
 
 Result<std::shared_ptr<HeadDrafter>> make_head_drafter(LoadedModel& model, const Session& session) {
     if (model.heads().empty())
-        return Status(Code::invalid_argument, model.info().predictors == 0
-                                                  ? "the model has no blocks that predict further tokens (MTP)"
-                                                  : "the model was loaded without its blocks that predict further tokens (MTP)");
+        return Status(Code::invalid_argument,
+                      model.info().predictors == 0
+                          ? "the model has no blocks that predict further tokens (MTP)"
+                          : "the model was loaded without its blocks that predict further tokens (MTP)");
     std::vector<Heads::Head> heads;
     for (const auto& head : model.heads()) {
         const Sequence& s = session.sequence();

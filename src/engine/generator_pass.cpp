@@ -60,7 +60,11 @@ Status Generator::take(Running& r, std::size_t count, std::size_t& rows) {
         auto batch = s.next_batch(count, r.last ? 1 : 0, r.draft);
         if (batch.ok()) {
             batch_.push_back(*batch);
-            if (r.drafter != nullptr) batch_.back().states = r.drafter->states(s.tokens(), batch->position, batch->tokens.size());
+            if (r.drafter != nullptr) {
+                const auto start = Clock::now();
+                batch_.back().states = r.drafter->states(s.tokens(), batch->position, batch->tokens.size());
+                if (r.generated != 0) r.spent_seconds += seconds_between(start, Clock::now());
+            }
             break;
         }
         if (!batch.status().no_memory()) return std::move(batch).status();
@@ -161,11 +165,14 @@ void Generator::take_rows(Running& r, const float* rows, double seconds, std::si
     const auto row = [&](std::size_t i) { return std::span(rows + (r.row + i) * vocab, vocab); };
     Sequence& s = r.session->sequence();
     s.done(r.planned, r.last ? row(0) : std::span<const float>());
+    const bool decoded = r.generated != 0;
     const auto keep = [&](std::size_t count) {
-        if (r.drafter != nullptr) r.drafter->computed(s.tokens(), count);
+        if (r.drafter == nullptr) return;
+        const auto start = Clock::now();
+        r.drafter->computed(s.tokens(), count);
+        if (decoded) r.spent_seconds += seconds_between(start, Clock::now());
     };
     if (!r.last) return keep(r.planned);
-    const bool decoded = r.generated != 0;
     std::size_t came_true = 0;
     const std::uint32_t before = r.generated;
     for (std::size_t i = 0;; ++i) {

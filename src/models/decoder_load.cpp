@@ -50,7 +50,8 @@ public:
         HEARTH_ASSIGN(out.state_norm, norm(b + "hnorm"));
         HEARTH_ASSIGN(out.embedding, t_.want(b + "embed_tokens.weight", {s_.embedding, s_.vocab}));
         HEARTH_ASSIGN(out.output.weight, t_.want(b + "shared_head_head.weight", {s_.embedding, s_.vocab}));
-        if (out.output.weight != nullptr) HEARTH_TRY(t_.extras(out.output, b + "shared_head_head", {s_.embedding, s_.vocab}));
+        if (out.output.weight != nullptr)
+            HEARTH_TRY(t_.extras(out.output, b + "shared_head_head", {s_.embedding, s_.vocab}));
         out.output_norm = output_norm;
         if (t_.exists(b + "shared_head_norm.weight")) {
             HEARTH_ASSIGN(out.output_norm, norm(b + "shared_head_norm"));
@@ -210,8 +211,10 @@ public:
         spec.head = {};
         TensorFinder finder(source_);
         HEARTH_ASSIGN(DecoderTensors found, Finder(finder, spec).predictor(tensors_.output_norm));
-        auto blueprint = std::make_unique<DecoderBlueprint>(std::move(spec), std::move(found), info_.embeddings, info_.architecture, source_);
-        blueprint->scratch_bytes_ = std::max(blueprint->scratch_bytes_, scratch_bytes_);  // what it shares needs some too
+        auto blueprint = std::make_unique<DecoderBlueprint>(std::move(spec), std::move(found), info_.embeddings,
+                                                            info_.architecture, source_);
+        // What it shares needs some too.
+        blueprint->scratch_bytes_ = std::max(blueprint->scratch_bytes_, scratch_bytes_);
         return std::unique_ptr<Blueprint>(std::move(blueprint));
     }
 

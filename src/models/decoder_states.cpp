@@ -1,5 +1,5 @@
-// States after the final norm, for who goes on from them; and how a predictor of further tokens begins with such a state
-// and the token that followed it (DeepSeek-V3, 2024, section 2.2).
+// States after the final norm, for who goes on from them; and how a predictor of further tokens begins with such a
+// state and the token that followed it (DeepSeek-V3, 2024, section 2.2).
 #include "models/decoder_pass.hpp"
 
 namespace hearth {

@@ -30,8 +30,8 @@ inline SamplingPtr sampling_of(const Settings& s, int seed) {
     return sampling;
 }
 
-inline Generated generate(hearth_model* model, std::span<const std::int32_t> prompt, const hearth_sampling* sampling, std::uint32_t draft,
-                hearth_model* draft_model, std::uint32_t kv, std::uint32_t tokens = 90) {
+inline Generated generate(hearth_model* model, std::span<const std::int32_t> prompt, const hearth_sampling* sampling,
+                          std::uint32_t draft, hearth_model* draft_model, std::uint32_t kv, std::uint32_t tokens = 90) {
     const auto session = make_session(model, 600, kv);
     append(session.get(), prompt);
     hearth_generator* g = nullptr;

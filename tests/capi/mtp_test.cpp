@@ -1,5 +1,5 @@
-// Guesses of a model's own blocks for further tokens: they change no bit, bring something where they are right, and rest
-// where they are not. That they are what the formats say: models/predictor_test; engine/heads_test.
+// Guesses of a model's own blocks for further tokens: they change no bit, bring something where they are right, and
+// rest where they are not. That they are what the formats say: models/predictor_test; engine/heads_test.
 #include <array>
 #include <functional>
 
@@ -32,8 +32,8 @@ ModelFile predicting(const char* arch, std::uint64_t layers = 2, std::uint64_t p
     return ModelFile(s);
 }
 
-// The next token follows from the last one alone, and the head knows it: no layer adds anything to the stream, of which the
-// output's rows are the embeddings in another order, and the head reads the embedding and nothing else.
+// The next token follows from the last one alone, and the head knows it: no layer adds anything to the stream, of which
+// the output's rows are the embeddings in another order, and the head reads the embedding and nothing else.
 ModelFile knowing(std::uint64_t layers) {
     ModelShape s;
     s.arch = "glm4moe";
@@ -43,9 +43,12 @@ ModelFile knowing(std::uint64_t layers) {
     s.ffn = 256;
     s.predictors = 1;
     ModelFile file(s);
-    const auto floats = [](ModelFile::Tensor& t) { return std::span(reinterpret_cast<float*>(t.bytes.data()), t.bytes.size() / sizeof(float)); };
+    const auto floats = [](ModelFile::Tensor& t) {
+        return std::span(reinterpret_cast<float*>(t.bytes.data()), t.bytes.size() / sizeof(float));
+    };
     for (ModelFile::Tensor& t : file.tensors) {
-        const bool silent = t.name.find("attn_output") != std::string::npos || t.name.find("ffn_down") != std::string::npos;
+        const bool silent =
+            t.name.find("attn_output") != std::string::npos || t.name.find("ffn_down") != std::string::npos;
         const bool plain = t.name.find("nextn") != std::string::npos || t.name == "output_norm.weight";
         const bool join = t.name.find("eh_proj") != std::string::npos;
         if (silent || join) std::ranges::fill(floats(t), 0.0F);
@@ -54,7 +57,8 @@ ModelFile knowing(std::uint64_t layers) {
     }
     const auto from = floats(file.tensor("token_embd.weight")), to = floats(file.tensor("output.weight"));
     for (std::size_t t = 0; t < s.vocab; ++t)
-        std::ranges::copy(from.subspan(t * s.embd, s.embd), to.begin() + static_cast<std::ptrdiff_t>((t * 7 + 3) % s.vocab * s.embd));
+        std::ranges::copy(from.subspan(t * s.embd, s.embd),
+                          to.begin() + static_cast<std::ptrdiff_t>((t * 7 + 3) % s.vocab * s.embd));
     return file;
 }
 
@@ -64,10 +68,12 @@ std::vector<std::int32_t> prompt_of(std::size_t n) {
     return v;
 }
 
-constexpr std::array<Settings, 4> kSettings{{{0, 0, 1, nullptr}, {0.8, 0, 1, nullptr}, {0.7, 3, 1, nullptr}, {0.3, 0, 1.3, nullptr}}};
+constexpr std::array<Settings, 4> kSettings{
+    {{0, 0, 1, nullptr}, {0.8, 0, 1, nullptr}, {0.7, 3, 1, nullptr}, {0.3, 0, 1.3, nullptr}}};
 
 // Tokens of a session that goes on, with or without guesses.
-std::vector<std::int32_t> go_on(hearth_model* model, hearth_session* session, std::uint32_t draft, hearth_event* finish = nullptr) {
+std::vector<std::int32_t> go_on(hearth_model* model, hearth_session* session, std::uint32_t draft,
+                                hearth_event* finish = nullptr) {
     hearth_generator* g = nullptr;
     CHECK_OK(hearth_generator_new(&g, model));
     const GeneratorPtr generator(g);
@@ -118,16 +124,18 @@ TEST_CASE("mtp: where the head is right, most guesses come true and decoding is 
     double speedup = 0;
     for (int n = 0; n < 4 && speedup <= 1; ++n) {  // times of a busy machine may be anything
         const auto sampling = sampling_of(kSettings[static_cast<std::size_t>(n) % 2], n);
-        const Generated plain = generate(model.get(), prompt_of(30), sampling.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16, 200);
-        const Generated guessed = generate(model.get(), prompt_of(30), sampling.get(), HEARTH_DRAFT_MTP, nullptr, HEARTH_KV_F16, 200);
+        const Generated plain =
+            generate(model.get(), prompt_of(30), sampling.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16, 200);
+        const Generated guessed =
+            generate(model.get(), prompt_of(30), sampling.get(), HEARTH_DRAFT_MTP, nullptr, HEARTH_KV_F16, 200);
         check_same(plain, guessed);
         CHECK(plain.saved == guessed.saved);
         CHECK(guessed.finish.drafted_tokens > 50);
         CHECK(guessed.finish.accepted_tokens > 0.9 * guessed.finish.drafted_tokens);
         CHECK(guessed.finish.passes < plain.finish.passes / 2);
         speedup = guessed.finish.draft_speedup;
-        MESSAGE(guessed.finish.accepted_tokens, " of ", guessed.finish.drafted_tokens, " came true, ", guessed.finish.passes,
-                " passes for 200 tokens, ", speedup, " times as fast");
+        MESSAGE(guessed.finish.accepted_tokens, " of ", guessed.finish.drafted_tokens, " came true, ",
+                guessed.finish.passes, " passes for 200 tokens, ", speedup, " times as fast");
     }
     CHECK(speedup > 1);
 }
@@ -137,7 +145,8 @@ TEST_CASE("mtp: where the head is wrong, it rests") {
     const auto bytes = predicting("glm4moe").bytes();
     const auto model = open_bytes(runtime.get(), bytes, HEARTH_MODEL_MTP);
     const auto sampling = sampling_of({1, 0, 1, nullptr}, 3);  // of which nobody knows what comes
-    const Generated guessed = generate(model.get(), prompt_of(30), sampling.get(), HEARTH_DRAFT_MTP, nullptr, HEARTH_KV_F16, 400);
+    const Generated guessed =
+        generate(model.get(), prompt_of(30), sampling.get(), HEARTH_DRAFT_MTP, nullptr, HEARTH_KV_F16, 400);
     MESSAGE(guessed.finish.drafted_tokens, " guessed for 400 tokens, ", guessed.finish.accepted_tokens, " came true");
     CHECK(guessed.finish.drafted_tokens > 0);
     CHECK(guessed.finish.drafted_tokens < 250);
@@ -147,7 +156,8 @@ TEST_CASE("mtp: sessions that are cut, edited, forked, saved or evaluated elsewh
     const auto runtime = make_runtime(2);
     for (const bool right : {true, false}) {
         const auto bytes = (right ? knowing(3) : predicting("qwen35", 2, 2)).bytes();
-        const auto model = open_bytes(runtime.get(), bytes, HEARTH_MODEL_MTP), bare = open_bytes(runtime.get(), bytes, 0);
+        const auto model = open_bytes(runtime.get(), bytes, HEARTH_MODEL_MTP),
+                   bare = open_bytes(runtime.get(), bytes, 0);
         const auto steps = [&](std::uint32_t draft) {
             hearth_model* const m = model.get();
             std::vector<std::vector<std::int32_t>> all;
@@ -235,12 +245,14 @@ TEST_CASE("mtp: refused with a sentence where it cannot be") {
         hearth_generate_options options;
         CHECK_OK(hearth_generate_options_init(&options, sizeof options));
         options.draft = HEARTH_DRAFT_MTP;
-        CHECK_FAILS(hearth_generator_submit(g, session.get(), nullptr, &options), HEARTH_EINVAL, "MTP", bytes == &good ? "without" : "no blocks");
+        CHECK_FAILS(hearth_generator_submit(g, session.get(), nullptr, &options), HEARTH_EINVAL, "MTP",
+                    bytes == &good ? "without" : "no blocks");
     }
     ModelFile broken = predicting("qwen35");
     broken.erase_tensor("blk.2.nextn.hnorm.weight");
     const auto bytes = broken.bytes();
-    CHECK_FAILS(hearth_model_open_memory(&m, runtime.get(), bytes.data(), bytes.size(), &o), HEARTH_EFORMAT, "blk.2.nextn.hnorm.weight");
+    CHECK_FAILS(hearth_model_open_memory(&m, runtime.get(), bytes.data(), bytes.size(), &o), HEARTH_EFORMAT,
+                "blk.2.nextn.hnorm.weight");
     (void)open_bytes(runtime.get(), bytes, 0);  // plain decoding does not need it
 }
 

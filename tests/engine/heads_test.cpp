@@ -19,7 +19,8 @@ ModelFile predicting(const char* arch, std::uint64_t predictors, const char* typ
     return ModelFile(s);
 }
 
-std::shared_ptr<LoadedModel> load(const std::vector<std::byte>& bytes, std::size_t threads = 2, const std::string& isa = "") {
+std::shared_ptr<LoadedModel> load(const std::vector<std::byte>& bytes, std::size_t threads = 2,
+                                  const std::string& isa = "") {
     RuntimeOptions options;
     options.threads = threads;
     options.isa = isa;
@@ -85,8 +86,10 @@ std::int32_t best(const HeadReference::Row& row) {
     return static_cast<std::int32_t>(std::max_element(row.begin(), row.end()) - row.begin());
 }
 
-// The definition: head k reads what head k - 1 made, and token i + k + 1; the last one goes on with what it made itself.
-std::vector<DraftToken> expected(ModelFile& file, std::vector<float> inputs, const std::vector<std::int32_t>& tokens, std::size_t heads) {
+// The definition: head k reads what head k - 1 made, and token i + k + 1; the last one goes on with what it made
+// itself.
+std::vector<DraftToken> expected(ModelFile& file, std::vector<float> inputs, const std::vector<std::int32_t>& tokens,
+                                 std::size_t heads) {
     std::vector<DraftToken> all(tokens.begin(), tokens.end());
     for (std::size_t i = 0; all.size() < tokens.size() + kMost; ++i) {
         HeadReference head(file, 2 + std::min(i, heads - 1));
@@ -114,7 +117,8 @@ TEST_CASE("heads: guesses are those of the definition, by one head and by severa
         const auto session = session_of(model, 3);
         (void)drafter_of(*session);
         evaluate(*session, known);
-        CHECK(guesses(*session, tokens.back()) == expected(file, states_of(model, known), tokens, static_cast<std::size_t>(heads)));
+        CHECK(guesses(*session, tokens.back()) ==
+              expected(file, states_of(model, known), tokens, static_cast<std::size_t>(heads)));
     }
 }
 

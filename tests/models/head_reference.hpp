@@ -1,5 +1,6 @@
-// A predictor of further tokens in doubles, written down from what the formats say of it and from nothing else: one block
-// behind a product of a token's embedding and a state, with plain, gated or latent attention, and experts or none.
+// A predictor of further tokens in doubles, written down from what the formats say of it and from nothing else: one
+// block behind a product of a token's embedding and a state, with plain, gated or latent attention, and experts or
+// none.
 #pragma once
 
 #include <algorithm>
@@ -18,16 +19,21 @@ public:
     HeadReference(ModelFile& file, std::size_t block) : file_(file), at_(cat("blk.", block, ".")) {}
 
     // Logits [vocab] of each position, and *states, those after the norm. inputs [tokens, embd].
-    std::vector<Row> run(const std::vector<std::int32_t>& tokens, const std::vector<float>& inputs, std::vector<Row>* states) {
+    std::vector<Row> run(const std::vector<std::int32_t>& tokens, const std::vector<float>& inputs,
+                         std::vector<Row>* states) {
         const ModelShape& s = file_.shape();
         const std::size_t d = s.embd;
         std::vector<Row> stream;
-        const std::string table = file_.has_tensor(at_ + "nextn.embed_tokens.weight") ? at_ + "nextn.embed_tokens.weight" : "token_embd.weight";
+        const std::string table = file_.has_tensor(at_ + "nextn.embed_tokens.weight")
+                                      ? at_ + "nextn.embed_tokens.weight"
+                                      : "token_embd.weight";
         for (std::size_t i = 0; i < tokens.size(); ++i) {
             const Row all = values(table);
             const auto row = all.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(tokens[i]) * d);
             Row both = normed(Row(row, row + static_cast<std::ptrdiff_t>(d)), at_ + "nextn.enorm.weight");
-            const Row state = normed(Row(inputs.begin() + static_cast<std::ptrdiff_t>(i * d), inputs.begin() + static_cast<std::ptrdiff_t>((i + 1) * d)), at_ + "nextn.hnorm.weight");
+            const Row state = normed(Row(inputs.begin() + static_cast<std::ptrdiff_t>(i * d),
+                                         inputs.begin() + static_cast<std::ptrdiff_t>((i + 1) * d)),
+                                     at_ + "nextn.hnorm.weight");
             both.insert(both.end(), state.begin(), state.end());
             stream.push_back(product(at_ + "nextn.eh_proj", both));
         }
@@ -36,9 +42,13 @@ public:
         std::vector<Row> out;
         for (Row& x : stream) {
             add(x, feed_forward(normed(x, at_ + (after ? "post_attention_norm.weight" : "ffn_norm.weight"))));
-            x = normed(x, file_.has_tensor(at_ + "nextn.shared_head_norm.weight") ? at_ + "nextn.shared_head_norm.weight" : "output_norm.weight");
+            x = normed(x, file_.has_tensor(at_ + "nextn.shared_head_norm.weight")
+                              ? at_ + "nextn.shared_head_norm.weight"
+                              : "output_norm.weight");
             if (states != nullptr) states->push_back(x);
-            out.push_back(product(file_.has_tensor(at_ + "nextn.shared_head_head.weight") ? at_ + "nextn.shared_head_head" : "output", x));
+            out.push_back(product(
+                file_.has_tensor(at_ + "nextn.shared_head_head.weight") ? at_ + "nextn.shared_head_head" : "output",
+                x));
         }
         return out;
     }
@@ -79,7 +89,8 @@ private:
     // Pairs (first + i, first + i + dims / 2), or adjacent ones.
     static void rotate(Row& x, std::size_t first, std::size_t dims, std::size_t position, bool adjacent) {
         for (std::size_t i = 0; i < dims / 2; ++i) {
-            const double angle = static_cast<double>(position) * std::pow(10000.0, -2.0 * static_cast<double>(i) / static_cast<double>(dims));
+            const double angle = static_cast<double>(position) *
+                                 std::pow(10000.0, -2.0 * static_cast<double>(i) / static_cast<double>(dims));
             double &a = x[first + (adjacent ? 2 * i : i)], &b = x[first + (adjacent ? 2 * i + 1 : i + dims / 2)];
             const double turned = a * std::cos(angle) - b * std::sin(angle);
             b = a * std::sin(angle) + b * std::cos(angle);
@@ -107,7 +118,8 @@ private:
             Row mixed;
             for (std::size_t head = 0; head < heads; ++head) {
                 Row weights;
-                for (std::size_t s = 0; s <= t; ++s) weights.push_back(h.scale * dot(h.queries[t][head], h.keys[s][head]));
+                for (std::size_t s = 0; s <= t; ++s)
+                    weights.push_back(h.scale * dot(h.queries[t][head], h.keys[s][head]));
                 const double most = *std::max_element(weights.begin(), weights.end());
                 double sum = 0;
                 for (double& w : weights) sum += w = std::exp(w - most);
@@ -123,14 +135,16 @@ private:
 
     void plain(Heads& h, const Row& a, std::size_t t) {
         const ModelShape& s = file_.shape();
-        const std::size_t dim = s.embd / s.heads, query = s.delta() ? 2 * dim : dim, turned = s.arch == "glm4moe" ? dim / 2 : dim;
+        const std::size_t dim = s.embd / s.heads, query = s.delta() ? 2 * dim : dim,
+                          turned = s.arch == "glm4moe" ? dim / 2 : dim;
         const Row q = product(at_ + "attn_q", a), k = product(at_ + "attn_k", a), v = product(at_ + "attn_v", a);
         h.scale = 1 / std::sqrt(static_cast<double>(dim));
         for (auto* rows : {&h.queries, &h.keys, &h.values}) rows->emplace_back();
         if (s.delta()) h.gates.emplace_back();
         for (std::size_t head = 0; head < s.heads; ++head) {
             const std::size_t from = head / (s.heads / s.kv_heads) * dim;
-            Row one = normed(part(q, head * query, dim), at_ + "attn_q_norm.weight"), key = normed(part(k, from, dim), at_ + "attn_k_norm.weight");
+            Row one = normed(part(q, head * query, dim), at_ + "attn_q_norm.weight"),
+                key = normed(part(k, from, dim), at_ + "attn_k_norm.weight");
             rotate(one, 0, turned, t, false);
             rotate(key, 0, turned, t, false);
             h.queries.back().push_back(one);
@@ -143,7 +157,11 @@ private:
     void latent(Heads& h, const Row& a, std::size_t t) {
         const ModelShape& s = file_.shape();
         const std::size_t dim = s.embd / s.heads, query = dim + s.rotated;
-        const Row q = product(at_ + "attn_q", a), joint = product(at_ + "attn_kv_a_mqa", a);
+        const bool through = file_.has_tensor(at_ + "attn_q_a.weight");
+        const Row q =
+            through ? product(at_ + "attn_q_b", normed(product(at_ + "attn_q_a", a), at_ + "attn_q_a_norm.weight"))
+                    : product(at_ + "attn_q", a);
+        const Row joint = product(at_ + "attn_kv_a_mqa", a);
         const Row l = normed(part(joint, 0, s.rank), at_ + "attn_kv_a_norm.weight");
         Row turned = part(joint, s.rank, s.rotated);
         rotate(turned, 0, s.rotated, t, true);

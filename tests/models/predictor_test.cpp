@@ -1,5 +1,5 @@
-// Predictors of further tokens, block by block: their logits against a reference in doubles, and the same bits however a
-// pass is cut and whatever computes it. What is made of them: capi/mtp_test.
+// Predictors of further tokens, block by block: their logits against a reference in doubles, and the same bits however
+// a pass is cut and whatever computes it. What is made of them: capi/mtp_test.
 #include "hearth/models/model.hpp"
 #include "kernels/values.hpp"
 #include "models/head_reference.hpp"
@@ -67,7 +67,8 @@ struct Loaded {
             batch.context = 1024;
             batch.states = states.data() + at * info.embedding;
             if (!inputs.empty()) batch.inputs = inputs.data() + at * info.embedding;
-            const Status s = models[model]->forward({&batch, 1}, **workspace, kernel_table(isa), *executor, out.data() + at * info.vocab);
+            const Status s = models[model]->forward({&batch, 1}, **workspace, kernel_table(isa), *executor,
+                                                    out.data() + at * info.vocab);
             REQUIRE_MESSAGE(s.ok(), s.message());
         }
         return out;
@@ -125,6 +126,44 @@ TEST_CASE("predictor: logits and states are those of a reference in doubles, for
     }
 }
 
+TEST_CASE("predictor: a block with an indexer is that without, as long as all keys are chosen") {
+    const ModelFile base = predicting("deepseek2");
+    ModelFile file = base;
+    const std::string from = "deepseek2", to = "deepseek32";
+    file.keys.clear();
+    for (const auto& [name, value] : base.keys)
+        file.keys[name.starts_with(from) ? to + name.substr(from.size()) : name] = value;
+    file.keys["general.architecture"] = to;
+    file.keys[to + ".attention.q_lora_rank"] = std::uint64_t{64};
+    file.keys[to + ".attention.indexer.head_count"] = std::uint64_t{2};
+    file.keys[to + ".attention.indexer.key_length"] = std::uint64_t{40};
+    file.keys[to + ".attention.indexer.top_k"] = std::uint64_t{9};
+    Draws draws(4);
+    for (std::size_t layer = 0; layer < 3; ++layer) {
+        const std::string b = cat("blk.", layer, ".");
+        file.erase_tensor(b + "attn_q.weight");
+        using Shape = std::vector<std::uint64_t>;
+        for (const auto& [name, shape] : {std::pair{"attn_q_a.weight", Shape{128, 64}},
+                                          {"attn_q_a_norm.weight", Shape{64}},
+                                          {"attn_q_b.weight", Shape{64, 256}},
+                                          {"indexer.attn_q_b.weight", Shape{64, 80}},
+                                          {"indexer.attn_k.weight", Shape{128, 40}},
+                                          {"indexer.proj.weight", Shape{128, 2}},
+                                          {"indexer.k_norm.weight", Shape{40}},
+                                          {"indexer.k_norm.bias", Shape{40}}}) {
+            file.add_floats(b + name, draws.many(shape[0] * (shape.size() > 1 ? shape[1] : 1), 0.2F));
+            file.tensors.back().shape = shape;
+        }
+    }
+    const auto tokens = some_tokens(9);
+    const auto inputs = draws.many(tokens.size() * 128, 2);
+    std::vector<float> states;
+    const auto logits = Loaded(file, 2).run(1, tokens, inputs, states, 4, best_isa());
+    CHECK(difference(HeadReference(file, 2).run(tokens, inputs, nullptr), logits) < 1e-5);
+    file.erase_tensor("blk.2.indexer.proj.weight");
+    CHECK(predictor_of(file).message().find("blk.2.indexer.proj.weight") != std::string::npos);
+}
+
 TEST_CASE("predictor: an embedding, an output and a norm of its own take the place of the model's") {
     const auto tokens = some_tokens(5);
     ModelFile file = predicting("glm4moe"), other = file;
@@ -152,7 +191,9 @@ TEST_CASE("predictor: the same bits for any workers, chunks and instruction set"
         const Loaded one(file, 1), three(file, 3);
         std::vector<float> expected_states, states;
         const auto expected = one.run(1, tokens, inputs, expected_states, 21, Isa::scalar);
-        for (const auto& [loaded, chunk, isa] : {std::tuple{&three, std::size_t{21}, best_isa()}, {&one, std::size_t{1}, best_isa()}, {&three, std::size_t{8}, Isa::scalar}}) {
+        for (const auto& [loaded, chunk, isa] : {std::tuple{&three, std::size_t{21}, best_isa()},
+                                                 {&one, std::size_t{1}, best_isa()},
+                                                 {&three, std::size_t{8}, Isa::scalar}}) {
             check_same(loaded->run(1, tokens, inputs, states, chunk, isa), expected);
             check_same(states, expected_states);
         }
@@ -176,15 +217,19 @@ TEST_CASE("predictor: the states that a model gives are those that it embeds") {
     batch.tokens = tokens;
     batch.context = 1024;
     std::vector<float> rows(states.size());
-    REQUIRE(loaded.models[0]->embed({&batch, 1}, **workspace, kernel_table(best_isa()), *loaded.executor, rows.data()).ok());
+    REQUIRE(loaded.models[0]
+                ->embed({&batch, 1}, **workspace, kernel_table(best_isa()), *loaded.executor, rows.data())
+                .ok());
     check_same(rows, states);
 }
 
 TEST_CASE("predictor: what is wrong with its tensors is told when it is asked for, and not before") {
     const ModelFile good = predicting("glm4moe");
     CHECK(predictor_of(good).ok());
-    for (const char* name : {"nextn.eh_proj.weight", "nextn.enorm.weight", "nextn.hnorm.weight", "attn_q.weight", "ffn_norm.weight", "ffn_up_exps.weight"}) {
-        const std::string full = cat("blk.2.", std::string_view(name) == "ffn_norm.weight" ? "post_attention_norm.weight" : name);
+    for (const char* name : {"nextn.eh_proj.weight", "nextn.enorm.weight", "nextn.hnorm.weight", "attn_q.weight",
+                             "ffn_norm.weight", "ffn_up_exps.weight"}) {
+        const std::string full =
+            cat("blk.2.", std::string_view(name) == "ffn_norm.weight" ? "post_attention_norm.weight" : name);
         ModelFile file = good;
         file.erase_tensor(full);
         const Status missing = predictor_of(file);
