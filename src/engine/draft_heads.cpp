@@ -190,7 +190,7 @@ Status Heads::guess(std::span<const DraftToken> tokens, std::size_t most, std::v
     // What follows reads guesses, and is forgotten.
     std::vector<std::pair<std::size_t, std::size_t>> had;
     for (const Head& h : heads_) had.emplace_back(h.sequence().length(), h.count);
-    const Status status = go_on(most, out, stop);
+    Status status = go_on(most, out, stop);
     for (std::size_t i = 0; i < heads_.size(); ++i) {
         (void)heads_[i].sequence().truncate(had[i].first);
         heads_[i].count = had[i].second;

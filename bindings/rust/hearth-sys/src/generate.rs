@@ -71,6 +71,9 @@ pub const HEARTH_DRAFT_LOOKUP: u32 = 1;
 /// the most probable tokens of a smaller model of the same runtime, which must spell the tokens
 /// that both have alike (HEARTH_EINVAL); its cache takes memory like a session's
 pub const HEARTH_DRAFT_MODEL: u32 = 2;
+/// the model's own blocks for further tokens, loaded with HEARTH_MODEL_MTP (else HEARTH_EINVAL).
+/// They read what passes compute from the first such submit on, with a cache of their own
+pub const HEARTH_DRAFT_MTP: u32 = 3;
 
 /// A token with the natural logarithm of its probability under the model's own distribution, before any sampler.
 #[repr(C)]

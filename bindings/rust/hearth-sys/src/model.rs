@@ -8,11 +8,14 @@ opaque! {
     hearth_model
 }
 
+/// with the blocks that predict further tokens; HEARTH_EUNSUPPORTED where the file has none
+pub const HEARTH_MODEL_MTP: u32 = 1;
+
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct hearth_model_options {
     pub struct_size: usize,
-    /// must be 0
+    /// HEARTH_MODEL_…
     pub flags: u32,
     pub reserved: u32,
     /// Called every few milliseconds while loading, in the thread that opens the model, with done and total bytes of weights;
