@@ -199,7 +199,7 @@ HEARTH_API hearth_status hearth_model_pack(hearth_runtime *runtime, const char *
  *   "supported": bool, and when false "why": {"part": "architecture"|"tensor"|"tokenizer"|"key", "message": sentence}
  *   "packed": {"version", "types": […]} for a file of hearth_model_pack, else null,
  *   "file", "format" ("GGUF", or "safetensors" with format_version 0), "format_version", "file_bytes", "architecture",
- *   "name", "parameters", "tensors", "mtp": {"blocks", "weights" (bytes, with HEARTH_MODEL_MTP)} or null,
+ *   "name", "parameters", "tensors", "mtp": {"blocks", "weights", "kv_bytes_per_token"} (with HEARTH_MODEL_MTP) or null,
  *   "context_length", "embedding_length", "layers", "heads", "kv_heads", "feed_forward_length",
  *   "experts" and "experts_used" (of a layer, and of them by a token; 0 without experts),
  *   "embeddings": {"width", "causal", "generates", "pooling", "scores", "labels": […]}, see hearth_embedding_info,
@@ -372,8 +372,8 @@ HEARTH_API hearth_status hearth_session_restore_path(hearth_session *session, co
 /* A second conversation with the same past; memory is shared until the two differ: who goes on copies a page of up to 256
  * tokens, and recurrent states. @since 0.1 */
 HEARTH_API hearth_status hearth_session_fork(hearth_session **out, const hearth_session *session);
-/* Bytes of its cache and its checkpoints (what is shared with forks counts for each). Layers that see a window keep the
- * keys of that window and of a pass, however long the session is. @since 0.1 */
+/* Bytes of its cache, of that of HEARTH_DRAFT_MTP and its checkpoints (what is shared with forks counts for each). Layers
+ * that see a window keep the keys of that window and of a pass, however long the session is. @since 0.1 */
 HEARTH_API uint64_t hearth_session_memory(const hearth_session *session);
 
 /* ---- prefix store ------------------------------------------------------------------------------------------------------ */

@@ -195,7 +195,7 @@ hearth_status hearth_session_fork(hearth_session** out, const hearth_session* se
 }
 
 uint64_t hearth_session_memory(const hearth_session* session) {
-    return session != nullptr ? session->impl->sequence().cache_bytes() : 0;
+    return session != nullptr ? session->impl->cache_bytes() : 0;
 }
 
 }  // extern "C"

@@ -48,6 +48,11 @@ public:
         }
     }
     std::shared_ptr<HeadDrafter> fork() const override;
+    std::uint64_t bytes() const override {
+        std::uint64_t sum = state_.size();
+        for (const Head& h : heads_) sum += h.sequence().cache_bytes() + h.rows.size();
+        return sum;
+    }
 
 private:
     std::size_t common(std::span<const DraftToken> tokens) const {

@@ -73,30 +73,37 @@ void write_embeddings(JsonText& j, const EmbeddingInfo& e) {
     j.end_array().end_object();
 }
 
+std::uint64_t kv_bytes_per_token(const KvLayout& layout) {
+    std::uint64_t bytes = 0;
+    for (const KvLayout::Group& g : layout.groups) bytes += g.page_bytes / g.span();
+    return bytes;
+}
+
 // Blocks that predict further tokens. Null where there are none, or none that would load.
 void write_predictors(JsonText& j, const Blueprint& blueprint) {
-    std::uint64_t bytes = 0;
+    std::uint64_t bytes = 0, per_token = 0;
     bool all = blueprint.info().predictors != 0;
     for (std::uint32_t i = 0; all && i < blueprint.info().predictors; ++i) {
         const auto one = blueprint.predictor(i);
         all = one.ok();
-        if (all) bytes += (*one)->info().weight_bytes;
+        if (!all) break;
+        bytes += (*one)->info().weight_bytes;
+        per_token += kv_bytes_per_token(KvLayout::make(KvType::f16, (*one)->info().kv));
     }
     j.key("mtp");
     if (!all) {
         j.null();
         return;
     }
-    j.begin_object().member("blocks", blueprint.info().predictors).member("weights", bytes).end_object();
+    j.begin_object().member("blocks", blueprint.info().predictors).member("weights", bytes);
+    j.member("kv_bytes_per_token", per_token).end_object();
 }
 
 void write_memory_plan(JsonText& j, const Blueprint& blueprint, std::size_t workers) {
     const ModelInfo& info = blueprint.info();
     const KvLayout layout = KvLayout::make(KvType::f16, info.kv);
     j.key("memory").begin_object().member("weights", info.weight_bytes).member("decode_reads", info.decode_bytes);
-    std::uint64_t per_token = 0;
-    for (const KvLayout::Group& g : layout.groups) per_token += g.page_bytes / g.span();
-    j.member("kv_type", "f16").member("kv_bytes_per_token", per_token).member("kv_page_tokens", kSpan);
+    j.member("kv_type", "f16").member("kv_bytes_per_token", kv_bytes_per_token(layout)).member("kv_page_tokens", kSpan);
     j.key("kv_groups").begin_array();
     for (const KvLayout::Group& g : layout.groups) {
         j.begin_object().member("window", std::uint64_t{g.reach.window}).member("chunk", std::uint64_t{g.reach.chunk});

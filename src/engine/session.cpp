@@ -95,6 +95,10 @@ Result<std::shared_ptr<HeadDrafter>> Session::head_drafter() {
     return head_drafter_;
 }
 
+std::uint64_t Session::cache_bytes() const {
+    return sequence_.cache_bytes() + (head_drafter_ != nullptr ? head_drafter_->bytes() : 0);
+}
+
 std::size_t Session::rows(bool all) const { return all ? std::max<std::size_t>(sequence_.pending(), 1) : 1; }
 
 Status Session::evaluate(bool all, float* out, const Stop* stop) {

@@ -48,13 +48,13 @@ TEST_CASE("draft: guesses by lookup and by a model change no bit, whatever the c
         for (int n = 0; n < (kThin ? 1 : 2); ++n) {
             const auto sampling = sampling_of(kSettings[++i % kSettings.size()], static_cast<int>(n));
             CAPTURE(i);
-            const Generated plain = generate(model.get(), prompt, sampling.get(), HEARTH_DRAFT_NONE, nullptr, kv);
+            const Drafted plain = generate(model.get(), prompt, sampling.get(), HEARTH_DRAFT_NONE, nullptr, kv);
             CHECK(plain.tokens.size() == 90);
             CHECK(plain.finish.drafted_tokens == 0);
             for (const auto& [draft, by] : {std::pair<std::uint32_t, hearth_model*>{HEARTH_DRAFT_LOOKUP, nullptr},
                                             {HEARTH_DRAFT_MODEL, model.get()},
                                             {HEARTH_DRAFT_MODEL, alike ? other.get() : model.get()}}) {
-                const Generated guessed = generate(model.get(), prompt, sampling.get(), draft, by, kv);
+                const Drafted guessed = generate(model.get(), prompt, sampling.get(), draft, by, kv);
                 check_same(plain, guessed);
                 drafted += guessed.finish.drafted_tokens;
                 accepted += guessed.finish.accepted_tokens;
@@ -71,8 +71,8 @@ TEST_CASE("draft: what is left of a session is what plain decoding leaves") {
     const auto runtime = make_runtime(2);
     const auto model = open_model(runtime.get(), shared_or_golden("families/llama-tied-fused.gguf"));
     const auto sampling = sampling_of({}, 1);
-    const Generated plain = generate(model.get(), repeating(50), sampling.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16);
-    const Generated guessed = generate(model.get(), repeating(50), sampling.get(), HEARTH_DRAFT_LOOKUP, nullptr, HEARTH_KV_F16);
+    const Drafted plain = generate(model.get(), repeating(50), sampling.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16);
+    const Drafted guessed = generate(model.get(), repeating(50), sampling.get(), HEARTH_DRAFT_LOOKUP, nullptr, HEARTH_KV_F16);
     CHECK(plain.saved == guessed.saved);
     CHECK(guessed.finish.accepted_tokens > 0);
 }
@@ -81,7 +81,7 @@ TEST_CASE("draft: stop texts and the end of tokens cut guesses where they cut pl
     const auto runtime = make_runtime(2);
     const auto model = open_model(runtime.get(), shared_or_golden("families/llama-tied-fused.gguf"));
     const auto greedy = sampling_of({}, 1);
-    const Generated whole = generate(model.get(), repeating(50), greedy.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16);
+    const Drafted whole = generate(model.get(), repeating(50), greedy.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16);
     for (const std::uint32_t most : {1, 2, 5, 31, 64})
         check_same(generate(model.get(), repeating(50), greedy.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16, most),
                    generate(model.get(), repeating(50), greedy.get(), HEARTH_DRAFT_LOOKUP, nullptr, HEARTH_KV_F16, most));
@@ -93,8 +93,8 @@ TEST_CASE("draft: stop texts and the end of tokens cut guesses where they cut pl
     REQUIRE(end <= whole.text.size());
     const std::string stop = whole.text.substr(from, end - from);
     const auto stopping = sampling_of({0, 0, 1, stop.c_str()}, 1);
-    const Generated plain = generate(model.get(), repeating(50), stopping.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16);
-    const Generated guessed = generate(model.get(), repeating(50), stopping.get(), HEARTH_DRAFT_LOOKUP, nullptr, HEARTH_KV_F16);
+    const Drafted plain = generate(model.get(), repeating(50), stopping.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16);
+    const Drafted guessed = generate(model.get(), repeating(50), stopping.get(), HEARTH_DRAFT_LOOKUP, nullptr, HEARTH_KV_F16);
     CHECK(plain.finish.reason == HEARTH_FINISH_STOP);
     check_same(plain, guessed);
     CHECK(plain.saved == guessed.saved);

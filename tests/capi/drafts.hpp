@@ -5,7 +5,7 @@
 
 namespace hearth::test {
 
-struct Generated {
+struct Drafted {
     std::vector<std::int32_t> tokens;
     std::vector<float> logits;  // of every token
     std::string text;
@@ -30,8 +30,8 @@ inline SamplingPtr sampling_of(const Settings& s, int seed) {
     return sampling;
 }
 
-inline Generated generate(hearth_model* model, std::span<const std::int32_t> prompt, const hearth_sampling* sampling,
-                          std::uint32_t draft, hearth_model* draft_model, std::uint32_t kv, std::uint32_t tokens = 90) {
+inline Drafted generate(hearth_model* model, std::span<const std::int32_t> prompt, const hearth_sampling* sampling,
+                        std::uint32_t draft, hearth_model* draft_model, std::uint32_t kv, std::uint32_t tokens = 90) {
     const auto session = make_session(model, 600, kv);
     append(session.get(), prompt);
     hearth_generator* g = nullptr;
@@ -44,7 +44,7 @@ inline Generated generate(hearth_model* model, std::span<const std::int32_t> pro
     o.draft = draft;
     o.draft_model = draft_model;
     CHECK_OK(hearth_generator_submit(g, session.get(), sampling, &o));
-    Generated r;
+    Drafted r;
     const std::size_t vocab = hearth_model_vocab_size(model);
     while (hearth_generator_step(g) == HEARTH_OK) {
         hearth_event e{};
@@ -66,7 +66,7 @@ inline Generated generate(hearth_model* model, std::span<const std::int32_t> pro
     return r;
 }
 
-inline void check_same(const Generated& a, const Generated& b) {
+inline void check_same(const Drafted& a, const Drafted& b) {
     CHECK(a.tokens == b.tokens);
     CHECK(same_bits(a.logits, b.logits));
     CHECK(a.text == b.text);

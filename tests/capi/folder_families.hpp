@@ -253,7 +253,11 @@ inline std::vector<Case> gated_delta_cases() {
                                {"blk.{L}.ffn_gate_inp_shexp", "layers.{L}.mlp.shared_expert_gate"},
                                {"blk.{L}.ffn_gate_shexp", "layers.{L}.mlp.shared_expert.gate_proj"},
                                {"blk.{L}.ffn_up_shexp", "layers.{L}.mlp.shared_expert.up_proj"},
-                               {"blk.{L}.ffn_down_shexp", "layers.{L}.mlp.shared_expert.down_proj"}});
+                               {"blk.{L}.ffn_down_shexp", "layers.{L}.mlp.shared_expert.down_proj"},
+                               {"blk.{L}.nextn.eh_proj", "layers.{L}.fc"},
+                               {"blk.{L}.nextn.enorm", "layers.{L}.pre_fc_norm_embedding", How::minus_one},
+                               {"blk.{L}.nextn.hnorm", "layers.{L}.pre_fc_norm_hidden", How::minus_one},
+                               {"blk.{L}.nextn.shared_head_norm", "layers.{L}.norm", How::minus_one}});
         return own;
     };
     const auto joint = renames({{"blk.{L}.ffn_gate_up_exps.weight", "layers.{L}.mlp.experts.gate_up_proj"},

@@ -1,10 +1,13 @@
 // Folders made of the goldens in GGUF: the same weights under the names, shapes and keys of Hugging Face's classes (as
 // transformers' modeling files define them) give the logits of the golden.
+#include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "capi/folder_arrays.hpp"
 #include "capi/folder_compressed.hpp"
 #include "capi/folder_latent.hpp"
+#include "hearth/formats/hf_folder.hpp"
 #include "support/figures.hpp"
 #include "support/temporary.hpp"
 
@@ -96,15 +99,15 @@ void adapt(const std::string& golden, Arrays& from, bool stacked) {
         group_heads(from[b + "ssm_out.weight"], 0, 16, true);
         for (const char* name : {"ssm_beta.weight", "ssm_alpha.weight", "ssm_dt.bias", "ssm_a"}) group_heads(from[b + name], 0, 1);
     }
-    if (golden != "qwen35moe") return;
-    for (auto at = from.begin(); at != from.end();) {  // the layer that predicts further tokens stands elsewhere
-        if (!at->first.starts_with("blk.2.")) {
-            ++at;
-            continue;
-        }
-        from["mtp." + at->first.substr(6)] = std::move(at->second);
-        at = from.erase(at);
-    }
+}
+
+// A layer that predicts further tokens stands beside the model in some classes: "mtp.layers.0.…", and "mtp.fc" and norms.
+void move_predictor(const Case& c, const std::string& layer, std::string& name) {
+    const std::string from = c.prefix + "layers." + layer + ".";
+    if (!c.golden.starts_with("qwen3") || !name.starts_with(from)) return;
+    const std::string rest = name.substr(from.size());
+    const bool beside = rest.starts_with("fc.") || rest.starts_with("pre_fc_") || rest.starts_with("norm.");
+    name = (beside ? "mtp." : "mtp.layers.0.") + rest;
 }
 
 // The folder's tensors.
@@ -113,10 +116,6 @@ Arrays renamed(const Case& c, Arrays from) {
     const nlohmann::json& config = c.config.contains("text_config") ? c.config["text_config"] : c.config;
     const std::size_t heads = config["num_attention_heads"], kv_heads = config["num_key_value_heads"];
     for (auto& [full, a] : from) {
-        if (full.starts_with("mtp.")) {
-            out[full] = std::move(a);
-            continue;
-        }
         std::string name = full, layer;
         if (name.starts_with("blk.")) {
             layer = name.substr(4, name.find('.', 4) - 4);
@@ -140,6 +139,7 @@ Arrays renamed(const Case& c, Arrays from) {
         const std::string prefix = r->to == "head" ? "" : r->to != "lm_head" ? c.prefix : c.prefix == "language_model.model." ? "language_model." : "";
         std::string to = prefix + r->to + parameter;
         put_number(to, "{L}", layer);
+        if (layer == std::to_string(config["num_hidden_layers"].get<int>())) move_predictor(c, layer, to);
         if (r->how == How::halves) to_halves(a, full.find("attn_q") != std::string::npos ? heads : kv_heads);
         if (r->how == How::transposed) transpose_last(a);
         if (r->how == How::minus_one)
@@ -157,6 +157,54 @@ Arrays renamed(const Case& c, Arrays from) {
         }
     }
     return out;
+}
+
+// One more layer, like the one before, for files that have none that predicts.
+void add_predictor(Arrays& from, std::size_t layers) {
+    const std::string last = "blk." + std::to_string(layers - 1) + ".", next = "blk." + std::to_string(layers) + ".";
+    const Arrays all = from;
+    for (const auto& [name, a] : all)
+        if (name.starts_with(last)) from[next + name.substr(last.size())] = a;
+    const std::size_t width = all.at("token_embd.weight").shape[1];
+    from[next + "nextn.eh_proj.weight"] = {{width, 2 * width}, std::vector<float>(2 * width * width, 0.01F)};
+    for (const char* norm : {"enorm", "hnorm", "shared_head_norm"})
+        from[next + "nextn." + norm + ".weight"] = {{width}, std::vector<float>(width, 1.5F)};
+}
+
+// Tensors of layer `layer` of the folder that differ from those of the golden by more than what adding 1 costs. Experts'
+// gates may stand with their inputs, in one tensor.
+std::vector<std::string> unlike(const std::string& path, const std::string& layer, const Arrays& golden) {
+    const auto folder = hearth::HfFolder::open_path(path);
+    REQUIRE(folder.ok());
+    std::vector<std::string> out;
+    std::size_t found = 0;
+    for (const auto& [name, a] : golden) {
+        if (!name.starts_with("blk." + layer + ".")) continue;
+        ++found;
+        if ((name.ends_with("gate_exps.weight") || name.ends_with("up_exps.weight")) && (*folder)->find("blk." + layer + ".ffn_gate_up_exps.weight") != nullptr)
+            continue;
+        const hearth::TensorInfo* const t = (*folder)->find(name);
+        if (t == nullptr || t->elements() != a.values.size() || std::string_view(hearth::find_codec(t->type)->name) != "F32") {
+            out.push_back(name);
+            continue;
+        }
+        std::vector<float> values(a.values.size());
+        REQUIRE((*folder)->read(*t, 0, std::as_writable_bytes(std::span(values))).ok());
+        for (std::size_t i = 0; i < values.size(); ++i) {
+            if (std::fabs(values[i] - a.values[i]) <= 2e-7F * (1 + std::fabs(a.values[i]))) continue;
+            out.push_back(name);
+            break;
+        }
+    }
+    CHECK(found > 10);
+    return out;
+}
+
+hearth_status open_with_predictors(hearth_model** out, hearth_runtime* runtime, const std::filesystem::path& folder) {
+    hearth_model_options o;
+    CHECK_OK(hearth_model_options_init(&o, sizeof o));
+    o.flags = HEARTH_MODEL_MTP;
+    return hearth_model_open_path(out, runtime, folder.c_str(), &o);
 }
 
 // A golden in which numbers are others, that one of a folder stands for.
@@ -227,4 +275,56 @@ TEST_CASE("folders: the goldens' weights under the names of their classes give t
         record({j["arch"], "folder", name, of, "max", worst / scale, bound});
     }
     if (missing != 0) skipped("family goldens", missing);
+}
+
+TEST_CASE("folders: blocks that predict further tokens are those of the goldens, wherever a class has them") {
+    const TemporaryDirectory directory;
+    const auto runtime = make_runtime(1);
+    std::size_t compared = 0, missing = 0;
+    for (const Case& c : decoder_cases()) {
+        const std::string name = c.golden, of = c.config["architectures"][0];
+        constexpr std::array kFamilies{"glm4moe", "deepseek2", "deepseek32", "qwen3next", "qwen35", "qwen35moe"};
+        if (std::ranges::find(kFamilies, name) == kFamilies.end()) continue;
+        CAPTURE(name);
+        CAPTURE(of);
+        const auto file = shared_or_golden("families/" + name + ".gguf");
+        if (!std::filesystem::exists(file)) {
+            ++missing;
+            continue;
+        }
+        const nlohmann::json& config = c.config.contains("text_config") ? c.config["text_config"] : c.config;
+        const std::size_t layers = config["num_hidden_layers"];
+        Arrays from = arrays_of(file);
+        const std::string b = "blk." + std::to_string(layers) + ".nextn.";
+        const bool has = from.contains(b + "eh_proj.weight");
+        if (!has) add_predictor(from, layers);
+        adapt(name, from, false);
+        Arrays all = renamed(c, std::move(from));
+        const auto folder = directory.path() / of;
+        write_folder(folder, c.config, all);
+        hearth_model* m = nullptr;
+        CHECK_OK(open_with_predictors(&m, runtime.get(), folder));
+        const ModelPtr model(m);
+        hearth_text* text = nullptr;
+        CHECK_OK(hearth_model_inspect(&text, m));
+        const TextPtr owned(text);
+        CHECK(nlohmann::json::parse(hearth_text_data(text, nullptr))["mtp"]["blocks"] == 1);
+        if (has) {
+            CHECK(unlike(folder, std::to_string(layers), arrays_of(file)) == std::vector<std::string>());
+            ++compared;
+        }
+        // Without one of its norms it is refused, and without the product there is none; the model runs as ever.
+        const auto without = [&](const char* part) {
+            std::erase_if(all, [&](const auto& a) { return a.first.find(part) != std::string::npos; });
+            write_folder(folder, c.config, all);
+            (void)open_model(runtime.get(), folder);
+        };
+        const bool beside = name.starts_with("qwen3");
+        without(beside ? "pre_fc_norm_hidden" : ".hnorm");
+        CHECK_FAILS(open_with_predictors(&m, runtime.get(), folder), HEARTH_EFORMAT, b + "hnorm.weight");
+        without(beside ? "mtp.fc" : ".eh_proj");
+        CHECK_FAILS(open_with_predictors(&m, runtime.get(), folder), HEARTH_EUNSUPPORTED, "MTP");
+    }
+    if (missing != 0) return skipped("family goldens", missing);
+    CHECK(compared == 3);
 }

@@ -17,7 +17,11 @@ inline std::vector<Rename> latent_renames(std::vector<Rename> own = {}) {
                            {"blk.{L}.exp_probs_b.bias", "layers.{L}.mlp.gate.e_score_correction_bias"},
                            {"blk.{L}.ffn_gate_shexp", "layers.{L}.mlp.shared_experts.gate_proj"},
                            {"blk.{L}.ffn_up_shexp", "layers.{L}.mlp.shared_experts.up_proj"},
-                           {"blk.{L}.ffn_down_shexp", "layers.{L}.mlp.shared_experts.down_proj"}});
+                           {"blk.{L}.ffn_down_shexp", "layers.{L}.mlp.shared_experts.down_proj"},
+                           {"blk.{L}.nextn.eh_proj", "layers.{L}.eh_proj"},
+                           {"blk.{L}.nextn.enorm", "layers.{L}.enorm"},
+                           {"blk.{L}.nextn.hnorm", "layers.{L}.hnorm"},
+                           {"blk.{L}.nextn.shared_head_norm", "layers.{L}.shared_head.norm"}});
     return own;
 }
 

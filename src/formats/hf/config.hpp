@@ -15,7 +15,7 @@ namespace hearth::formats {
 
 enum class HfRotation : int { interleave, halves };
 enum class HfRole : int { plain, query, key, ignored, expert, alternate, plus_one, whole, transposed, squeezed, delta_inputs, value_rows, value_columns, decay,
-                          positions, head, stacked, stacked_transposed, swapped, by_heads, router, token_ids };
+                          positions, head, stacked, stacked_transposed, swapped, by_heads, router, token_ids, predictor };
 
 struct HfFamily {
     std::string_view name;          // of the class in config.json
@@ -64,7 +64,8 @@ struct HfPlace {
     HfRole role;
     std::uint64_t layer = 0, expert = 0;
 };
-// nullopt: the family has no such module. Modules of layers beyond `layers` (predictors of further tokens) are ignored.
+// nullopt: the family has no such module. Layers from `layers` on are predictors of further tokens, of which modules that it
+// does not have are ignored.
 std::optional<HfPlace> place_of(const HfFamily& family, std::uint64_t layers, std::string_view module);
 
 }  // namespace hearth::formats

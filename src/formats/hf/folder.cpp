@@ -65,6 +65,16 @@ Status add_tokenizer(const std::string& folder, const Json& config, Metadata& me
     return formats::read_tokenizer(texts, metadata);
 }
 
+// Where they count as layers.
+Metadata with_predictors(const Metadata& metadata, const formats::HfConfig& config, std::uint64_t count) {
+    const std::string of = cat(config.family.architecture, ".");
+    Metadata out;
+    out.insert(of + "block_count", config.layers + count);
+    out.insert(of + "nextn_predict_layers", count);
+    for (const auto& [key, value] : metadata.values()) out.insert(key, value);
+    return out;
+}
+
 }  // namespace
 
 struct HfFolder::Weights {
@@ -95,6 +105,8 @@ Result<std::unique_ptr<HfFolder>> HfFolder::open_path(const std::string& path) {
     auto understood = formats::read_config(*config, out->metadata_);
     if (understood.ok()) {
         out->troubles_.tensor = formats::place_tensors(out->weights_->files, *understood, out->weights_->tensors);
+        if (const std::uint64_t n = formats::hf_predictors(out->weights_->tensors, understood->layers); n != 0)
+            out->metadata_ = with_predictors(out->metadata_, *understood, n);
         out->troubles_.key = formats::read_sentence_modules(folder, understood->family, out->metadata_, out->weights_->behind, out->weights_->tensors);
     } else if (out->metadata_.find("general.architecture") == nullptr) {
         out->troubles_.architecture = std::move(understood).status();

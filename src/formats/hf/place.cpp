@@ -52,6 +52,14 @@ bool matches(std::string_view pattern, std::string_view text, HfPlace& numbers) 
     return text.empty();
 }
 
+// "mtp.layers.0.…" and "mtp.…" as modules of the layer behind the last.
+std::string behind(std::uint64_t layers, std::string_view module) {
+    module.remove_prefix(module.find('.') + 1);
+    HfPlace numbers{"", HfRole::ignored};
+    if (matches("layers.{L}.*", module, numbers)) module.remove_prefix(cat("layers.", numbers.layer, ".").size());
+    return cat("model.layers.", layers + numbers.layer, ".", module);
+}
+
 }  // namespace
 
 std::optional<HfPlace> place_of(const HfFamily& family, std::uint64_t layers, std::string_view name) {
@@ -76,6 +84,7 @@ std::optional<HfPlace> place_of(const HfFamily& family, std::uint64_t layers, st
     for (const ModuleLine& line : modules) {
         HfPlace place{"", line.role};
         if (!applies(line.architecture, family) || !matches(line.from, module, place)) continue;
+        if (line.role == HfRole::predictor) return place_of(family, layers, behind(layers, module));
         for (std::string_view to = line.to; !to.empty();) {
             const std::size_t literal = std::min(to.find("{L}"), to.size());
             place.name += to.substr(0, literal);

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <map>
 #include <numeric>
+#include <set>
 
 #include "formats/hf/module.hpp"
 #include "formats/quote.hpp"
@@ -38,6 +40,13 @@ Split split_name(const Safetensors& files, std::string_view name) {
     return {name, ""};
 }
 
+// Of "blk.3.attn_q.weight" 3; 0 where there is none.
+std::uint64_t hf_layer(std::string_view name) {
+    std::uint64_t layer = 0;
+    if (name.starts_with("blk.")) std::from_chars(name.data() + 4, name.data() + name.size(), layer);
+    return layer;
+}
+
 class Placer {
 public:
     Placer(const Safetensors& files, const HfConfig& config, std::vector<HfTensor>& out)
@@ -57,10 +66,18 @@ public:
             m.name = s.module;
             m.parameters.emplace(s.parameter, &t);
         }
-        for (const auto& [name, m] : modules) HEARTH_TRY(one(m));
-        for (auto& [name, experts] : stacks_) HEARTH_TRY(stack(name, experts));
+        for (const auto& [name, m] : modules) {
+            const auto place = place_of(config_.family, config_.layers, m.name);
+            Status s = one(m, place);
+            if (!s.ok() && !(place && place->layer >= config_.layers)) return s;
+        }
+        for (auto& [name, experts] : stacks_) {
+            Status s = stack(name, experts);
+            if (!s.ok() && hf_layer(name) < config_.layers) return s;
+        }
         for (const HfFactors& f : config_.factors) add(f.name, {f.values.size()}, made_rows(f.values));
         std::ranges::sort(out_, {}, [](const HfTensor& t) -> const std::string& { return t.info.name; });
+        leave_parts();
         const auto same = [](const HfTensor& a, const HfTensor& b) { return a.info.name == b.info.name; };
         const auto twice = std::ranges::adjacent_find(out_, same);
         if (twice == out_.end()) return {};
@@ -68,15 +85,20 @@ public:
     }
 
 private:
+    // Of predictors without what makes one of their layer, and of those behind such.
+    void leave_parts() {
+        const std::uint64_t end = config_.layers + hf_predictors(out_, config_.layers);
+        std::erase_if(out_, [&](const HfTensor& t) { return hf_layer(t.info.name) >= end; });
+    }
+
     struct Expert {
         std::uint64_t number;
         std::string_view module;
         HfMatrix matrix;
     };
 
-    Status one(const HfModule& m) {
-        const auto place = place_of(config_.family, config_.layers, m.name);
-        if (place && (place->role == HfRole::ignored || place->layer >= config_.layers)) return {};
+    Status one(const HfModule& m, const std::optional<HfPlace>& place) {
+        if (place && place->role == HfRole::ignored) return {};
         if (place && place->role == HfRole::head && !config_.scores) return {};
         const bool whole = m.find("") != nullptr;
         if (!place || whole != names_parameter(place->role)) {
@@ -362,6 +384,15 @@ private:
 };
 
 }  // namespace
+
+std::uint64_t hf_predictors(std::span<const HfTensor> tensors, std::uint64_t layers) {
+    std::set<std::uint64_t> found;
+    for (const HfTensor& t : tensors)
+        if (t.info.name.ends_with(".nextn.eh_proj.weight")) found.insert(hf_layer(t.info.name));
+    std::uint64_t count = 0;
+    while (found.contains(layers + count)) ++count;
+    return count;
+}
 
 HfTensor make_tensor(std::string name, const std::vector<std::uint64_t>& shape, RowsPtr rows) {
     HfTensor t;

@@ -114,7 +114,7 @@ extern "C" {
     /// A second conversation with the same past; memory is shared until the two differ: who goes on copies a page of up to 256
     /// tokens, and recurrent states. @since 0.1
     pub fn hearth_session_fork(out: *mut *mut hearth_session, session: *const hearth_session) -> hearth_status;
-    /// Bytes of its cache and its checkpoints (what is shared with forks counts for each). Layers that see a window keep the
-    /// keys of that window and of a pass, however long the session is. @since 0.1
+    /// Bytes of its cache, of that of HEARTH_DRAFT_MTP and its checkpoints (what is shared with forks counts for each). Layers
+    /// that see a window keep the keys of that window and of a pass, however long the session is. @since 0.1
     pub fn hearth_session_memory(session: *const hearth_session) -> u64;
 }
