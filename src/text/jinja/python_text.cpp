@@ -1,5 +1,10 @@
 #include "text/jinja/python_text.hpp"
 
+#include <locale.h>
+#include <stdlib.h>
+#ifdef __APPLE__
+#include <xlocale.h>
+#endif
 #include <utf8proc.h>
 
 #include <algorithm>
@@ -423,6 +428,38 @@ std::string format_real(double d, int precision, char kind, bool alternate) {
     return upper_case ? upper(out) : out;
 }
 
+namespace {
+
+#ifdef __cpp_lib_to_chars
+/// A number without a sign; what is beyond the range is infinite or 0.
+bool read_real(const std::string& plain, double& out) {
+    const char* const end = plain.data() + plain.size();
+    const auto result = std::from_chars(plain.data(), end, out);  // also of inf, infinity and nan, in any case
+    if (result.ptr != end || plain.find('(') != std::string::npos) return false;
+    if (result.ec == std::errc::result_out_of_range) {
+        // Too large or too small: which one the exponent tells.
+        const std::size_t e = plain.find_first_of("eE");
+        const bool tiny = e != std::string::npos ? plain[e + 1] == '-' : plain[0] == '0' || plain[0] == '.';
+        out = tiny ? 0 : HUGE_VAL;
+        return true;
+    }
+    return result.ec == std::errc();
+}
+#else
+/// The same where from_chars reads integers only: libc++, which Apple's systems and Android have.
+bool read_real(const std::string& plain, double& out) {
+    if (plain[0] <= ' ' || plain.find_first_of("(xX") != std::string::npos) return false;
+    const locale_t neutral = newlocale(LC_ALL_MASK, "C", nullptr);
+    if (neutral == nullptr) return false;
+    char* end = nullptr;
+    out = strtod_l(plain.c_str(), &end, neutral);
+    freelocale(neutral);
+    return end == plain.c_str() + plain.size();
+}
+#endif
+
+}  // namespace
+
 bool parse_real(std::string_view text, double& out) {
     text = strip(text);
     std::string plain;
@@ -436,17 +473,7 @@ bool parse_real(std::string_view text, double& out) {
     const bool negative = !plain.empty() && plain[0] == '-';
     if (negative || (!plain.empty() && plain[0] == '+')) plain.erase(0, 1);
     if (plain.empty() || plain[0] == '-' || plain[0] == '+') return false;
-    const char* const end = plain.data() + plain.size();
-    const auto result = std::from_chars(plain.data(), end, out);  // also of inf, infinity and nan, in any case
-    if (result.ptr != end || plain.find('(') != std::string::npos) return false;
-    if (result.ec == std::errc::result_out_of_range) {
-        // Too large or too small: which one the exponent tells.
-        const std::size_t e = plain.find_first_of("eE");
-        const bool tiny = e != std::string::npos ? plain[e + 1] == '-' : plain[0] == '0' || plain[0] == '.';
-        out = tiny ? 0 : HUGE_VAL;
-    } else if (result.ec != std::errc()) {
-        return false;
-    }
+    if (!read_real(plain, out)) return false;
     if (negative) out = -out;
     return true;
 }
