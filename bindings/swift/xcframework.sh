@@ -2,9 +2,9 @@
 # bindings/swift/xcframework.sh [OUT]: builds libhearth for macOS, iOS and the iOS simulator and packs hearth.xcframework
 # (OUT, bindings/swift/hearth.xcframework), which Package.swift then takes instead of build/release.
 #
-# It needs macOS with Xcode 16, CMake 3.24, Ninja and a network: what the library uses (oneTBB, PCRE2, utf8proc, xxHash,
-# nlohmann_json) is fetched at the pinned releases and linked statically, so that one archive of each platform is all that an
-# app needs. It was written and checked with shellcheck on Linux, where it cannot run: it has not been run yet.
+# It needs macOS with Xcode 16, CMake 3.24, Ninja and a network: what the library uses (PCRE2, utf8proc, xxHash, nlohmann_json)
+# is fetched at the pinned releases and linked statically, so that one archive of each platform is all that an app needs; its
+# threads are its own (HEARTH_TBB=OFF). It was written and checked with shellcheck on Linux, where it cannot run: it has not been run yet.
 #
 #   HEARTH_SLICES="macos-arm64 macos-x86_64 ios-arm64 simulator-arm64 simulator-x86_64"   chooses what is built
 #   HEARTH_MACOS=13.3  HEARTH_IOS=16.3                                                    the oldest systems
@@ -36,8 +36,7 @@ build() {
     cmake -S "$root" -B "$work/$slice" -G Ninja -DCMAKE_BUILD_TYPE=Release \
         -DCMAKE_OSX_ARCHITECTURES="$architecture" -DCMAKE_SYSTEM_PROCESSOR="$architecture" -DHEARTH_INSTALL=OFF \
         -DHEARTH_BUILD_TESTS=OFF -DHEARTH_BUILD_EXAMPLES=OFF -DHEARTH_BUILD_BENCH=OFF -DBUILD_SHARED_LIBS=OFF \
-        -DCMAKE_DISABLE_FIND_PACKAGE_TBB=ON -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON \
-        -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON "$@"
+        -DHEARTH_TBB=OFF -DCMAKE_DISABLE_FIND_PACKAGE_nlohmann_json=ON -DCMAKE_DISABLE_FIND_PACKAGE_PkgConfig=ON "$@"
     cmake --build "$work/$slice" --target hearth_static
     # The library and what it was linked with, as one archive.
     rm -f "$work/$slice/libhearth-all.a"
