@@ -22,6 +22,9 @@ pub enum Draft {
     Lookup,
     /// A smaller model of the same runtime with the same vocabulary.
     Model(Model),
+    /// The model's own blocks for further tokens, where it was opened with them
+    /// ([`ModelBuilder::mtp`](crate::ModelBuilder::mtp)).
+    Mtp,
 }
 
 /// What a generation is asked for.
@@ -74,6 +77,7 @@ impl GenerateOptions {
         match &self.draft {
             Draft::None => c.draft = sys::HEARTH_DRAFT_NONE,
             Draft::Lookup => c.draft = sys::HEARTH_DRAFT_LOOKUP,
+            Draft::Mtp => c.draft = sys::HEARTH_DRAFT_MTP,
             Draft::Model(model) => {
                 c.draft = sys::HEARTH_DRAFT_MODEL;
                 c.draft_model = model.raw();

@@ -67,12 +67,20 @@ type Callback<'a> = Box<dyn FnMut(u64, u64) -> ControlFlow<()> + Send + 'a>;
 pub struct ModelBuilder<'a> {
     runtime: Option<Runtime>,
     progress: Option<Callback<'a>>,
+    mtp: bool,
 }
 
 impl<'a> ModelBuilder<'a> {
     /// With this runtime; by default a new one with all cores.
     pub fn runtime(mut self, runtime: &Runtime) -> Self {
         self.runtime = Some(runtime.clone());
+        self
+    }
+
+    /// With the blocks that predict further tokens, for [`Draft::Mtp`](crate::Draft::Mtp). A file that has none is refused
+    /// with [`Error::Unsupported`].
+    pub fn mtp(mut self, mtp: bool) -> Self {
+        self.mtp = mtp;
         self
     }
 
@@ -149,6 +157,9 @@ impl<'a> ModelBuilder<'a> {
         let runtime = self.runtime.map_or_else(Runtime::new, Ok)?;
         let mut options: sys::hearth_model_options = unsafe { std::mem::zeroed() };
         check(unsafe { sys::hearth_model_options_init(&mut options, std::mem::size_of_val(&options)) })?;
+        if self.mtp {
+            options.flags |= sys::HEARTH_MODEL_MTP;
+        }
         let mut callback = self
             .progress
             .unwrap_or_else(|| Box::new(|_, _| ControlFlow::Continue(())));

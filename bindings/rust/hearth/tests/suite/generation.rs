@@ -168,6 +168,19 @@ fn mistakes_are_errors() {
         Err(Error::State(_) | Error::InvalidArgument(_))
     ));
     assert!(matches!(empty.logits(), Err(Error::State(_))));
+    let blocks = GenerateOptions {
+        draft: Draft::Mtp,
+        ..tokens(4)
+    };
+    assert!(
+        matches!(
+            session("The cat").generate(&greedy, &blocks),
+            Err(Error::InvalidArgument(_))
+        ),
+        "without blocks"
+    );
+    let without = Model::builder().mtp(true).open(hearth_testing::random(&[]));
+    assert!(matches!(without, Err(Error::Unsupported(_))), "{without:?}");
     let other = GenerateOptions {
         draft: Draft::Model(open(1)),
         ..tokens(4)
