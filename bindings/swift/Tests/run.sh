@@ -44,12 +44,10 @@ if [ -n "$place" ]; then
 fi
 
 "$binaries/tiny_model" "$work/tiny.gguf" && "$binaries/tiny_model" "$work/long.gguf" --context 8192 || exit 1
-stories=
-if [ -e ../shared/golden/stories260K.gguf ]; then
-    cp -u ../shared/golden/stories260K.gguf "$work/" && stories=$work/stories260K.gguf
-else
-    echo "SKIPPED 1 Swift test with stories260K, which ../shared/golden does not have"
-fi
+# given FILE: its path in the build tree, which the chroot sees, or nothing.
+given() { [ -e "../shared/golden/$1" ] && cp -u "../shared/golden/$1" "$work/" && echo "$work/$(basename "$1")"; }
+stories=$(given stories260K.gguf) || echo "SKIPPED 1 Swift test with stories260K, which ../shared/golden does not have"
+predicting=$(given families/glm4moe.gguf) || echo "SKIPPED 1 Swift test with glm4moe, which ../shared/golden does not have"
 
 # The READMEs show the programs that are built here.
 python3 - <<'END' || exit 1
@@ -62,7 +60,7 @@ END
 
 log=$work/test.log
 run HEARTH_TEST_MODEL="$work/tiny.gguf" HEARTH_TEST_LONG_MODEL="$work/long.gguf" HEARTH_TEST_STORIES="$stories" \
-    HEARTH_TEST_BERT="$root/tests/golden/families/bert.gguf" \
+    HEARTH_TEST_PREDICTING="$predicting" HEARTH_TEST_BERT="$root/tests/golden/families/bert.gguf" \
     swift test --package-path bindings/swift --scratch-path build/swift/build -Xswiftc -warnings-as-errors "$@" >"$log" 2>&1
 status=$?
 cat "$log"

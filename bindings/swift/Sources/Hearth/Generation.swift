@@ -9,6 +9,8 @@ public struct GenerateOptions: Sendable {
         case lookup
         /// A smaller model of the same runtime.
         case model(Model)
+        /// The model's own blocks for further tokens (MTP), with which it was opened: `predictors: true`.
+        case predictors
     }
 
     /// 0: until the model ends or the context is full.
@@ -64,6 +66,7 @@ public struct GenerateOptions: Sendable {
         case .model(let model):
             c.draft = HEARTH_DRAFT_MODEL
             c.draft_model = model.pointer
+        case .predictors: c.draft = HEARTH_DRAFT_MTP
         }
         return try body(&c)
     }

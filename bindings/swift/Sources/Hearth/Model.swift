@@ -28,26 +28,30 @@ public final class Model: @unchecked Sendable {
     public let tokenizer: Tokenizer
     let pointer: OpaquePointer
 
-    /// Opens a GGUF file (of a split model any part) or a Hugging Face folder. Blocks; ``load(path:runtime:progress:)`` does
+    /// Opens a GGUF file (of a split model any part) or a Hugging Face folder. Blocks; ``load(path:runtime:predictors:progress:)`` does
     /// not.
     /// - Parameters:
     ///   - runtime: nil for ``Runtime/shared()``.
+    ///   - predictors: with the blocks that predict further tokens (MTP), for ``GenerateOptions/Draft/predictors``;
+    ///     `unsupported` where the file has none.
     ///   - progress: called every few milliseconds in the thread that loads; false stops. It must not use the runtime.
     /// - Throws: ``HearthError``: `notFound`, `io`, `badFormat`, `unsupported`; `overBudget` and `outOfMemory` before weights
     ///   are read that would not fit; `cancelled`.
     public convenience init(
-        path: String, runtime: Runtime? = nil, progress: (@Sendable (Progress) -> Bool)? = nil
+        path: String, runtime: Runtime? = nil, predictors: Bool = false,
+        progress: (@Sendable (Progress) -> Bool)? = nil
     ) throws {
-        try self.init(runtime: runtime, reporter: Model.reporter(progress)) { out, runtime, options in
+        try self.init(runtime: runtime, predictors: predictors, reporter: Model.reporter(progress)) { out, runtime, options in
             try withPath(path) { try check(hearth_model_open_path(&out, runtime, $0, &options)) }
         }
     }
 
     /// Opens a GGUF file that is in memory; the bytes are not kept.
     public convenience init(
-        data: Data, runtime: Runtime? = nil, progress: (@Sendable (Progress) -> Bool)? = nil
+        data: Data, runtime: Runtime? = nil, predictors: Bool = false,
+        progress: (@Sendable (Progress) -> Bool)? = nil
     ) throws {
-        try self.init(runtime: runtime, reporter: Model.reporter(progress)) { out, runtime, options in
+        try self.init(runtime: runtime, predictors: predictors, reporter: Model.reporter(progress)) { out, runtime, options in
             try data.withUnsafeBytes {
                 try check(hearth_model_open_memory(&out, runtime, $0.baseAddress, $0.count, &options))
             }
@@ -56,11 +60,12 @@ public final class Model: @unchecked Sendable {
 
     /// Opens a GGUF file through a reader of the host. An error that it throws is thrown from here.
     public convenience init(
-        reader: some ModelReader, runtime: Runtime? = nil, progress: (@Sendable (Progress) -> Bool)? = nil
+        reader: some ModelReader, runtime: Runtime? = nil, predictors: Bool = false,
+        progress: (@Sendable (Progress) -> Bool)? = nil
     ) throws {
         let source = Source(reader)
         do {
-            try self.init(runtime: runtime, reporter: Model.reporter(progress)) { out, runtime, options in
+            try self.init(runtime: runtime, predictors: predictors, reporter: Model.reporter(progress)) { out, runtime, options in
                 var c = hearth_reader()
                 c.struct_size = MemoryLayout<hearth_reader>.size
                 c.size = reader.size
@@ -80,28 +85,30 @@ public final class Model: @unchecked Sendable {
 
     /// Opens a model on a thread of its own. Cancelling the task stops it within milliseconds.
     /// - Parameter progress: called every few milliseconds, from the thread that loads; it must not use the runtime.
-    /// - Throws: as ``init(path:runtime:progress:)``; `CancellationError` where the task was cancelled.
+    /// - Throws: as ``init(path:runtime:predictors:progress:)``; `CancellationError` where the task was cancelled.
     public static func load(
-        path: String, runtime: Runtime? = nil, progress: (@Sendable (Progress) -> Void)? = nil
+        path: String, runtime: Runtime? = nil, predictors: Bool = false,
+        progress: (@Sendable (Progress) -> Void)? = nil
     ) async throws -> Model {
         let reporter = ProgressReporter { done, total in
             progress?(Progress(done: done, total: total))
             return true
         }
         return try await inBackground(cancel: reporter.stop) {
-            try Model(runtime: runtime, reporter: reporter) { out, runtime, options in
+            try Model(runtime: runtime, predictors: predictors, reporter: reporter) { out, runtime, options in
                 try withPath(path) { try check(hearth_model_open_path(&out, runtime, $0, &options)) }
             }
         }
     }
 
     private init(
-        runtime: Runtime?, reporter: ProgressReporter,
+        runtime: Runtime?, predictors: Bool, reporter: ProgressReporter,
         open: (inout OpaquePointer?, OpaquePointer, inout hearth_model_options) throws -> Void
     ) throws {
         let runtime = try runtime ?? Runtime.shared()
         var options = hearth_model_options()
         try check(hearth_model_options_init(&options, MemoryLayout<hearth_model_options>.size))
+        options.flags = predictors ? HEARTH_MODEL_MTP : 0
         options.progress = ProgressReporter.callback
         options.progress_user = reporter.user
         var out: OpaquePointer?

@@ -32,6 +32,29 @@ final class GenerationTests: XCTestCase {
             completion.text.hasPrefix(", there was a little girl named Lily. She loved to play outside in the park."), completion.text)
     }
 
+    func testBlocksOfTheModelsOwnGuess() async throws {
+        let none = await failure { _ = try Model(path: Models.tinyPath(), predictors: true) }
+        guard case .unsupported? = none else { return XCTFail("\(String(describing: none))") }
+        var options = drawn(2, 24)
+        options.draft = .predictors
+        let without = await failure { [options] in _ = try await Models.tiny().complete("x", options) }
+        guard case .invalidArgument? = without else { return XCTFail("\(String(describing: without))") }
+
+        let model = try Models.predicting()
+        func run(_ options: GenerateOptions) async throws -> Completion {
+            let session = try model.session()
+            try session.append([3, 1, 4, 1, 5, 9, 2, 6])
+            return try await session.complete(options)
+        }
+        options.ignoreEnd = true
+        let guessed = try await run(options)
+        options.draft = .none
+        let plain = try await run(options)
+        XCTAssertEqual(guessed.tokens.map(\.id), plain.tokens.map(\.id))
+        XCTAssertGreaterThan(guessed.finish.draftedTokens, 0)
+        XCTAssertEqual(plain.finish.draftedTokens, 0)
+    }
+
     func testEventsComeInOrderAndTheStreamMayBeGivenUp() async throws {
         let session = try Models.tiny().session()
         try session.append("The cat sat on the mat")

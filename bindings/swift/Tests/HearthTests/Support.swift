@@ -24,6 +24,12 @@ enum Models {
     /// An encoder.
     static func bert() throws -> Model { try Model(path: path("HEARTH_TEST_BERT")) }
 
+    /// A model with blocks that predict further tokens, which a bare clone does not have.
+    static func predicting() throws -> Model {
+        guard let path = try? path("HEARTH_TEST_PREDICTING") else { throw XCTSkip("glm4moe.gguf is not there") }
+        return try Model(path: path, predictors: true)
+    }
+
     /// stories260K, which a bare clone does not have.
     static func stories() throws -> Model {
         guard let path = try? path("HEARTH_TEST_STORIES") else { throw XCTSkip("stories260K is not there") }
