@@ -28,7 +28,7 @@ hearth_dependency(nlohmann_json nlohmann_json::nlohmann_json URL https://github.
 # Two C libraries whose Debian packages carry pkg-config files only.
 function(hearth_pkg_dependency module target url tag fetched_target)
   find_package(PkgConfig QUIET)
-  if(PKG_CONFIG_FOUND)
+  if(PKG_CONFIG_FOUND AND NOT ANDROID AND NOT IOS)  # it would tell of the machine that builds
     pkg_check_modules(${module} QUIET IMPORTED_TARGET GLOBAL ${module})
   endif()
   if(TARGET PkgConfig::${module})
@@ -41,6 +41,7 @@ function(hearth_pkg_dependency module target url tag fetched_target)
   endif()
 endfunction()
 set(PCRE2_BUILD_TESTS OFF CACHE BOOL "" FORCE)
+set(PCRE2_BUILD_PCRE2GREP OFF CACHE BOOL "" FORCE)
 set(PCRE2_SUPPORT_JIT ON CACHE BOOL "" FORCE)
 hearth_pkg_dependency(libpcre2-8 hearth::pcre2 https://github.com/PCRE2Project/pcre2 pcre2-10.44 pcre2-8-static)
 hearth_pkg_dependency(libutf8proc hearth::utf8proc https://github.com/JuliaStrings/utf8proc v2.9.0 utf8proc)

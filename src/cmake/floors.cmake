@@ -96,3 +96,27 @@ function(hearth_add_isa name)
   set_property(GLOBAL APPEND_STRING PROPERTY HEARTH_ISA_INC
                "HEARTH_ISA(${name}, \"${features}\", ${I_PROCESSOR}, ${I_BASE}, ${built})\n")
 endfunction()
+
+# What the linker can do for the size of a library. Relative relocations take a twentieth of the space when they are packed;
+# loaders know that from glibc 2.36 and Android 9 (API 28) on. No function of hearth is compared with another one, so that
+# those with the same code can be one.
+function(hearth_link_small target)
+  if(NOT HEARTH_SMALL OR HEARTH_SANITIZE)
+    return()
+  endif()
+  if(APPLE)
+    target_link_options(${target} PRIVATE -Wl,-dead_strip)
+  elseif(ANDROID OR HEARTH_LINK_AS_ANDROID)
+    # Devices with pages of 16 KB load no library that is aligned to less.
+    target_link_options(${target} PRIVATE -Wl,--gc-sections -Wl,--icf=all -Wl,--pack-dyn-relocs=relr
+                        -Wl,-z,max-page-size=16384)
+    if(NOT ANDROID)
+      find_program(HEARTH_LLD ld.lld REQUIRED)
+      file(MAKE_DIRECTORY ${CMAKE_BINARY_DIR}/lld)
+      file(CREATE_LINK ${HEARTH_LLD} ${CMAKE_BINARY_DIR}/lld/ld.lld SYMBOLIC)  # where a cross compiler looks for it
+      target_link_options(${target} PRIVATE -fuse-ld=lld -B${CMAKE_BINARY_DIR}/lld)
+    endif()
+  else()
+    target_link_options(${target} PRIVATE -Wl,--gc-sections -Wl,-z,pack-relative-relocs)
+  endif()
+endfunction()
