@@ -3,7 +3,7 @@
 #
 #   --quick       the release build and its tests only
 #   --long        fuzzing and soak tests run for minutes instead of seconds (HEARTH_LONG=1 in the environment)
-#   --stage NAME  only these stages (repeat it): release minilm python rust swift hygiene consumer abi dev tsan aarch64 tidy
+#   --stage NAME  only these stages (repeat it): release minilm python rust swift android hygiene consumer abi dev tsan aarch64 tidy
 #
 # What is missing is installed with apt on Debian and Ubuntu (nothing else of the system is touched, but for
 # `dpkg --add-architecture arm64`, which the aarch64 stage needs). Everything is built below build/; what has not
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.." || exit 1
 root=$(pwd)
 logs=$root/build/logs
 jobs=$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
-all="release minilm python rust swift hygiene consumer abi dev tsan aarch64 tidy"
+all="release minilm python rust swift android hygiene consumer abi dev tsan aarch64 tidy"
 
 usage() {
     sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
@@ -144,6 +144,8 @@ swift_package() {
     cmake --build build/release -j "$jobs" --target hearth_shared tiny_model && bindings/swift/Tests/run.sh
     case $? in 77) echo "SKIPPED 1 stage swift, without a toolchain" ;; 0) ;; *) return 1 ;; esac
 }
+# The JNI layer and the Kotlin package for Android, on this machine's JVM.
+android() { cmake --build build/release -j "$jobs" --target hearth_shared tiny_model && bindings/android/test.sh; }
 labelled() { configure_and_build release && run_ctest release -L "$1"; }
 
 dev() {
@@ -235,6 +237,13 @@ if [ $usable = 1 ]; then
         fi
     fi
     if wanted swift; then stage swift swift_package; fi
+    if wanted android; then
+        if ! command -v dpkg-query >/dev/null || packages default-jdk-headless maven; then
+            stage android android
+        else
+            unavailable android "it needs a JDK and Maven"
+        fi
+    fi
     if wanted hygiene; then stage hygiene labelled hygiene; fi
     if wanted consumer; then stage consumer labelled consumer; fi
     if wanted abi; then
