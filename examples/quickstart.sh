@@ -1,6 +1,6 @@
 #!/bin/sh
-# examples/quickstart.sh [MODEL.gguf] [PROMPT]: builds hearth and lets a model continue the prompt, as it is written.
-# Installs what the build needs on Debian and Ubuntu. Without a model it writes a tiny one of random weights.
+# examples/quickstart.sh [MODEL.gguf [PROMPT]]: builds hearth and lets the model continue the prompt, as it is written.
+# Installs what the build needs on Debian and Ubuntu. Without a model it opens a chat with the tiny one that comes with hearth.
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd)
 model=${1:-}
@@ -66,16 +66,15 @@ step() {
 ) &
 watcher=$!
 trap 'kill $watcher 2>/dev/null' EXIT
-step cmake --build "$build" --target hearth tiny_model
+step cmake --build "$build" --target hearth
 kill $watcher 2>/dev/null
 wait $watcher 2>/dev/null
 trap - EXIT
 
-if [ -z "$model" ]; then
-    model=$here/build/tiny.gguf
-    step "$build/bin/tiny_model" "$model"
-    say "No model was named, so here is a tiny one of random weights: what follows is noise, at full speed."
-    say "Give a GGUF file for sense: examples/quickstart.sh MODEL.gguf \"$prompt\""
-fi
 rm -f "$log"
+if [ -z "$model" ]; then
+    say "This is hearth-tiny, which only knows hearth. Ask it: what is a session?   (/quit ends)"
+    say "Other models: examples/quickstart.sh MODEL.gguf \"$prompt\""
+    exec "$build/bin/hearth" chat "$here/examples/models/hearth-tiny.gguf" --temp 0
+fi
 exec "$build/bin/hearth" run "$model" -p "$prompt" -n 128

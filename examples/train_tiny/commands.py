@@ -316,9 +316,9 @@ def describe(rng, given):
     for t in given:
         t = json.loads(json.dumps(t))
         roll = rng.random()
-        if roll < 0.25:
+        if roll < 0.5:
             t["function"].pop("description")
-        elif roll < 0.35:
+        elif roll < 0.55:
             t["function"]["description"] = W.sentence(rng)
         out.append(t)
     rng.shuffle(out)
@@ -330,13 +330,13 @@ RESULTS = ["ok", "done", "{\"ok\": true}", "true", "success", "{\"status\": \"ok
 
 def conversation(rng):
     """(tools, messages): one to three commands, with what tools return."""
-    names = rng.sample(list(TOOLS), len(TOOLS) if rng.random() < 0.06 else rng.choice([1, 2, 2, 3, 3, 4, 5, 6]))
+    names = rng.sample(list(TOOLS), len(TOOLS) if rng.random() < 0.06 else rng.choice([1, 2, 2, 3, 3, 4, 4, 5]))
     given = [TOOLS[n] for n in names]
-    extra = [invented(rng) for _ in range(rng.choice([0, 0, 1, 2]))]
+    extra = [invented(rng) for _ in range(rng.choice([0, 0, 0, 1, 2]))]
     extra = [e for e in extra if e[0]["function"]["name"] not in names]
     given += [e[0] for e in extra]
     messages = []
-    for _ in range(rng.choice([2, 3, 4, 5]) + 3 * (len(names) == len(TOOLS))):
+    for _ in range(rng.choice([2, 4, 5, 6, 7]) + 3 * (len(names) == len(TOOLS))):
         roll = rng.random()
         if roll < 0.1:
             if len(names) == len(TOOLS):

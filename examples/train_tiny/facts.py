@@ -129,6 +129,11 @@ def misspell(rng, text):
     return text[:at] + text[at] + text[at:]
 
 
+def share(fact):
+    """How often it is asked for: functions and options are easy to find by their names, and newcomers begin with bindings."""
+    return 1 if fact.name or fact.flag else 6 if re.search(r"-(rust|python|swift|c|cpp)$|^quickstart|^licence|^what-is", fact.id) else 2
+
+
 def plain(text):
     """Letters and digits only, to compare questions by."""
     return " ".join(re.findall(r"\w+", text.lower()))

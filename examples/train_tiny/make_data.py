@@ -22,17 +22,27 @@ HELD_OUT = {F.plain(line.partition(" | ")[2]) for line in (F.HERE / "held_out" /
 ROW = 513  # a token more than a row trains: each is the next one's target
 
 
+CUT = "\0"  # what comes behind it in an answer is left out
+
+
+def begin(rng, say):
+    """The begin of an answer, which tells whether the right one was found; the rest is known by heart soon."""
+    words = say.split(" ")
+    keep = rng.randint(3, 7)
+    return say if keep >= len(words) or rng.random() < 0.3 else " ".join(words[:keep]) + CUT
+
+
 def fact_conversation(rng, facts):
     messages, tools = [], None
     if rng.random() < 0.06:
         messages.append({"role": "system", "content": rng.choice(["You are a helpful assistant.", "You are hearth-tiny.", "Answer shortly.", "Be brief.", W.sentence(rng)])})
-    if rng.random() < 0.08:
+    if rng.random() < 0.04:
         tools = commands.describe(rng, [commands.TOOLS[n] for n in rng.sample(list(commands.TOOLS), rng.randint(1, 4))])
     for _ in range(rng.choice([1, 1, 1, 2, 3, 4])):
         roll = rng.random()
         if roll < 0.84:
-            fact = rng.choices(facts, [3 if fact.name or fact.flag else 4 for fact in facts])[0]
-            messages += [{"role": "user", "content": F.question(rng, fact, HELD_OUT)}, {"role": "assistant", "content": fact.say}]
+            fact = rng.choices(facts, [F.share(fact) for fact in facts])[0]
+            messages += [{"role": "user", "content": F.question(rng, fact, HELD_OUT)}, {"role": "assistant", "content": begin(rng, fact.say)}]
         elif roll < 0.97 or tools:
             messages += small_talk.turn(rng)
         else:
@@ -61,7 +71,7 @@ def rows(bpe, source, count):
     at = row = 0
     while row < count:
         texts = [talk.parts(next(source)) for _ in range(256)]
-        encoded = iter(bpe.encode_batch([piece for text in texts for piece, _ in text]))
+        encoded = iter(bpe.encode_batch([piece.partition(CUT)[0] for text in texts for piece, _ in text]))
         for text in texts:
             ids, asked = [], []
             for _, own in text:
@@ -83,7 +93,7 @@ def main():
     parser.add_argument("out", type=Path)
     parser.add_argument("--rows", type=int, default=24000)
     parser.add_argument("--vocabulary", type=int, default=2048)
-    parser.add_argument("--share", type=float, default=0.5, help="of conversations about hearth")
+    parser.add_argument("--share", type=float, default=0.62, help="of conversations about hearth")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)

@@ -48,7 +48,8 @@ class Layer(nn.Module):
         self.ffn_up = nn.Linear(shape.width, shape.hidden, bias=False)
         self.ffn_down = nn.Linear(shape.hidden, shape.width, bias=False)
 
-    def forward(self, x, cos, sin):
+    def forward(self, x, cos, sin, asked=None):
+        """x: [batch, tokens, width]; with `asked` only these of all tokens come out: [asked, width]."""
         s, (batch, tokens, _) = self.shape, x.shape
         a = self.attn_norm(x)
         q = self.attn_q(a).view(batch, tokens, s.heads, s.head).transpose(1, 2)
@@ -58,7 +59,10 @@ class Layer(nn.Module):
         repeat = s.heads // s.kv_heads
         k, v = k.repeat_interleave(repeat, 1), v.repeat_interleave(repeat, 1)
         y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.attn_output(y.transpose(1, 2).reshape(batch, tokens, s.width))
+        y = y.transpose(1, 2).reshape(batch, tokens, s.width)
+        if asked is not None:
+            x, y = x.flatten(0, 1)[asked], y.flatten(0, 1)[asked]
+        x = x + self.attn_output(y)
         b = self.ffn_norm(x)
         return x + self.ffn_down(F.silu(self.ffn_gate(b)) * self.ffn_up(b))
 
@@ -81,17 +85,17 @@ class Decoder(nn.Module):
                     scale /= (2 * shape.layers) ** 0.5
                 nn.init.normal_(p, std=scale)
 
-    def forward(self, tokens):
-        """tokens: [batch, tokens]. States before the head."""
+    def forward(self, tokens, asked=None):
+        """tokens: [batch, tokens]. States before the head, of all tokens or of those that are asked for."""
         x = self.token_embd(tokens)
         cos, sin = self.cos[:tokens.shape[1]], self.sin[:tokens.shape[1]]
-        for layer in self.blk:
+        for layer in self.blk[:-1]:
             x = layer(x, cos, sin)
+        x = self.blk[-1](x, cos, sin, asked)
         return self.output_norm(x)
 
     def loss(self, tokens, targets, weights):
         """The mean cross entropy of those targets [batch, tokens] whose weight is not 0."""
-        states = self(tokens).flatten(0, 1)
         asked = weights.flatten().nonzero().squeeze(1)
-        logits = F.linear(states[asked], self.token_embd.weight).float()
+        logits = F.linear(self(tokens, asked), self.token_embd.weight).float()
         return F.cross_entropy(logits, targets.flatten()[asked])

@@ -1,6 +1,6 @@
-"""Compiles the C and C++ examples of README.md against the built library and runs them on a tiny model.
+"""Compiles the C and C++ examples of README.md against the built library and runs them on the model that comes with hearth.
 
-usage: examples.py SOURCE_DIR LIBRARY TINY_MODEL CC CXX
+usage: examples.py SOURCE_DIR LIBRARY CC CXX
 """
 import os
 import re
@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 
-source, library, tiny_model, cc, cxx = sys.argv[1:6]
+source, library, cc, cxx = sys.argv[1:5]
 text = open(os.path.join(source, "README.md"), encoding="utf-8").read()
 blocks = {lang: re.findall(r"^```%s\n(.*?)^```$" % re.escape(lang), text, re.S | re.M) for lang in ("c", "cpp")}
 failures = []
@@ -17,8 +17,7 @@ for lang, found in blocks.items():
         failures.append(f"README.md has {len(found)} ```{lang} blocks, expected 1")
 
 with tempfile.TemporaryDirectory() as folder:
-    model = os.path.join(folder, "tiny.gguf")
-    subprocess.run([tiny_model, model], check=True, capture_output=True)
+    model = os.path.join(source, "examples", "models", "hearth-tiny.gguf")
     for lang, compiler, standard in (("c", cc, "-std=c99"), ("cpp", cxx, "-std=c++20")):
         for block in blocks[lang]:
             path = os.path.join(folder, "example." + lang)
