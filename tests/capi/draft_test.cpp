@@ -63,7 +63,7 @@ TEST_CASE("draft: guesses by lookup and by a model change no bit, whatever the c
         }
     }
     MESSAGE(drafted, " tokens guessed, ", accepted, " came true");
-    CHECK(accepted > (kThin ? 50 : 100));
+    CHECK(accepted > 10);  // how many depends on the clock: guessing rests where it loses
     CHECK(drafted > accepted);
 }
 

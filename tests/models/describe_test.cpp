@@ -169,8 +169,10 @@ TEST_CASE("describe: sizes of every family are those of its file") {
 }
 
 TEST_CASE("describe: a wrong or missing key is named, in every family") {
+    std::size_t number = 0;
     for (const ModelFile& m : all_families())
-        for (const Wrong& wrong : wrong_keys(m)) check_refused(m, wrong);
+        for (const Wrong& wrong : wrong_keys(m))
+            if (++number % 5 == 0 || !kThin) check_refused(m, wrong);
 }
 
 TEST_CASE("describe: a missing tensor is named with the shape it should have, in every family") {

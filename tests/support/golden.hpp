@@ -48,9 +48,10 @@ inline void skipped(const std::string& what, std::size_t count) {
 inline std::vector<std::byte> read_bytes(const std::filesystem::path& path) {
     std::ifstream in(path, std::ios::binary);
     REQUIRE_MESSAGE(in.good(), "cannot read " << path.string());
-    std::vector<char> chars((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-    std::vector<std::byte> bytes(chars.size());
-    if (!chars.empty()) std::memcpy(bytes.data(), chars.data(), chars.size());
+    in.seekg(0, std::ios::end);
+    std::vector<std::byte> bytes(static_cast<std::size_t>(in.tellg()));
+    in.seekg(0).read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    REQUIRE_MESSAGE(in.good(), "cannot read " << path.string());
     return bytes;
 }
 inline std::string read_text(const std::filesystem::path& path) {

@@ -5,6 +5,7 @@
 #include <map>
 #include <random>
 
+#include "support/golden.hpp"
 #include "support/text.hpp"
 #include "text/vocabularies.hpp"
 
@@ -260,7 +261,7 @@ TEST_CASE("bpe: time grows nearly linearly with words made to hurt") {
                 std::string text;
                 while (text.size() < bytes) text += part;
                 auto best = Clock::duration::max();
-                for (int round = 0; round < 3; ++round) {
+                for (int round = 0; round < (test::kThin ? 1 : 3); ++round) {
                     const auto start = Clock::now();
                     const auto ids = encode(*t, text);
                     best = std::min(best, Clock::now() - start);
@@ -268,6 +269,10 @@ TEST_CASE("bpe: time grows nearly linearly with words made to hurt") {
                 }
                 return best;
             };
+            if (test::kThin) {  // that the text comes back; how long it takes is the plain build's question
+                time(64 << 10);
+                continue;
+            }
             // Quadratic: 16 times. Another program may take the processor in the middle of it, but not every time.
             const auto linear = [&] { return time(256 << 10) < 10 * time(64 << 10) + std::chrono::milliseconds(5); };
             CHECK((linear() || linear() || linear() || linear() || linear()));

@@ -1,6 +1,7 @@
 #include <cstdlib>
 
 #include "hearth/base/cat.hpp"
+#include "support/golden.hpp"
 #include "text/grammar_support.hpp"
 #include "text/json_validator.hpp"
 
@@ -129,7 +130,7 @@ TEST_CASE("json schema: what masks let through parses and validates") {
         const auto grammar = made(Grammar::from_json_schema(c.schema));
         const test::Value schema = test::Value::parse(c.schema);
         const test::Validator validator(schema);
-        for (int i = 0; i < 30; ++i) {
+        for (int i = 0; i < (test::kThin ? 6 : 30); ++i) {
             const auto text = test::generate(grammar, tokens, random, 200);
             if (!text) continue;
             ++whole;
@@ -138,7 +139,7 @@ TEST_CASE("json schema: what masks let through parses and validates") {
             CHECK_MESSAGE(validator.valid(value), *text);
         }
     }
-    CHECK(whole > 500);
+    CHECK(whole > (test::kThin ? 100 : 500));
 }
 
 TEST_CASE("json schema: integers between any bounds, exactly") {
@@ -162,7 +163,7 @@ TEST_CASE("json schema: numbers between any bounds, exactly") {
         std::string text = (hundredths < 0 ? "-" : "") + std::to_string(size / 100) + ".";
         return text + std::to_string(size % 100 / 10) + std::to_string(size % 10);
     };
-    for (int i = 0; i < 60; ++i) {
+    for (int i = 0; i < (test::kThin ? 12 : 60); ++i) {
         int low = static_cast<int>(random() % 800) - 400, high = static_cast<int>(random() % 800) - 400;
         if (low > high) std::swap(low, high);
         const bool open = i % 2 == 1 && low < high;

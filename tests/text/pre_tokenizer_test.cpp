@@ -122,7 +122,7 @@ TEST_CASE("pre-tokenizer: time grows linearly with inputs made to hurt") {
             const auto time = [&](std::size_t bytes) {
                 const std::string text = repeat(part, bytes, end);
                 auto best = Clock::duration::max();
-                for (int round = 0; round < 3; ++round) {
+                for (int round = 0; round < (test::kThin ? 1 : 3); ++round) {
                     const auto start = Clock::now();
                     std::size_t sum = 0;
                     const Status status = Splitter(*pre).split(text, [&](std::string_view word) -> Status {
@@ -135,6 +135,10 @@ TEST_CASE("pre-tokenizer: time grows linearly with inputs made to hurt") {
                 }
                 return best;
             };
+            if (test::kThin) {  // that the text comes back whole; how long it takes is the plain build's question
+                time(16 << 10);
+                continue;
+            }
             // Another program may take the processor in the middle of it, but not every time.
             const auto linear = [&] { return time(64 << 10) < 10 * time(16 << 10) + std::chrono::milliseconds(5); };
             CHECK((linear() || linear() || linear() || linear() || linear()));
@@ -146,7 +150,7 @@ TEST_CASE("pre-tokenizer: a megabyte of one character is no trouble") {
     for (const char* part : {"a", " ", "\n", "1", "中", "'"}) {
         CAPTURE(part);
         std::string text;
-        while (text.size() < (1u << 20)) text += part;
+        while (text.size() < (test::kThin ? 1u << 17 : 1u << 20)) text += part;
         std::size_t sum = 0;
         for (const char* name :
              {"gpt-2", "llama-bpe", "gpt-4o", "deepseek-v3", "deepseek-llm", "kimi-k2", "jais-2", "gemma4", "tiny_aya"})
