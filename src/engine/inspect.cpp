@@ -135,18 +135,18 @@ std::string metadata_text(const MetaValue& value) {
     return j.take();
 }
 
-Result<std::unique_ptr<Tokenizer>> make_tokenizer(const ModelFile& file) {
+Result<std::unique_ptr<Tokenizer>> make_tokenizer(const ModelFile& file, const Stop* stop) {
     if (!file.troubles().tokenizer.ok()) return file.troubles().tokenizer;
-    return Tokenizer::make(file.metadata());
+    return Tokenizer::make(file.metadata(), stop);
 }
 
-Understanding understand(const ModelFile& file) {
+Understanding understand(const ModelFile& file, const Stop* stop) {
     Trouble part{};
     const FileTroubles& t = file.troubles();
     for (const auto& [trouble, where] : {std::pair(&t.architecture, Trouble::architecture), std::pair(&t.key, Trouble::key), std::pair(&t.tensor, Trouble::tensor)})
-        if (!trouble->ok()) return {*trouble, make_tokenizer(file), where};
+        if (!trouble->ok()) return {*trouble, make_tokenizer(file, stop), where};
     auto blueprint = describe_model(file.metadata(), file, &part);
-    return {std::move(blueprint), make_tokenizer(file), part};
+    return {std::move(blueprint), make_tokenizer(file, stop), part};
 }
 
 std::string inspection_text(const ModelFile& file, const Understanding& model, std::size_t workers) {

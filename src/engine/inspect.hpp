@@ -13,7 +13,8 @@ struct Understanding {
     Result<std::unique_ptr<Tokenizer>> tokenizer;
     Trouble part;  // that the blueprint failed for
 };
-Understanding understand(const ModelFile& file);
+// Throws Stopped where `stop` says so.
+Understanding understand(const ModelFile& file, const Stop* stop = nullptr);
 
 // hearth.h's description as JSON.
 std::string inspection_text(const ModelFile& file, const Understanding& model, std::size_t workers);

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "engine/inspect.hpp"
@@ -48,10 +49,7 @@ Result<Hash128> described(const ModelFile& file, const std::string& architecture
 
 // The host may cancel while a large tensor is on its way.
 template <class Load>
-Status load_watched(LoadContext& context, Load load) {
-    Stop stop;
-    if (context.progress != nullptr)
-        stop.ask_host([](void* user) { return !static_cast<LoadContext*>(user)->report().ok(); }, &context);
+Status load_watched(LoadContext& context, const Stop& stop, Load load) {
     try {
         const Executor::Watch watch(context.executor, &stop, true);
         return load();
@@ -83,8 +81,24 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
     auto m = std::make_shared<LoadedModel>();
     m->runtime_ = std::move(runtime);
     const std::string name = file->name();
-    Understanding model = understand(*file);
-    auto& blueprint = model.blueprint;
+    LoadContext context{*file, m->runtime_->memory(), m->runtime_->executor(), m->runtime_->log()};
+    context.source_stays = true;
+    context.progress = progress.report;
+    context.progress_user = progress.user;
+    for (const TensorInfo& t : file->tensors()) context.total_bytes += t.bytes;
+    Stop stop;
+    if (progress.report != nullptr)
+        stop.ask_host([](void* user) { return !static_cast<LoadContext*>(user)->report().ok(); }, &context);
+
+    std::optional<Understanding> understood;
+    try {
+        understood = understand(*file, &stop);
+        if (understood->blueprint.ok() && understood->tokenizer.ok())
+            m->inspection_ = inspection_text(*file, *understood, m->runtime_->executor().workers());
+    } catch (const Stopped&) {
+        return context.cancelled().in(name);
+    }
+    auto& blueprint = understood->blueprint;
     if (!blueprint.ok()) return std::move(blueprint).status().in(name);
     m->info_ = (*blueprint)->info();
     std::vector<std::unique_ptr<Blueprint>> head_prints;
@@ -96,13 +110,10 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
         m->info_.weight_bytes += (*head)->info().weight_bytes;
         head_prints.push_back(*std::move(head));
     }
-    if (!model.tokenizer.ok()) return std::move(model.tokenizer).status().in(name);
-    m->inspection_ = inspection_text(*file, model, m->runtime_->executor().workers());
-    m->tokenizer_ = *std::move(model.tokenizer);
+    if (!understood->tokenizer.ok()) return std::move(understood->tokenizer).status().in(name);
+    m->tokenizer_ = *std::move(understood->tokenizer);
 
     const auto guard = m->runtime_->lock();
-    LoadContext context{*file, m->runtime_->memory(), m->runtime_->executor(), m->runtime_->log()};
-    context.source_stays = true;
     std::uint64_t in_place = 0;
     for (const TensorInfo& t : file->tensors())
         if (context.in_place(t)) in_place += Arena::place_bytes(t.bytes);
@@ -111,10 +122,7 @@ Result<std::shared_ptr<LoadedModel>> LoadedModel::load(std::shared_ptr<Runtime> 
     HEARTH_TRY(m->runtime_->memory()->check(m->info_.weight_bytes, what));
     HEARTH_TRY(context.arena->charge(in_place, what));
     HEARTH_TRY(context.arena->reserve(m->info_.weight_bytes - in_place, what));
-    context.progress = progress.report;
-    context.progress_user = progress.user;
-    for (const TensorInfo& t : file->tensors()) context.total_bytes += t.bytes;
-    Status loaded = load_watched(context, [&]() -> Status {
+    Status loaded = load_watched(context, stop, [&]() -> Status {
         HEARTH_ASSIGN(m->model_, (*blueprint)->load(context));
         return load_heads(*m, head_prints, context);
     });

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "hearth/base/cat.hpp"
+#include "hearth/base/stop.hpp"
 #include "hearth/base/utf8.hpp"
 #include "text/flat_map.hpp"
 #include "text/merge.hpp"
@@ -63,12 +64,13 @@ class Bpe final : public TokenizerBase {
 public:
     Bpe(std::string_view model, Vocab v, PreTokenizer pre) : TokenizerBase(model, std::move(v)), pre_(std::move(pre)) {}
 
-    Status prepare(const Metadata& metadata) {
+    Status prepare(const Metadata& metadata, const Stop* stop) {
         marks_ = pre_.has(escape_spaces);
         raw_ = marks_ || pre_.has(whole_characters);
         HEARTH_ASSIGN(const auto lowercase, metadata.get_bool("tokenizer.ggml.normalizer.lowercase"));
         lowercase_ = lowercase.value_or(false);
         for (std::size_t i = 0; i < vocab().size(); ++i) {
+            stop_point(stop, i);
             const std::string_view spelling = vocab().text(static_cast<Token>(i));
             if (marks_)
                 bytes_.append(replace_all(spelling, space_mark, " "));
@@ -85,7 +87,7 @@ public:
             const Token id = vocab().find(spelling);
             first_[b] = id >= 0 && plain(id) ? id : -1;
         }
-        return load_merges(metadata);
+        return load_merges(metadata, stop);
     }
 
 private:
@@ -97,7 +99,7 @@ private:
         return std::uint64_t(static_cast<std::uint32_t>(left)) << 32 | static_cast<std::uint32_t>(right);
     }
 
-    Status load_merges(const Metadata& metadata) {
+    Status load_merges(const Metadata& metadata, const Stop* stop) {
         constexpr std::string_view key = "tokenizer.ggml.merges";
         HEARTH_ASSIGN(const auto* merges, metadata.get_strings(key));
         if (merges == nullptr)
@@ -107,6 +109,7 @@ private:
         merges_ = FlatMap<Merge>(merges->size());
         std::string joined;
         for (std::size_t i = 0; i < merges->size(); ++i) {
+            stop_point(stop, i);
             const std::string& line = (*merges)[i];
             const auto wrong = [&](std::string_view what, std::string_view part) {
                 return Status(Code::malformed,
@@ -266,7 +269,7 @@ Result<PreTokenizer> make_pre_tokenizer(const Metadata& metadata, std::string_vi
 }
 
 Result<std::unique_ptr<Tokenizer>> make_bpe_named(const Metadata& metadata, std::string_view model,
-                                                  std::string_view pre_name) {
+                                                  std::string_view pre_name, const Stop* stop) {
     HEARTH_ASSIGN(auto pre, make_pre_tokenizer(metadata, model, pre_name));
     VocabDefaults defaults;
     // Falcon's <|endoftext|>, whose first files had no keys; an ordinary token in most other vocabularies.
@@ -275,21 +278,21 @@ Result<std::unique_ptr<Tokenizer>> make_bpe_named(const Metadata& metadata, std:
     defaults.only_control = true;
     defaults.add_bos = pre.has(add_bos);
     defaults.add_separator = pre.has(add_separator);
-    HEARTH_ASSIGN(auto vocab, Vocab::load(metadata, defaults));
+    HEARTH_ASSIGN(auto vocab, Vocab::load(metadata, defaults, stop));
     auto bpe = std::make_unique<Bpe>(model, std::move(vocab), std::move(pre));
-    HEARTH_TRY(bpe->prepare(metadata));
+    HEARTH_TRY(bpe->prepare(metadata, stop));
     return std::unique_ptr<Tokenizer>(std::move(bpe));
 }
 
 }  // namespace
 
-Result<std::unique_ptr<Tokenizer>> make_bpe(const Metadata& metadata) {
+Result<std::unique_ptr<Tokenizer>> make_bpe(const Metadata& metadata, const Stop* stop) {
     HEARTH_ASSIGN(const auto pre, metadata.get_string("tokenizer.ggml.pre"));
-    return make_bpe_named(metadata, "gpt2", pre.value_or("default"));
+    return make_bpe_named(metadata, "gpt2", pre.value_or("default"), stop);
 }
 
-Result<std::unique_ptr<Tokenizer>> make_gemma4(const Metadata& metadata) {
-    return make_bpe_named(metadata, "gemma4", "gemma4");
+Result<std::unique_ptr<Tokenizer>> make_gemma4(const Metadata& metadata, const Stop* stop) {
+    return make_bpe_named(metadata, "gemma4", "gemma4", stop);
 }
 
 }  // namespace hearth::text

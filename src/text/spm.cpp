@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "hearth/base/cat.hpp"
+#include "hearth/base/stop.hpp"
 #include "hearth/base/utf8.hpp"
 #include "text/flat_map.hpp"
 #include "text/merge.hpp"
@@ -23,8 +24,9 @@ std::uint32_t rank_of_score(float score) {
 
 class Spm final : public TokenizerBase {
 public:
-    explicit Spm(Vocab v) : TokenizerBase("llama", std::move(v)) {
+    Spm(Vocab v, const Stop* stop) : TokenizerBase("llama", std::move(v)) {
         for (std::size_t i = 0; i < vocab().size(); ++i) {
+            stop_point(stop, i);
             const auto id = static_cast<Token>(i);
             if (!mergeable(id)) continue;
             const std::string_view spelling = vocab().text(id);
@@ -151,7 +153,7 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<Tokenizer>> make_spm(const Metadata& metadata) {
+Result<std::unique_ptr<Tokenizer>> make_spm(const Metadata& metadata, const Stop* stop) {
     VocabDefaults defaults;
     defaults.bos = 1;
     defaults.eos = 2;
@@ -159,8 +161,8 @@ Result<std::unique_ptr<Tokenizer>> make_spm(const Metadata& metadata) {
     defaults.add_bos = true;
     defaults.add_space_prefix = true;
     defaults.need_scores = true;
-    HEARTH_ASSIGN(auto vocab, Vocab::load(metadata, defaults));
-    return std::unique_ptr<Tokenizer>(std::make_unique<Spm>(std::move(vocab)));
+    HEARTH_ASSIGN(auto vocab, Vocab::load(metadata, defaults, stop));
+    return std::unique_ptr<Tokenizer>(std::make_unique<Spm>(std::move(vocab), stop));
 }
 
 }  // namespace hearth::text

@@ -6,16 +6,16 @@
 namespace hearth {
 
 namespace text {
-#define HEARTH_TOKENIZER(name, maker) Result<std::unique_ptr<Tokenizer>> maker(const Metadata& metadata);
+#define HEARTH_TOKENIZER(name, maker) Result<std::unique_ptr<Tokenizer>> maker(const Metadata& metadata, const Stop* stop);
 #include "text/tokenizers.inc"
 #undef HEARTH_TOKENIZER
 }  // namespace text
 
-Result<std::unique_ptr<Tokenizer>> Tokenizer::make(const Metadata& metadata) {
+Result<std::unique_ptr<Tokenizer>> Tokenizer::make(const Metadata& metadata, const Stop* stop) {
     HEARTH_ASSIGN(auto model, metadata.get_string("tokenizer.ggml.model"));
     std::string known;
-#define HEARTH_TOKENIZER(name, maker)                          \
-    if (model && *model == name) return text::maker(metadata); \
+#define HEARTH_TOKENIZER(name, maker)                                \
+    if (model && *model == name) return text::maker(metadata, stop); \
     known += cat(known.empty() ? "'" : ", '", name, "'");
 #include "text/tokenizers.inc"
 #undef HEARTH_TOKENIZER

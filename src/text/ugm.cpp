@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "hearth/base/cat.hpp"
+#include "hearth/base/stop.hpp"
 #include "hearth/base/utf8.hpp"
 #include "text/charsmap.hpp"
 #include "text/piece_normalizer.hpp"
@@ -19,13 +20,14 @@ constexpr float unknown_penalty = 10.0f;  // below the least probable token
 
 class Ugm final : public TokenizerBase {
 public:
-    Ugm(Vocab v, PieceNormalizer normalizer, Token unknown)
+    Ugm(Vocab v, PieceNormalizer normalizer, Token unknown, const Stop* stop)
         : TokenizerBase("t5", std::move(v)), normalizer_(std::move(normalizer)), unknown_(unknown) {
         float least = std::numeric_limits<float>::max();
         bool any = false;
         std::vector<Unigram::Entry> entries;
         entries.reserve(vocab().size());
         for (std::size_t i = 0; i < vocab().size(); ++i) {
+            stop_point(stop, i);
             const auto id = static_cast<Token>(i);
             const std::string_view spelling = vocab().text(id);
             const TokenKind kind = vocab().kind(id);
@@ -103,14 +105,14 @@ Result<std::vector<std::uint8_t>> read_charsmap(const Metadata& metadata) {
 
 }  // namespace
 
-Result<std::unique_ptr<Tokenizer>> make_ugm(const Metadata& metadata) {
+Result<std::unique_ptr<Tokenizer>> make_ugm(const Metadata& metadata, const Stop* stop) {
     VocabDefaults defaults;
     defaults.eos = 1;
     defaults.unknown = 2;
     defaults.padding = 0;
     defaults.add_eos = true;
     defaults.need_scores = true;
-    HEARTH_ASSIGN(auto vocab, Vocab::load(metadata, defaults));
+    HEARTH_ASSIGN(auto vocab, Vocab::load(metadata, defaults, stop));
     const auto unknown = vocab.special(SpecialToken::unknown);
     if (!unknown)
         return Status(Code::malformed, cat("metadata key 'tokenizer.ggml.unknown_token_id' is missing, expected the id "
@@ -127,7 +129,7 @@ Result<std::unique_ptr<Tokenizer>> make_ugm(const Metadata& metadata) {
     HEARTH_ASSIGN(const auto any_space, metadata.get_bool("tokenizer.hearth.any_space"));
     normalizer.any_space = any_space.value_or(false);
     normalizer.remove_extra = vocab.remove_extra_whitespaces;
-    return std::unique_ptr<Tokenizer>(std::make_unique<Ugm>(std::move(vocab), std::move(normalizer), *unknown));
+    return std::unique_ptr<Tokenizer>(std::make_unique<Ugm>(std::move(vocab), std::move(normalizer), *unknown, stop));
 }
 
 }  // namespace hearth::text

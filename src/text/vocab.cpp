@@ -6,6 +6,7 @@
 
 #include "hearth/base/cat.hpp"
 #include "hearth/base/hex.hpp"
+#include "hearth/base/stop.hpp"
 #include "hearth/base/utf8.hpp"
 
 namespace hearth::text {
@@ -136,10 +137,10 @@ int byte_spelled(std::string_view s) {
 
 }  // namespace
 
-Result<Vocab> Vocab::load(const Metadata& metadata, const VocabDefaults& defaults) {
+Result<Vocab> Vocab::load(const Metadata& metadata, const VocabDefaults& defaults, const Stop* stop) {
     Vocab v;
-    HEARTH_TRY(v.load_tokens(metadata, defaults.need_scores));
-    v.find_byte_tokens();
+    HEARTH_TRY(v.load_tokens(metadata, defaults.need_scores, stop));
+    v.find_byte_tokens(stop);
     HEARTH_TRY(v.load_special(metadata, defaults));
     HEARTH_TRY(v.find_end_of_generation(metadata));
     HEARTH_TRY(v.set_strips(metadata));
@@ -148,7 +149,7 @@ Result<Vocab> Vocab::load(const Metadata& metadata, const VocabDefaults& default
     return v;
 }
 
-Status Vocab::load_tokens(const Metadata& metadata, bool need_scores) {
+Status Vocab::load_tokens(const Metadata& metadata, bool need_scores, const Stop* stop) {
     HEARTH_ASSIGN(const auto* tokens, metadata.get_strings(tokens_key));
     if (tokens == nullptr)
         return {Code::malformed, cat("metadata key '", tokens_key, "' is missing, expected the vocabulary")};
@@ -159,7 +160,10 @@ Status Vocab::load_tokens(const Metadata& metadata, bool need_scores) {
     std::size_t bytes = 0;
     for (const std::string& t : *tokens) bytes += t.size();
     texts_.reserve(n, bytes);
-    for (const std::string& t : *tokens) texts_.append(t);
+    for (std::size_t i = 0; i < n; ++i) {
+        stop_point(stop, i);
+        texts_.append((*tokens)[i]);
+    }
     texts_.index([](std::size_t) { return true; });
 
     HEARTH_ASSIGN(const auto scores, metadata.get_floats("tokenizer.ggml.scores"));
@@ -170,6 +174,7 @@ Status Vocab::load_tokens(const Metadata& metadata, bool need_scores) {
         scores_.reserve(n);
         constexpr double limit = std::numeric_limits<float>::max();
         for (std::size_t i = 0; i < n; ++i) {
+            stop_point(stop, i);
             double score = (*scores)[i];
             if (std::isnan(score)) {
                 if (need_scores)
@@ -188,6 +193,7 @@ Status Vocab::load_tokens(const Metadata& metadata, bool need_scores) {
         return {Code::malformed, cat("metadata key 'tokenizer.ggml.token_type' has ", kinds->size(),
                                      " entries, expected ", n, ", one for each of '", tokens_key, "'")};
     for (std::size_t i = 0; i < n; ++i) {
+        stop_point(stop, i);
         if ((*kinds)[i] > std::uint64_t(TokenKind::byte))
             return {Code::malformed, cat("metadata key 'tokenizer.ggml.token_type' has ", (*kinds)[i], " at entry ", i,
                                          ", expected 0 to 6")};
@@ -196,15 +202,17 @@ Status Vocab::load_tokens(const Metadata& metadata, bool need_scores) {
     return {};
 }
 
-void Vocab::find_byte_tokens() {
+void Vocab::find_byte_tokens(const Stop* stop) {
     byte_tokens_.fill(-1);
     for (int b = 0; b < 256; ++b) {
         const char raw = static_cast<char>(b);
         byte_tokens_[static_cast<std::size_t>(b)] = find(std::string_view(&raw, 1));
     }
-    for (std::size_t i = 0; i < size(); ++i)
+    for (std::size_t i = 0; i < size(); ++i) {
+        stop_point(stop, i);
         if (const int value = byte_spelled(text(static_cast<Token>(i))); value >= 0)
             byte_tokens_[static_cast<std::size_t>(value)] = static_cast<Token>(i);
+    }
 }
 
 int Vocab::byte_value(Token id) const { return byte_spelled(text(id)); }

@@ -35,7 +35,7 @@ struct VocabDefaults {
 
 class Vocab {
 public:
-    static Result<Vocab> load(const Metadata& metadata, const VocabDefaults& defaults);
+    static Result<Vocab> load(const Metadata& metadata, const VocabDefaults& defaults, const Stop* stop);
 
     std::size_t size() const { return texts_.size(); }
     bool contains(Token id) const { return id >= 0 && static_cast<std::size_t>(id) < size(); }
@@ -70,10 +70,10 @@ public:
     std::vector<Token> prefix, suffix;
 
 private:
-    Status load_tokens(const Metadata& metadata, bool need_scores);
+    Status load_tokens(const Metadata& metadata, bool need_scores, const Stop* stop);
     Status load_special(const Metadata& metadata, const VocabDefaults& defaults);
     Status load_flags(const Metadata& metadata, const VocabDefaults& defaults);
-    void find_byte_tokens();
+    void find_byte_tokens(const Stop* stop);
     Status find_end_of_generation(const Metadata& metadata);
     Status set_strips(const Metadata& metadata);
     Status load_json_flags(const Metadata& metadata);

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "hearth/base/cat.hpp"
+#include "hearth/base/stop.hpp"
 #include "hearth/base/utf8.hpp"
 #include "text/token_trie.hpp"
 #include "text/tokenizer_base.hpp"
@@ -23,10 +24,11 @@ struct Normalisation {
 
 class Wpm final : public TokenizerBase {
 public:
-    Wpm(Vocab v, Normalisation normalisation, Token unknown)
+    Wpm(Vocab v, Normalisation normalisation, Token unknown, const Stop* stop)
         : TokenizerBase("bert", std::move(v)), normalisation_(normalisation), unknown_(unknown) {
         std::vector<TokenTrie::Entry> begins, continuations;
         for (std::size_t i = 0; i < vocab().size(); ++i) {
+            stop_point(stop, i);
             const auto id = static_cast<Token>(i);
             std::string_view spelling = vocab().text(id);
             const TokenKind kind = vocab().kind(id);
@@ -152,7 +154,7 @@ Status missing(const char* key, const char* what, std::size_t tokens) {
 
 }  // namespace
 
-Result<std::unique_ptr<Tokenizer>> make_wpm(const Metadata& metadata) {
+Result<std::unique_ptr<Tokenizer>> make_wpm(const Metadata& metadata, const Stop* stop) {
     // BERT's CLS stands in the place of BOS; files name it by either key.
     HEARTH_ASSIGN(const auto cls, metadata.get_int(cls_key));
     if (cls && !std::in_range<Token>(*cls))
@@ -165,7 +167,7 @@ Result<std::unique_ptr<Tokenizer>> make_wpm(const Metadata& metadata) {
     defaults.mask = 103;
     defaults.add_bos = true;
     defaults.add_separator = true;
-    HEARTH_ASSIGN(auto vocab, Vocab::load(metadata, defaults));
+    HEARTH_ASSIGN(auto vocab, Vocab::load(metadata, defaults, stop));
     HEARTH_TRY(TokenTrie::check_lengths(vocab));
     if (cls && !vocab.contains(static_cast<Token>(*cls)))
         return Status(Code::malformed, cat("metadata key '", cls_key, "' is ", *cls, ", expected the id of one of the ",
@@ -193,7 +195,7 @@ Result<std::unique_ptr<Tokenizer>> make_wpm(const Metadata& metadata) {
     normalisation.lowercase = lowercase.value_or(true);
     normalisation.strip_accents =
         strip.value_or(normalisation.lowercase);  // BERT: unless said, uncased means unaccented
-    return std::unique_ptr<Tokenizer>(std::make_unique<Wpm>(std::move(vocab), normalisation, *unknown));
+    return std::unique_ptr<Tokenizer>(std::make_unique<Wpm>(std::move(vocab), normalisation, *unknown, stop));
 }
 
 }  // namespace hearth::text

@@ -237,7 +237,7 @@ TEST_CASE("pack: progress rises to the total and can cancel at every step") {
         o.progress_user = &seen;
         o.progress = [](std::uint64_t done, std::uint64_t total, void* user) -> std::int32_t {
             auto& s = *static_cast<Seen*>(user);
-            s.done.push_back(done);
+            if (s.done.empty() || s.done.back() != done) s.done.push_back(done);  // the clock has it asked in between
             s.total = total;
             return s.done.size() > s.cancel_at ? 1 : 0;
         };

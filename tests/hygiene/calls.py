@@ -19,7 +19,7 @@ BANNED = {
     r"\b(std::)?setlocale\s*\(": "changes the host's process",
     r"\b(std::)?(strtok|asctime|gmtime|localtime)\s*\(": "is not thread-safe",
     r"\bdynamic_cast\s*<[^>]*&\s*>": "throws",
-    # Stopped: of a run that was stopped, base/parallel.hpp; the engine makes it a Status.
+    # Stopped: of work that was stopped, base/stop.hpp; the engine makes it a Status.
     r"(?<![\w])throw\b(?!\s*(std::bad_alloc|Stopped)\b)": "exceptions do not cross the library (Status does)",
     r"\busing\s+namespace\s+std\b": "pulls in all of std",
     r"-ffast-math|\b#pragma\s+(GCC\s+optimize|float_control|STDC\s+FP_CONTRACT\s+ON)": "changes the arithmetic",

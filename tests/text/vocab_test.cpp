@@ -4,6 +4,7 @@
 
 #include <random>
 
+#include "hearth/base/stop.hpp"
 #include "text/special_matcher.hpp"
 #include "text/vocabularies.hpp"
 
@@ -55,6 +56,16 @@ TEST_CASE("vocab: contradictions in the file are refused with the key") {
     const auto none = Tokenizer::make(empty);
     REQUIRE_FALSE(none.ok());
     CHECK(mentions(none.status().message(), "'tokenizer.ggml.tokens' is empty"));
+}
+
+TEST_CASE("tokenizer: making one ends where it is to stop") {
+    Stop stop, go_on;
+    stop.request();
+    for (const auto& keys : {test::spm_keys(), test::bpe_keys()}) {
+        const Metadata metadata = test::metadata_of(keys);
+        CHECK(Tokenizer::make(metadata, &go_on).ok());
+        CHECK_THROWS_AS(static_cast<void>(Tokenizer::make(metadata, &stop)), Stopped);
+    }
 }
 
 TEST_CASE("vocab: of equal spellings the last is found, empty ones never") {

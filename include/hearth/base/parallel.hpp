@@ -37,11 +37,6 @@ struct HostRunner {
     void* user = nullptr;
 };
 
-// Thrown by Executor::run, in the thread that called it and after all of the run's work has ended, where the work is to
-// stop: what the run was to write is not there. Beside std::bad_alloc the one exception of this library; whoever attaches
-// a Stop catches it.
-struct Stopped {};
-
 // Thread class: one run at a time for each Executor; create one per concurrent caller or serialise.
 class Executor {
 public:
@@ -52,7 +47,8 @@ public:
     // Bodies must not throw and must not call run.
     void run(std::size_t chunks, ChunkBody body);
 
-    // While it lives, runs look at `stop` (null: they do not) and throw Stopped. With `finely` they look at it while they
+    // While it lives, runs look at `stop` (null: they do not) and throw Stopped, in the thread that called run and after all
+    // of the run's work has ended: what it was to write is not there. With `finely` they look at it while they
     // work, too, about kLooks times: for runs that take long.
     class Watch {
     public:

@@ -5,8 +5,13 @@
 
 #include <atomic>
 #include <chrono>
+#include <cstddef>
 
 namespace hearth {
+
+// Thrown where work is to stop, by Executor::run and stop_point(). Beside std::bad_alloc the one exception of this library;
+// whoever attaches a Stop catches it.
+struct Stopped {};
 
 class Stop {
 public:
@@ -50,5 +55,11 @@ private:
     void* user_ = nullptr;
     mutable Clock::time_point next_{};
 };
+
+// For loops that are far below those who know of `stop` (null: nobody does): throws Stopped, now and then, where the work is
+// to end. Only in the thread that began it.
+inline void stop_point(const Stop* stop, std::size_t i) {
+    if (stop != nullptr && i % 2048 == 0 && stop->ask()) throw Stopped();
+}
 
 }  // namespace hearth

@@ -224,7 +224,7 @@ private:
 // Model files of every kind that hearth reads; of a split model any part.
 Result<std::unique_ptr<ModelFile>> open_model(const std::string& path);
 Result<std::unique_ptr<ModelFile>> open_model(std::unique_ptr<ByteSource> source);
-Result<std::unique_ptr<Tokenizer>> make_tokenizer(const ModelFile& file);
+Result<std::unique_ptr<Tokenizer>> make_tokenizer(const ModelFile& file, const Stop* stop = nullptr);
 // Writes the packed form of a model file as one file, which appears whole or not at all.
 Status pack_model(Runtime& runtime, const ModelFile& file, const std::string& path, LoadProgress progress);
 

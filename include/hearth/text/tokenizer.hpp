@@ -12,6 +12,7 @@
 
 #include "hearth/base/metadata.hpp"
 #include "hearth/base/status.hpp"
+#include "hearth/base/stop.hpp"
 
 namespace hearth {
 
@@ -48,8 +49,9 @@ struct EncodeOptions {
 
 class Tokenizer {
 public:
-    // Fails with the key and what was expected where metadata is missing, unknown or contradicts itself.
-    static Result<std::unique_ptr<Tokenizer>> make(const Metadata& metadata);
+    // Fails with the key and what was expected where metadata is missing, unknown or contradicts itself; throws Stopped where `stop`
+    // says so.
+    static Result<std::unique_ptr<Tokenizer>> make(const Metadata& metadata, const Stop* stop = nullptr);
     virtual ~Tokenizer() = default;
 
     // Text must be UTF-8 (Code::invalid_utf8 names the byte offset otherwise).
