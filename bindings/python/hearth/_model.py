@@ -103,8 +103,8 @@ class Model:
         kv: type of the caches; ``"q8_0"`` takes half the memory of ``"f16"``.
         progress: a bar while loading; or a function that is called with done and all bytes.
         adapters: paths of LoRA adapters or control vectors for all sessions, or ``(path, scale)``.
-        draft: path of a smaller model, or a :class:`Model` of the same runtime, or ``"lookup"``: guesses tokens for all
-            generations, which changes their time only.
+        draft: path of a smaller model, or a :class:`Model` of the same runtime, or ``"lookup"``, or ``"mtp"``, the model's own
+            blocks for further tokens: guesses tokens for all generations, which changes their time only.
         prefix_store: ``True`` keeps what prompts computed in memory, a path in that folder too, for all sessions.
     Raises:
         NotFoundError: no such file. FormatError: a damaged file. UnsupportedError: a kind that is not known. BudgetError,
@@ -132,7 +132,7 @@ class Model:
             raise ValueError(f"kv is one of {', '.join(KINDS)}, not {kv!r}")
         self.runtime = runtime or Runtime(threads=threads, isa=isa, memory_budget=memory_budget)
         with bar(progress, "loading") as shown:
-            self._native = _open(self.runtime._native, source, shown)
+            self._native = _open(self.runtime._native, source, shown, native.MODEL_MTP if draft == "mtp" else 0)
         self._log_messages()
         self._context, self._kv = context or 0, kv
         self.tokenizer = Tokenizer._of(native.Tokenizer.of_model(self._native))
@@ -140,7 +140,7 @@ class Model:
         self.context_length: int = self._native.context_length  #: tokens, as the model was trained
         pairs = [a if isinstance(a, tuple) else (a, 1.0) for a in adapters]
         self.adapters = [(Adapter(self, path), scale) for path, scale in pairs]
-        self._draft: Union[str, Model, None] = draft if isinstance(draft, Model) or draft in (None, "lookup") else None
+        self._draft: Union[str, Model, None] = draft if isinstance(draft, Model) or draft in (None, "lookup", "mtp") else None
         if draft is not None and self._draft is None:
             self._draft = Model(draft, runtime=self.runtime, progress=progress)  # type: ignore[arg-type]
         self.prefix_store: Optional[PrefixStore] = None
@@ -370,14 +370,14 @@ class Model:
         return model_html(self)
 
 
-def _open(runtime: native.Runtime, source: Source, progress: Callable[[int, int], object]) -> native.Model:
+def _open(runtime: native.Runtime, source: Source, progress: Callable[[int, int], object], flags: int) -> native.Model:
     if isinstance(source, (bytes, bytearray, memoryview)):
-        return native.Model.open_memory(runtime, source, progress)
+        return native.Model.open_memory(runtime, source, progress, flags)
     if isinstance(source, int):
-        return native.Model.open_fd(runtime, source, progress)
+        return native.Model.open_fd(runtime, source, progress, flags)
     if isinstance(source, (str, os.PathLike)):
-        return native.Model.open_path(runtime, path_of(source), progress)
-    return native.Model.open_reader(runtime, source.seek(0, os.SEEK_END), _reader(source), progress)
+        return native.Model.open_path(runtime, path_of(source), progress, flags)
+    return native.Model.open_reader(runtime, source.seek(0, os.SEEK_END), _reader(source), progress, flags)
 
 
 def _inspect(runtime: native.Runtime, source: Source) -> str:

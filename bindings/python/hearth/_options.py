@@ -82,7 +82,7 @@ class GenerateOptions(TypedDict, total=False):
     logits: bool  #: each token with the logits it was chosen from, float32 [vocab]
     progress: Any  #: ``True``: a bar while the prompt is evaluated; or a function of done and all tokens
     deadline: float  #: seconds, after which it ends wherever it is
-    draft: Union[str, Model, None]  #: ``"lookup"`` or a smaller model of the same runtime: guesses that only change the time
+    draft: Union[str, Model, None]  #: ``"lookup"``, ``"mtp"`` (of a model opened so) or a smaller model of the same runtime: guesses
     draft_tokens: int  #: guessed for one pass at most, up to 16
 
 
@@ -145,7 +145,9 @@ class Settings:
         if draft == "lookup":
             self.draft = native.DRAFT_LOOKUP
         elif isinstance(draft, str):
-            raise ValueError(f'draft is "lookup" or a model, not {draft!r}')
+            if draft != "mtp":
+                raise ValueError(f'draft is "lookup", "mtp" or a model, not {draft!r}')
+            self.draft = native.DRAFT_MTP
         elif draft is not None:
             self.draft, self.draft_model = native.DRAFT_MODEL, draft._native
 

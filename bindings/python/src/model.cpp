@@ -6,13 +6,14 @@ namespace hearth_py {
 
 namespace {
 
-Model open_model(const Runtime& runtime, const py::object& progress,
+Model open_model(const Runtime& runtime, const py::object& progress, std::uint32_t flags,
                  const std::function<hearth_status(hearth_model**, hearth_runtime*, const hearth_model_options*)>& open) {
     const auto owner = runtime.handle.get("runtime");
     Progress state;
     state.callable = progress;
     hearth_model_options options;
     check(hearth_model_options_init(&options, sizeof options));
+    options.flags = flags;
     options.progress = &Progress::tell;
     options.progress_user = &state;
     hearth_model* made = nullptr;
@@ -25,21 +26,21 @@ Model open_model(const Runtime& runtime, const py::object& progress,
     return Model{Handle<hearth_model, hearth_model_free>(made)};
 }
 
-Model open_path(const Runtime& runtime, const std::string& path, const py::object& progress) {
-    return open_model(runtime, progress, [&](hearth_model** out, hearth_runtime* r, const hearth_model_options* options) {
+Model open_path(const Runtime& runtime, const std::string& path, const py::object& progress, std::uint32_t flags) {
+    return open_model(runtime, progress, flags, [&](hearth_model** out, hearth_runtime* r, const hearth_model_options* options) {
         return hearth_model_open_path(out, r, path.c_str(), options);
     });
 }
 
-Model open_fd(const Runtime& runtime, int fd, const py::object& progress) {
-    return open_model(runtime, progress, [&](hearth_model** out, hearth_runtime* r, const hearth_model_options* options) {
+Model open_fd(const Runtime& runtime, int fd, const py::object& progress, std::uint32_t flags) {
+    return open_model(runtime, progress, flags, [&](hearth_model** out, hearth_runtime* r, const hearth_model_options* options) {
         return hearth_model_open_fd(out, r, fd, options);
     });
 }
 
-Model open_memory(const Runtime& runtime, const py::buffer& data, const py::object& progress) {
+Model open_memory(const Runtime& runtime, const py::buffer& data, const py::object& progress, std::uint32_t flags) {
     const py::buffer_info bytes = data.request();
-    return open_model(runtime, progress, [&](hearth_model** out, hearth_runtime* r, const hearth_model_options* options) {
+    return open_model(runtime, progress, flags, [&](hearth_model** out, hearth_runtime* r, const hearth_model_options* options) {
         return hearth_model_open_memory(out, r, bytes.ptr, static_cast<std::size_t>(bytes.size * bytes.itemsize), options);
     });
 }
@@ -99,9 +100,10 @@ auto with_reader(std::uint64_t size, const py::object& read, Work&& work) {
     }
 }
 
-Model open_reader(const Runtime& runtime, std::uint64_t size, const py::object& read, const py::object& progress) {
+Model open_reader(const Runtime& runtime, std::uint64_t size, const py::object& read, const py::object& progress,
+                  std::uint32_t flags) {
     return with_reader(size, read, [&](const hearth_reader* reader) {
-        return open_model(runtime, progress, [&](hearth_model** out, hearth_runtime* r, const hearth_model_options* options) {
+        return open_model(runtime, progress, flags, [&](hearth_model** out, hearth_runtime* r, const hearth_model_options* options) {
             return hearth_model_open_reader(out, r, reader, options);
         });
     });
@@ -309,10 +311,10 @@ void steer_train(const Model& self, const std::vector<std::vector<hearth_token>>
 
 void define_model(py::module_& m) {
     py::class_<Model>(m, "Model")
-        .def_static("open_path", &open_path, py::arg("runtime"), py::arg("path"), py::arg("progress"))
-        .def_static("open_fd", &open_fd, py::arg("runtime"), py::arg("fd"), py::arg("progress"))
-        .def_static("open_memory", &open_memory, py::arg("runtime"), py::arg("data"), py::arg("progress"))
-        .def_static("open_reader", &open_reader, py::arg("runtime"), py::arg("size"), py::arg("read"), py::arg("progress"))
+        .def_static("open_path", &open_path, py::arg("runtime"), py::arg("path"), py::arg("progress"), py::arg("flags"))
+        .def_static("open_fd", &open_fd, py::arg("runtime"), py::arg("fd"), py::arg("progress"), py::arg("flags"))
+        .def_static("open_memory", &open_memory, py::arg("runtime"), py::arg("data"), py::arg("progress"), py::arg("flags"))
+        .def_static("open_reader", &open_reader, py::arg("runtime"), py::arg("size"), py::arg("read"), py::arg("progress"), py::arg("flags"))
         .def("close", [](Model& self) { self.handle.close(); })
         .def_property_readonly("closed", [](const Model& self) { return self.handle.closed(); })
         .def_property_readonly("vocab_size", [](const Model& self) { return hearth_model_vocab_size(self.get().get()); })

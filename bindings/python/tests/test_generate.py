@@ -149,6 +149,13 @@ def test_speculation_changes_no_text(stories: hearth.Model, stories_path: str) -
         stories.generate("a", draft="other")
 
 
+def test_guesses_of_a_models_own_blocks(tiny: hearth.Model, tiny_path: str) -> None:
+    with pytest.raises(hearth.UnsupportedError):
+        hearth.Model(tiny_path, draft="mtp", progress=False)  # the file has none
+    with pytest.raises(hearth.InvalidArgumentError):
+        tiny.generate("a", draft="mtp")
+
+
 def test_ends(tiny: hearth.Model) -> None:
     assert tiny.generate("a" * 40, deadline=0.001, ignore_eos=True).result().finish in ("deadline", "context")
     full = tiny.generate("a", ignore_eos=True, temperature=0).result()
