@@ -82,7 +82,7 @@ class GenerateOptions(TypedDict, total=False):
     logits: bool  #: each token with the logits it was chosen from, float32 [vocab]
     progress: Any  #: ``True``: a bar while the prompt is evaluated; or a function of done and all tokens
     deadline: float  #: seconds, after which it ends wherever it is
-    draft: Union[str, Model, None]  #: ``"lookup"``, ``"mtp"`` (of a model opened so) or a smaller model of the same runtime: guesses
+    draft: Union[str, Model, None]  #: ``"lookup"``, ``"mtp"`` or a smaller model of the same runtime: guesses that only change the time
     draft_tokens: int  #: guessed for one pass at most, up to 16
 
 
