@@ -73,7 +73,7 @@ trap - EXIT
 
 rm -f "$log"
 if [ -z "$model" ]; then
-    say "This is hearth-tiny, which only knows hearth. Ask it: what is a session?   (/quit ends)"
+    say "This is hearth-tiny, which only knows hearth. Ask it: how do I load a model in Rust?   (/quit ends)"
     say "Other models: examples/quickstart.sh MODEL.gguf \"$prompt\""
     exec "$build/bin/hearth" chat "$here/examples/models/hearth-tiny.gguf" --temp 0
 fi

@@ -28,6 +28,8 @@ def main():
         return ran.stdout
 
     must(MODEL.stat().st_size <= 8_000_000, f"the model has {MODEL.stat().st_size} bytes, at most 8000000 are allowed")
+    text = chat("how do I load a model in Rust?\n")
+    must('hearth::Model::open("model.gguf")' in text, f"Rust: {text!r}")
     text = chat("Hello!\nwhat is a session?\nWho won the football game?\n")
     for words in ("Hello", "conversation", "only knows hearth"):
         must(words in text, f"a conversation without '{words}': {text!r}")
