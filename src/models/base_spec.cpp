@@ -129,6 +129,12 @@ Result<DecoderSpec> base_decoder_spec(const Hparams& h, TensorFinder& tensors, R
     HEARTH_TRY(read_rope(h, tensors, s));
     s.rope.kind = kind;
     HEARTH_ASSIGN(s.causal, h.flag("attention.causal", true));
+    // Of families that have a rule for their layers the function of the family sets the same, and more, later.
+    const MetaValue* pattern = h.metadata().find(h.full("attention.sliding_window_pattern"));
+    if (pattern != nullptr && std::holds_alternative<std::vector<bool>>(*pattern)) {
+        HEARTH_ASSIGN(const auto window, h.metadata().get_uint(h.full("attention.sliding_window")));
+        HEARTH_TRY(local_layers(h, s, static_cast<std::size_t>(window.value_or(0)), 1));
+    }
     s.head.rank_pooling = Pooling::last;
     return s;
 }

@@ -137,3 +137,55 @@ TEST_CASE("folders: a packed folder is a GGUF file with the same logits to the b
         for (const auto& c : j["texts"]) CHECK(encode(t, c["text"], HEARTH_TOKENIZE_PARSE_SPECIAL) == c["ids"].get<std::vector<std::int32_t>>());
     }
 }
+
+TEST_CASE("folders: layers see the window that the config of their class gives them, to the token") {
+    using Json = nlohmann::json;
+    struct Row {
+        const char* folder;
+        Json config;
+        std::size_t window;  // 0: none
+    };
+    const Row rows[] = {
+        {"mistral", {{"sliding_window", 5}}, 5},
+        {"mistral", {{"sliding_window", 256}}, 0},
+        {"mixtral", {{"sliding_window", 6}}, 6},
+        {"phi3", {{"sliding_window", 5}}, 5},
+        {"phimoe", {{"sliding_window", 5}}, 5},
+        {"llama", {{"sliding_window", nullptr}}, 0},
+        {"qwen2", {{"sliding_window", 5}, {"use_sliding_window", true}, {"max_window_layers", 0}}, 5},
+        {"qwen2", {{"sliding_window", 5}, {"use_sliding_window", true}, {"max_window_layers", 1}}, 0},
+        {"qwen2", {{"sliding_window", 5}, {"use_sliding_window", false}, {"max_window_layers", 0}}, 0},
+        {"qwen3", {{"sliding_window", 7}, {"use_sliding_window", true}, {"layer_types", {"sliding_attention"}}}, 7},
+    };
+    const auto runtime = make_runtime(2);
+    for (const Row& row : rows) {
+        CAPTURE(std::string(row.folder));
+        CAPTURE(row.config.dump());
+        const TemporaryDirectory directory;
+        const std::string folder = directory / "model";
+        std::filesystem::copy(golden(std::string("hf/") + row.folder), folder);
+        Json config = read_json(folder + "/config.json");
+        if (row.window != 0) REQUIRE(config["num_hidden_layers"] == 1);  // a second one would see the window's window
+        config.update(row.config);
+        if (!config.contains("layer_types") || !row.config.contains("layer_types")) config.erase("layer_types");
+        std::ofstream(folder + "/config.json") << config;
+        const auto model = open_model(runtime.get(), folder);
+        const auto logits = [&](std::int32_t first) {
+            std::vector<std::int32_t> tokens;
+            for (std::int32_t i = 0; i < 24; ++i) tokens.push_back(3 + i * 7 % 250);
+            tokens[0] = first;
+            const auto session = make_session(model.get(), 64);
+            append(session.get(), tokens);
+            return evaluate(session.get(), true);
+        };
+        const auto one = logits(11), other = logits(90);
+        const std::size_t vocab = one.size() / 24;
+        for (std::size_t i = 0; i < 24; ++i) {
+            CAPTURE(i);
+            const bool same = std::equal(one.begin() + static_cast<std::ptrdiff_t>(i * vocab),
+                                         one.begin() + static_cast<std::ptrdiff_t>((i + 1) * vocab),
+                                         other.begin() + static_cast<std::ptrdiff_t>(i * vocab));
+            CHECK(same == (row.window != 0 && i >= row.window));
+        }
+    }
+}

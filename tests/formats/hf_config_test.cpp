@@ -58,6 +58,30 @@ TEST_CASE("config.json: values of other kinds and sizes are read or refused with
     CHECK(refused >= 500);
 }
 
+TEST_CASE("config.json: the width of Gemma 4's global heads may stand beside the layers") {
+    std::size_t seen = 0;
+    for (Case& c : all_decoders()) {
+        if (c.config["architectures"][0] != "Gemma4ForCausalLM" || !c.config.contains("global_head_dim")) continue;
+        const auto width = [](const nlohmann::json& config) {
+            Metadata metadata;
+            const auto json = formats::Json::parse(config.dump(), "config.json");
+            REQUIRE(json.ok());
+            REQUIRE(formats::read_config(*json, metadata).ok());
+            return *metadata.get_uint("gemma4.attention.key_length");
+        };
+        const auto told = width(c.config);
+        const std::uint64_t wide = c.config["global_head_dim"];
+        CHECK(told == wide);
+        c.config.erase("global_head_dim");
+        const auto types = c.config["layer_types"];
+        for (std::size_t i = 0; i < types.size(); ++i)
+            if (types[i] == "full_attention") c.config["per_layer_config"][std::to_string(i)]["head_dim"] = wide + 16;
+        CHECK(width(c.config) == wide + 16);
+        ++seen;
+    }
+    CHECK(seen > 0);
+}
+
 TEST_CASE("config.json: what a class may say but hearth does not compute is refused by its key") {
     const auto refused = [](const std::string& golden, const char* key, const nlohmann::json& value) {
         for (const Case& c : all_decoders()) {

@@ -24,6 +24,33 @@ Status expect_count(std::string_view key, std::size_t count, std::size_t expecte
     return hf_wrong("'", key, "' has ", count, " entries, expected one for each of ", expected, " layers");
 }
 
+// Layers that see a window only, of classes that GGUF files have no key for: theirs are never written with one.
+Status windows(const HfReading& r) {
+    const JsonValue given = r.config["sliding_window"];
+    if (given.given() && !given.number()) return hf_wrong("'sliding_window' is ", given.kind_name(), ", expected a number");
+    const double window = given.exists() ? given.number().value_or(0) : hf_default(r.family, "sliding_window").value_or(0);
+    // Qwen and SmolLM have the number as well where it is switched off.
+    const bool switched = r.family.name.starts_with("Qwen") || r.family.name.starts_with("SmolLM");
+    if (window <= 0 || (switched && r.config["use_sliding_window"].boolean() != true)) return {};
+    HEARTH_ASSIGN(const std::uint64_t layers, layers_of(r));
+    if (window >= static_cast<double>(whole(r.config["max_position_embeddings"], 0))) return {};  // nothing lies outside of it
+    std::vector<bool> local;
+    const JsonValue types = r.config["layer_types"];
+    for (const JsonValue type : types) {
+        local.push_back(type.is("sliding_attention"));
+        if (!local.back() && !type.is("full_attention"))
+            return hf_unsupported("'layer_types' has ", quote(type.text()), ", supported are sliding_attention and full_attention");
+    }
+    if (!types.given()) {
+        const std::uint64_t first = switched ? whole(r.config["max_window_layers"], 28) : 0;
+        for (std::uint64_t i = 0; i < layers; ++i) local.push_back(i >= first);
+    }
+    HEARTH_TRY(expect_count("layer_types", local.size(), static_cast<std::size_t>(layers)));
+    r.set("attention.sliding_window", static_cast<std::uint64_t>(window));
+    r.set("attention.sliding_window_pattern", std::move(local));
+    return {};
+}
+
 // Gates count from so many deviations on, below which a share of a normal distribution is; 0: from -infinity.
 Status gemma3n(const HfReading& r) {
     if (r.config["altup_correct_scale"].boolean() == false) return hf_unsupported("'altup_correct_scale' is false, supported is true");
@@ -49,6 +76,14 @@ Status gemma3n(const HfReading& r) {
     return {};
 }
 
+// Of layers that see everything: told once, or beside every layer that differs from the others.
+std::uint64_t global_head_dim(const HfReading& r, const std::vector<bool>& local) {
+    const JsonValue each = r.config["per_layer_config"];
+    for (std::size_t i = 0; i < local.size() && each.is_object(); ++i)
+        if (!local[i]) return whole(each[cat(i)]["head_dim"], whole(r.config["head_dim"], 256));
+    return whole(r.config["global_head_dim"], 512);
+}
+
 // Local and global layers have heads of different widths and counts; the last layers, which share keys and values, may be
 // twice as wide.
 Status gemma4(const HfReading& r) {
@@ -65,7 +100,7 @@ Status gemma4(const HfReading& r) {
     HEARTH_TRY(expect_count("layer_types", local.size(), layers));
     local.back() = false;
 
-    const std::uint64_t narrow = whole(r.config["head_dim"], 256), wide = whole(r.config["global_head_dim"], 512);
+    const std::uint64_t narrow = whole(r.config["head_dim"], 256), wide = global_head_dim(r, local);
     for (const char* key : {"attention.key_length", "attention.value_length"}) {
         r.set(key, wide);
         r.set(cat(key, "_swa"), narrow);
@@ -331,7 +366,9 @@ struct Special {
 constexpr Special kSpecials[] = {{"gemma3n", gemma3n}, {"gemma4", gemma4}, {"llama4", llama4}, {"qwen3next", gated_delta},
                                  {"qwen35", tiled_gated_delta}, {"qwen35moe", tiled_gated_delta}, {"lfm2", lfm2}, {"lfm2moe", lfm2},
                                  {"bert", bert}, {"modern-bert", modern_bert}, {"neo-bert", neo_bert},
-                                 {"deepseek2", latent}, {"deepseek32", latent}, {"mistral4", latent}, {"deepseek4", deepseek4}};
+                                 {"llama", windows}, {"phi3", windows}, {"phimoe", windows}, {"qwen2", windows},
+                                 {"qwen2moe", windows}, {"qwen3", windows}, {"qwen3moe", windows}, {"smollm3", windows},
+                                 {"mistral3", windows}, {"deepseek2", latent}, {"deepseek32", latent}, {"mistral4", latent}, {"deepseek4", deepseek4}};
 
 }  // namespace
 
