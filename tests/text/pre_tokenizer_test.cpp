@@ -3,7 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <chrono>
+#include <ctime>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <string>
@@ -111,7 +112,6 @@ TEST_CASE("pre-tokenizer: time grows linearly with inputs made to hurt") {
                                                 {"1", "a"},       {"A", "1"},   {"Aa", ""},     {"'", ""},
                                                 {"\xcc\x81", ""}, {" \n", "x"}, {"1½", ""},     {"\xc2\xa0", "a"},
                                                 {"ʰ", "A"},       {"a ", ""},   {"IMGIMGA", ""}};
-    using Clock = std::chrono::steady_clock;
     for (const std::string_view name : pre_tokenizer_names()) {
         CAPTURE(name);
         const auto pre = PreTokenizer::make(name);
@@ -121,15 +121,15 @@ TEST_CASE("pre-tokenizer: time grows linearly with inputs made to hurt") {
             // Four times the text: a quadratic pattern takes sixteen times as long.
             const auto time = [&](std::size_t bytes) {
                 const std::string text = repeat(part, bytes, end);
-                auto best = Clock::duration::max();
+                std::clock_t best = std::numeric_limits<std::clock_t>::max();  // of the processor, not of the wall
                 for (int round = 0; round < (test::kThin ? 1 : 3); ++round) {
-                    const auto start = Clock::now();
+                    const std::clock_t start = std::clock();
                     std::size_t sum = 0;
                     const Status status = Splitter(*pre).split(text, [&](std::string_view word) -> Status {
                         sum += word.size();
                         return {};
                     });
-                    best = std::min(best, Clock::now() - start);
+                    best = std::min(best, std::clock() - start);
                     REQUIRE(status.ok());
                     REQUIRE(sum == text.size());
                 }
@@ -140,7 +140,7 @@ TEST_CASE("pre-tokenizer: time grows linearly with inputs made to hurt") {
                 continue;
             }
             // Another program may take the processor in the middle of it, but not every time.
-            const auto linear = [&] { return time(64 << 10) < 10 * time(16 << 10) + std::chrono::milliseconds(5); };
+            const auto linear = [&] { return time(64 << 10) < 10 * time(16 << 10) + CLOCKS_PER_SEC / 200; };
             CHECK((linear() || linear() || linear() || linear() || linear()));
         }
     }
