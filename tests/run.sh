@@ -156,7 +156,7 @@ dev() {
 
 # The programs whose code runs on several threads.
 threaded="base layers models runtime engine capi"
-threaded_tests="base layers models_brief runtime_brief engine capi_brief"
+threaded_tests="base own_threads layers models_brief runtime_brief engine capi_brief"
 # Prints the test programs among the arguments that this checkout has.
 programs() { for floor in "$@"; do ls "tests/$floor/"*_test.cpp >/dev/null 2>&1 && printf 'test_%s ' "$floor"; done; }
 only() { printf '^(%s)$' "$(echo "$*" | tr -s ' ' '|' | sed 's/|$//')"; }
@@ -166,7 +166,7 @@ tsan() {
     fixed=
     setarch "$(uname -m)" -R true 2>/dev/null && fixed="setarch $(uname -m) -R"
     # shellcheck disable=SC2046,SC2086
-    configure_and_build tsan $(programs $threaded) &&
+    configure_and_build tsan $(programs $threaded) test_own_threads &&
         TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:suppressions=$root/tests/support/tsan.supp $fixed ctest --test-dir build/tsan -V -j "$jobs" --timeout 1200 \
             --no-tests=error -R "$(only $threaded_tests)"
 }
