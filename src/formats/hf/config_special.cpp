@@ -24,6 +24,17 @@ Status expect_count(std::string_view key, std::size_t count, std::size_t expecte
     return hf_wrong("'", key, "' has ", count, " entries, expected one for each of ", expected, " layers");
 }
 
+// Which layers "layer_types" says to be of a kind; the others must be full_attention. Empty where it is not told.
+Result<std::vector<bool>> layers_of_kind(const HfReading& r, std::string_view kind) {
+    std::vector<bool> out;
+    for (const JsonValue type : r.config["layer_types"]) {
+        out.push_back(type.is(kind));
+        if (!out.back() && !type.is("full_attention"))
+            return hf_unsupported("'layer_types' has ", quote(type.text()), ", supported are ", kind, " and full_attention");
+    }
+    return out;
+}
+
 // Layers that see a window only, of classes that GGUF files have no key for: theirs are never written with one.
 Status windows(const HfReading& r) {
     const JsonValue given = r.config["sliding_window"];
@@ -34,14 +45,8 @@ Status windows(const HfReading& r) {
     if (window <= 0 || (switched && r.config["use_sliding_window"].boolean() != true)) return {};
     HEARTH_ASSIGN(const std::uint64_t layers, layers_of(r));
     if (window >= static_cast<double>(whole(r.config["max_position_embeddings"], 0))) return {};  // nothing lies outside of it
-    std::vector<bool> local;
-    const JsonValue types = r.config["layer_types"];
-    for (const JsonValue type : types) {
-        local.push_back(type.is("sliding_attention"));
-        if (!local.back() && !type.is("full_attention"))
-            return hf_unsupported("'layer_types' has ", quote(type.text()), ", supported are sliding_attention and full_attention");
-    }
-    if (!types.given()) {
+    HEARTH_ASSIGN(std::vector<bool> local, layers_of_kind(r, "sliding_attention"));
+    if (!r.config["layer_types"].given()) {
         const std::uint64_t first = switched ? whole(r.config["max_window_layers"], 28) : 0;
         for (std::uint64_t i = 0; i < layers; ++i) local.push_back(i >= first);
     }
@@ -89,12 +94,7 @@ std::uint64_t global_head_dim(const HfReading& r, const std::vector<bool>& local
 Status gemma4(const HfReading& r) {
     HEARTH_ASSIGN(const std::uint64_t layers, layers_of(r));
     if (r.config["use_bidirectional_attention"].is("all")) return hf_unsupported("'use_bidirectional_attention' is 'all', supported are none and 'vision'");
-    std::vector<bool> local;
-    for (const JsonValue type : r.config["layer_types"]) {
-        local.push_back(type.is("sliding_attention"));
-        if (!local.back() && !type.is("full_attention"))
-            return hf_unsupported("'layer_types' has ", quote(type.text()), ", supported are sliding_attention and full_attention");
-    }
+    HEARTH_ASSIGN(std::vector<bool> local, layers_of_kind(r, "sliding_attention"));
     if (!r.config["layer_types"].given())
         for (std::uint64_t i = 0; i < layers; ++i) local.push_back(i % 6 != 5);
     HEARTH_TRY(expect_count("layer_types", local.size(), layers));
@@ -158,12 +158,7 @@ Status gated_delta(const HfReading& r) {
     r.set("ssm.time_step_rank", d.value_heads);
     r.set("ssm.inner_size", d.value_heads * d.value_dim);
     if (!r.config["layer_types"].given()) return {};
-    std::vector<bool> recurrent;
-    for (const JsonValue type : r.config["layer_types"]) {
-        recurrent.push_back(type.is("linear_attention"));
-        if (!recurrent.back() && !type.is("full_attention"))
-            return hf_unsupported("'layer_types' has ", quote(type.text()), ", supported are linear_attention and full_attention");
-    }
+    HEARTH_ASSIGN(std::vector<bool> recurrent, layers_of_kind(r, "linear_attention"));
     HEARTH_TRY(expect_count("layer_types", recurrent.size(), layers));
     r.set("attention.recurrent_layers", std::move(recurrent));
     return {};
@@ -179,12 +174,10 @@ Status lfm2(const HfReading& r) {
     HEARTH_ASSIGN(const std::uint64_t layers, layers_of(r));
     if (r.config["conv_bias"].boolean() == true) return hf_unsupported("'conv_bias' is true, supported is false");
     const std::uint64_t kv = whole(r.config["num_key_value_heads"], whole(r.config["num_attention_heads"], 0));
+    HEARTH_ASSIGN(const std::vector<bool> convolutions, layers_of_kind(r, "conv"));
     std::vector<std::uint64_t> heads;
-    for (const JsonValue type : r.config["layer_types"]) {
-        if (!type.is("conv") && !type.is("full_attention"))
-            return hf_unsupported("'layer_types' has ", quote(type.text()), ", supported are conv and full_attention");
-        heads.push_back(type.is("conv") ? 0 : kv);
-    }
+    heads.reserve(convolutions.size());
+    for (const bool convolution : convolutions) heads.push_back(convolution ? 0 : kv);
     if (!r.config["layer_types"].given()) {
         const JsonValue full = r.config["full_attn_idxs"];
         heads.assign(static_cast<std::size_t>(layers), full.given() ? 0 : kv);
@@ -221,7 +214,7 @@ Status bert(const HfReading& r) {
 
 // One layer in so many sees everything, beginning with the first; the activation is told to the loader.
 Status modern_bert(const HfReading& r) {
-    const JsonValue activation = r.config["hidden_activation"], types = r.config["layer_types"];
+    const JsonValue activation = r.config["hidden_activation"];
     if (activation.given()) {
         if (!activation.is("gelu") && !activation.is("silu"))
             return hf_unsupported("'hidden_activation' is ", quote(activation.text()), ", supported are gelu and silu");
@@ -233,13 +226,8 @@ Status modern_bert(const HfReading& r) {
             return hf_unsupported("'classifier_pooling' is ", quote(pooling.text()), ", supported are cls and mean");
         r.set("classifier.pooling_type", std::uint64_t{pooling.is("mean") ? 1U : 2U});
     }
-    if (!types.given()) return {};
-    std::vector<bool> local;
-    for (const JsonValue type : types) {
-        local.push_back(type.is("sliding_attention"));
-        if (!local.back() && !type.is("full_attention"))
-            return hf_unsupported("'layer_types' has ", quote(type.text()), ", supported are sliding_attention and full_attention");
-    }
+    if (!r.config["layer_types"].given()) return {};
+    HEARTH_ASSIGN(const std::vector<bool> local, layers_of_kind(r, "sliding_attention"));
     const std::size_t second = local.empty() ? 0 : static_cast<std::size_t>(std::find(local.begin() + 1, local.end(), false) - local.begin());
     for (std::size_t i = 0; i < local.size(); ++i)
         if (local[i] != (i % second != 0))
