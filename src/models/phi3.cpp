@@ -1,6 +1,6 @@
 // Phi-3, 3.5, 4 and 4-mini: fused q|k|v and gate|up, partial rotation of halves, LongRoPE factors chosen by the context
-// of the session. The file names no rope scaling type: the factor tensors say it. The sliding window that some files
-// carry is not applied, as in the models' GGUF conversions.
+// of the session. The file names no rope scaling type: the factor tensors say it. The sliding window that some GGUF
+// files carry without a pattern is not applied, as their converter means it; that of folders, which have one, is.
 #include "models/family.hpp"
 
 namespace hearth {

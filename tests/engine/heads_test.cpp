@@ -19,11 +19,7 @@ ModelFile predicting(const char* arch, std::uint64_t predictors, const char* typ
     return ModelFile(s);
 }
 
-std::shared_ptr<LoadedModel> load(const std::vector<std::byte>& bytes, std::size_t threads = 2,
-                                  const std::string& isa = "") {
-    RuntimeOptions options;
-    options.threads = threads;
-    options.isa = isa;
+std::shared_ptr<LoadedModel> load(const std::vector<std::byte>& bytes, const RuntimeOptions& options) {
     auto runtime = Runtime::make(options);
     REQUIRE(runtime.ok());
     auto source = open_memory(bytes);
@@ -33,6 +29,14 @@ std::shared_ptr<LoadedModel> load(const std::vector<std::byte>& bytes, std::size
     auto model = LoadedModel::load(*runtime, *std::move(file), {}, true);
     REQUIRE_MESSAGE(model.ok(), model.status().message());
     return *std::move(model);
+}
+
+std::shared_ptr<LoadedModel> load(const std::vector<std::byte>& bytes, std::size_t threads = 2,
+                                  const std::string& isa = "") {
+    RuntimeOptions options;
+    options.threads = threads;
+    options.isa = isa;
+    return load(bytes, options);
 }
 
 std::shared_ptr<Session> session_of(const std::shared_ptr<LoadedModel>& model, std::size_t chunk) {
@@ -185,15 +189,8 @@ TEST_CASE("heads: their cache is refused like a session's where there is no room
         const KvLayout layout = KvLayout::make(KvType::f32, model->info().kv);
         options.memory_budget = model->weight_bytes() + model->session_bytes(layout, 1000, 32);
     }
-    auto runtime = Runtime::make(options);
-    REQUIRE(runtime.ok());
-    auto source = open_memory(bytes);
-    REQUIRE(source.ok());
-    auto file = open_model(*std::move(source));
-    REQUIRE(file.ok());
-    auto model = LoadedModel::load(*runtime, *std::move(file), {}, true);
-    REQUIRE_MESSAGE(model.ok(), model.status().message());
-    const auto session = session_of(*model, 32);
+    const auto model = load(bytes, options);
+    const auto session = session_of(model, 32);
     std::vector<std::int32_t> tokens = some_tokens(1000);
     evaluate(*session, tokens);  // its own cache has all that it was promised
     const auto drafter = session->head_drafter();
