@@ -164,6 +164,9 @@ struct u8x64 {
     uint8x16_t v[4];
     HEARTH_SIMD static u8x64 load(const std::uint8_t* p) { HEARTH_EACH_QUARTER(u8x64, vld1q_u8(p + 16 * i)); }
 };
+HEARTH_SIMD void store(std::uint8_t* p, u8x64 a) {
+    for (std::size_t i = 0; i < 4; ++i) vst1q_u8(p + 16 * i, a.v[i]);
+}
 template <int Shift, int Mask>
 HEARTH_SIMD u8x64 bits_down(u8x64 a) {
     // A shift by 0 does not exist, and one that leaves just the mask needs none.

@@ -3,8 +3,11 @@
 //   template <std::size_t T> static void block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
 //                                              const std::uint8_t* ahead, const Activation* const (&x)[T],
 //                                              f32x16 (&acc)[T]);
-// and fetches the next Layout::kBytes from `ahead` where that is not null.
-// Weights are unpacked once for T tokens.
+// and fetches the next Layout::kBytes from `ahead` where that is not null. Weights are unpacked once for T tokens.
+// Where that takes long, it also has
+//   static void unpack(const std::uint8_t* panel, std::size_t blocks, std::size_t b, std::uint8_t* codes);
+//   template <std::size_t T> static void unpacked_block(the same, with the block's codes behind `ahead`);
+// codes: [k / 4][row][4], a byte each. Many tokens then meet weights that were unpacked once for all of them.
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -62,22 +65,84 @@ std::size_t block_tiles(const GemmArgs& a, std::size_t first, std::size_t end, s
     return t;
 }
 
+template <class Format>
+concept UnpacksFirst = requires(const std::uint8_t* panel, std::uint8_t* codes) {
+    Format::unpack(panel, 0, 0, codes);
+};
+
+// Of a panel's codes: half of a first cache, beside what the tokens of a tile have for them.
+constexpr std::size_t kUnpackedBytes = 16384;
+
+// Panel `panel`, unpacked a run of blocks after the other, times all whole tiles of tokens; returns the next token.
+// Sums rest in y between runs.
+template <UnpacksFirst Format>
+std::size_t unpacked_tiles(const GemmArgs& a, std::size_t panel) {
+    using Activation = typename Format::Activation;
+    constexpr std::size_t T = kBlockTokens, kCodes = Format::kValues * kLanes, kRun = kUnpackedBytes / kCodes;
+    alignas(64) std::uint8_t codes[kRun * kCodes];
+    const auto* const w = static_cast<const std::uint8_t*>(a.panels) + panel * a.panel_bytes;
+    const std::size_t blocks = a.k / Format::kValues, tokens = a.tokens / T * T;
+    const std::size_t row = panel * kLanes, rows = a.rows - row < kLanes ? a.rows - row : kLanes;
+    for (std::size_t first = 0; first < blocks; first += kRun) {
+        const std::size_t end = blocks - first < kRun ? blocks : first + kRun;
+        for (std::size_t b = first; b < end; ++b) Format::unpack(w, blocks, b, codes + (b - first) * kCodes);
+        const std::uint8_t* ahead = w + end * Format::Layout::kBytes;
+        for (std::size_t token = 0; token < tokens; token += T) {
+            const Activation* x[T];
+            f32x16 acc[T];
+            for (std::size_t t = 0; t < T; ++t) {
+                const std::byte* const of_token = static_cast<const std::byte*>(a.x) + (token + t) * a.x_stride;
+                x[t] = reinterpret_cast<const Activation*>(of_token) + first;
+                const float* const y = a.y + (token + t) * a.y_stride + row;
+                acc[t] = first == 0 ? f32x16::zero() : rows < kLanes ? f32x16::load_n(y, rows) : f32x16::load(y);
+            }
+            for (std::size_t b = first; b < end; ++b) {
+                Format::template unpacked_block<T>(w, blocks, b, ahead, codes + (b - first) * kCodes, x, acc);
+                if (ahead != nullptr) ahead += Format::Layout::kBytes;
+                for (std::size_t t = 0; t < T; ++t) ++x[t];
+            }
+            ahead = nullptr;
+            for (std::size_t t = 0; t < T; ++t) {
+                float* const y = a.y + (token + t) * a.y_stride + row;
+                if (rows < kLanes)
+                    store_n(y, acc[t], rows);
+                else
+                    store(y, acc[t]);
+            }
+        }
+    }
+    return tokens;
+}
+
 // As many bytes of panels as are left of a core's cache beside the tokens that they meet.
 constexpr std::size_t kGroupBytes = 262144;
 
-// A group of panels meets one tile of tokens after the other, so that tokens that outgrow the cache are read once for all
-// of them.
+// A group of panels meets one tile of tokens after the other, so that tokens that outgrow the cache are read once for
+// all of them.
 template <class Format>
 void block_gemm(const GemmArgs& a) {
     const std::size_t panels = (a.rows + kLanes - 1) / kLanes;
     const std::size_t fit = kGroupBytes / a.panel_bytes, group = a.tokens <= kBlockTokens || fit == 0 ? 1 : fit;
     for (std::size_t first = 0; first < panels; first += group) {
         const std::size_t end = first + group < panels ? first + group : panels;
-        std::size_t t = block_tiles<Format, kBlockTokens>(a, first, end, 0);
+        std::size_t t = 0;
+        if constexpr (UnpacksFirst<Format>)
+            if (a.tokens >= 2 * kBlockTokens)
+                for (std::size_t panel = first; panel < end; ++panel) t = unpacked_tiles<Format>(a, panel);
+        t = block_tiles<Format, kBlockTokens>(a, first, end, t);
         if constexpr (kBlockTokens > 4) t = block_tiles<Format, 4>(a, first, end, t);
         if constexpr (kBlockTokens > 2) t = block_tiles<Format, 2>(a, first, end, t);
         block_tiles<Format, 1>(a, first, end, t);
     }
+}
+
+// Unit `unit` of codes that were unpacked before, or what `unpack` gives.
+template <bool Unpacked, class Unpack>
+HEARTH_SIMD u8x64 unpacked_or(const std::uint8_t* codes, std::size_t unit, Unpack unpack) {
+    if constexpr (Unpacked)
+        return u8x64::load(codes + unit * panel::kUnit);
+    else
+        return unpack();
 }
 
 // How many sub-blocks of T tokens have room for their sums in registers at once; a power of two, at most `Most`.

@@ -12,12 +12,13 @@ struct KAffine {
     using Activation = ActQ8x256;
     using Layout = typename Codes::Layout;
     static constexpr std::size_t kValues = Layout::kValues;
-    static constexpr std::size_t kSteps = small_dot_steps<Codes::kTop> < 8 ? small_dot_steps<Codes::kTop> : 8;
+    static constexpr std::size_t kSteps = scaled_dot_steps<Codes::kTop> < 8 ? scaled_dot_steps<Codes::kTop> : 8;
 
-    template <int S, std::size_t T>
-    HEARTH_SIMD static void add_codes(const std::uint8_t* block, std::size_t g, const ActQ8x256* const (&x)[T],
-                                      small_dot (&dot)[T]) {
-        const u8x64 w = Codes::template codes<S>(block, g);
+    // `codes` where they were unpacked before, else null.
+    template <int S, bool Unpacked, std::size_t T>
+    HEARTH_SIMD static void add_codes(const std::uint8_t* block, const std::uint8_t* codes, std::size_t g,
+                                      const ActQ8x256* const (&x)[T], small_dot (&dot)[T]) {
+        const u8x64 w = unpacked_or<Unpacked>(codes, 8 * S + g, [&] { return Codes::template codes<S>(block, g); });
         for (std::size_t t = 0; t < T; ++t) dot[t] = step(dot[t], w, x[t]->q + 32 * S + 4 * g);
     }
 
@@ -25,28 +26,30 @@ struct KAffine {
     HEARTH_SIMD static void add_sub_block(const std::uint8_t* block, const small_dot (&dot)[T], i32x16 (&sum)[T]) {
         const i16x32 pair = i16x32::load_u8(block + Layout::kScales + 32 * (S / 2));
         const small_scale scale = S % 2 ? odd(pair) : even(pair);
-        for (std::size_t t = 0; t < T; ++t) sum[t] = add_scaled_dot(sum[t], scale, dot[t]);
+        for (std::size_t t = 0; t < T; ++t) sum[t] = add_scaled_dot<Codes::kTop>(sum[t], scale, dot[t]);
     }
 
     // Sub-blocks First + I side by side.
-    template <int First, std::size_t T, int... I>
-    HEARTH_SIMD static void sub_blocks(const std::uint8_t* block, const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
+    template <int First, bool Unpacked, std::size_t T, int... I>
+    HEARTH_SIMD static void sub_blocks(const std::uint8_t* block, const std::uint8_t* codes,
+                                       const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
                                        std::integer_sequence<int, I...>) {
         for (std::size_t start = 0; start < 8; start += kSteps) {
             small_dot dot[sizeof...(I)][T];
             for (auto& of_tokens : dot)
                 for (small_dot& d : of_tokens) d = small_dot::zero();
-            for (std::size_t g = start; g < start + kSteps; ++g) (add_codes<First + I, T>(block, g, x, dot[I]), ...);
+            for (std::size_t g = start; g < start + kSteps; ++g)
+                (add_codes<First + I, Unpacked, T>(block, codes, g, x, dot[I]), ...);
             (add_sub_block<First + I, T>(block, dot[I], sum), ...);
         }
     }
 
-    template <std::size_t T, int N, int... I>
+    template <std::size_t T, bool Unpacked, int N, int... I>
     HEARTH_SIMD static void all_sub_blocks(const std::uint8_t* block, const std::uint8_t* ahead,
-                                           const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
+                                           const std::uint8_t* codes, const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
                                            std::integer_sequence<int, I...>) {
         ((fetch<I, 8 / N>(ahead, Layout::kBytes),
-          sub_blocks<N * I, T>(block, x, sum, std::make_integer_sequence<int, N>())),
+          sub_blocks<N * I, Unpacked, T>(block, codes, x, sum, std::make_integer_sequence<int, N>())),
          ...);
     }
 
@@ -59,9 +62,9 @@ struct KAffine {
         }
     }
 
-    template <std::size_t T>
-    HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t, std::size_t b, const std::uint8_t* ahead,
-                                  const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
+    template <std::size_t T, bool Unpacked>
+    HEARTH_SIMD static void any_block(const std::uint8_t* panel, std::size_t b, const std::uint8_t* ahead,
+                                      const std::uint8_t* codes, const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
         const std::uint8_t* const block = panel + b * Layout::kBytes;
         constexpr int N = sub_blocks_together<T, Codes::kTogether>;
         i32x16 sum[T], min_sum[T];
@@ -70,12 +73,33 @@ struct KAffine {
             add_mins<T>(block, x, min_sum);
         }
         for (std::size_t t = 0; t < T; ++t) sum[t] = i32x16::zero();
-        all_sub_blocks<T, N>(block, ahead, x, sum, std::make_integer_sequence<int, 8 / N>());
+        all_sub_blocks<T, Unpacked, N>(block, ahead, codes, x, sum, std::make_integer_sequence<int, 8 / N>());
         const f32x16 d = load_halves(block + Layout::kD), dmin = load_halves(block + Layout::kDmin);
         for (std::size_t t = 0; t < T; ++t) acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(sum[t]), acc[t]);
         if constexpr (T > 1) add_mins<T>(block, x, min_sum);
         for (std::size_t t = 0; t < T; ++t)
             acc[t] = fma(neg(mul(dmin, f32x16::splat(x[t]->scale))), to_f32(min_sum[t]), acc[t]);
+    }
+    template <std::size_t T>
+    HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t, std::size_t b, const std::uint8_t* ahead,
+                                  const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
+        any_block<T, false>(panel, b, ahead, nullptr, x, acc);
+    }
+    template <std::size_t T>
+    HEARTH_SIMD static void unpacked_block(const std::uint8_t* panel, std::size_t, std::size_t b,
+                                           const std::uint8_t* ahead, const std::uint8_t* codes,
+                                           const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
+        any_block<T, true>(panel, b, ahead, codes, x, acc);
+    }
+
+    template <int... S>
+    HEARTH_SIMD static void unpack_all(const std::uint8_t* block, std::uint8_t* codes,
+                                       std::integer_sequence<int, S...>) {
+        for (std::size_t g = 0; g < 8; ++g)
+            (store(codes + (8 * S + g) * panel::kUnit, Codes::template codes<S>(block, g)), ...);
+    }
+    HEARTH_SIMD static void unpack(const std::uint8_t* panel, std::size_t, std::size_t b, std::uint8_t* codes) {
+        unpack_all(panel + b * Layout::kBytes, codes, std::make_integer_sequence<int, 8>());
     }
 };
 

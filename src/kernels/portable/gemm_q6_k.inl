@@ -9,7 +9,7 @@ struct FormatQ6_K {
     using Activation = ActQ8x256;
     using Layout = panel::Q6_K;
     static constexpr std::size_t kValues = Layout::kValues;
-    static constexpr std::size_t kSteps = small_dot_steps<63> < 4 ? small_dot_steps<63> : 4;
+    static constexpr std::size_t kSteps = scaled_dot_steps<63> < 4 ? scaled_dot_steps<63> : 4;
 
     // Scales of sub-blocks 2 p and 2 p + 1.
     HEARTH_SIMD static i16x32 scales(const std::uint8_t* block, std::size_t p) {
@@ -17,10 +17,11 @@ struct FormatQ6_K {
     }
 
     // k = 128 H + 32 S + 4 g to + 3.
-    template <std::size_t H, int S, std::size_t T>
-    HEARTH_SIMD static void add_codes(const std::uint8_t* block, std::size_t g, const ActQ8x256* const (&x)[T],
-                                      small_dot (&dot)[T]) {
-        const u8x64 w = CodesQ6_K::codes<4 * static_cast<int>(H) + S>(block, g);
+    template <std::size_t H, int S, bool Unpacked, std::size_t T>
+    HEARTH_SIMD static void add_codes(const std::uint8_t* block, const std::uint8_t* codes, std::size_t g,
+                                      const ActQ8x256* const (&x)[T], small_dot (&dot)[T]) {
+        constexpr int At = 4 * static_cast<int>(H) + S;
+        const u8x64 w = unpacked_or<Unpacked>(codes, 8 * At + g, [&] { return CodesQ6_K::codes<At>(block, g); });
         for (std::size_t t = 0; t < T; ++t) dot[t] = step(dot[t], w, x[t]->q + 128 * H + 32 * S + 4 * g);
     }
 
@@ -29,42 +30,44 @@ struct FormatQ6_K {
                                           i32x16 (&sum)[T]) {
         const i16x32 pair = scales(block, 4 * H + S);
         const small_scale scale = second ? odd(pair) : even(pair);
-        for (std::size_t t = 0; t < T; ++t) sum[t] = add_scaled_dot(sum[t], scale, dot[t]);
+        for (std::size_t t = 0; t < T; ++t) sum[t] = add_scaled_dot<63>(sum[t], scale, dot[t]);
     }
 
     // Of 128 k those of the quarters First, First + Step ... side by side: 4 groups make a sub-block of 16.
-    template <std::size_t H, int First, int Step, std::size_t T, int... I>
-    HEARTH_SIMD static void quarters(const std::uint8_t* block, const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
+    template <std::size_t H, int First, int Step, bool Unpacked, std::size_t T, int... I>
+    HEARTH_SIMD static void quarters(const std::uint8_t* block, const std::uint8_t* codes,
+                                     const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
                                      std::integer_sequence<int, I...>) {
         for (std::size_t start = 0; start < 8; start += kSteps) {
             small_dot dot[sizeof...(I)][T];
             for (auto& of_tokens : dot)
                 for (small_dot& d : of_tokens) d = small_dot::zero();
             for (std::size_t g = start; g < start + kSteps; ++g)
-                (add_codes<H, First + I * Step, T>(block, g, x, dot[I]), ...);
+                (add_codes<H, First + I * Step, Unpacked, T>(block, codes, g, x, dot[I]), ...);
             (add_sub_block<H, First + I * Step, T>(block, start >= 4, dot[I], sum), ...);
         }
     }
 
     // Quarters S and S + 2 share their nibbles, all four their upper bits.
-    template <int H, std::size_t T>
-    HEARTH_SIMD static void half(const std::uint8_t* block, const std::uint8_t* ahead, const ActQ8x256* const (&x)[T],
-                                 i32x16 (&sum)[T]) {
+    template <int H, bool Unpacked, std::size_t T>
+    HEARTH_SIMD static void half(const std::uint8_t* block, const std::uint8_t* ahead, const std::uint8_t* codes,
+                                 const ActQ8x256* const (&x)[T], i32x16 (&sum)[T]) {
         constexpr int N = sub_blocks_together<T, 4>;
         constexpr std::make_integer_sequence<int, N> together;
         fetch<4 * H, 8>(ahead, Layout::kBytes);
-        quarters<H, 0, 4 / N, T>(block, x, sum, together);
+        quarters<H, 0, 4 / N, Unpacked, T>(block, codes, x, sum, together);
         fetch<4 * H + 1, 8>(ahead, Layout::kBytes);
-        if constexpr (N < 4) quarters<H, 1, 4 / N, T>(block, x, sum, together);
+        if constexpr (N < 4) quarters<H, 1, 4 / N, Unpacked, T>(block, codes, x, sum, together);
         fetch<4 * H + 2, 8>(ahead, Layout::kBytes);
-        if constexpr (N < 2) quarters<H, 2, 4 / N, T>(block, x, sum, together);
+        if constexpr (N < 2) quarters<H, 2, 4 / N, Unpacked, T>(block, codes, x, sum, together);
         fetch<4 * H + 3, 8>(ahead, Layout::kBytes);
-        if constexpr (N < 2) quarters<H, 3, 4 / N, T>(block, x, sum, together);
+        if constexpr (N < 2) quarters<H, 3, 4 / N, Unpacked, T>(block, codes, x, sum, together);
     }
 
-    template <std::size_t T>
-    HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
-                                  const std::uint8_t* ahead, const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
+    template <std::size_t T, bool Unpacked>
+    HEARTH_SIMD static void any_block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
+                                      const std::uint8_t* ahead, const std::uint8_t* codes,
+                                      const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
         const panel::BlockPlace at = panel::in_twos<Layout::kBlock>(b, blocks);
         const std::uint8_t* const block = panel + at.block;
         i32x16 sum[T];
@@ -74,10 +77,32 @@ struct FormatQ6_K {
             for (std::size_t t = 0; t < T; ++t) sum[t] = madd16(sum[t], pair, x[t]->sum16 + 2 * p);
         }
         for (std::size_t t = 0; t < T; ++t) sum[t] = sub(i32x16::zero(), shl<5>(sum[t]));
-        half<0, T>(block, ahead, x, sum);
-        half<1, T>(block, ahead, x, sum);
+        half<0, Unpacked, T>(block, ahead, codes, x, sum);
+        half<1, Unpacked, T>(block, ahead, codes, x, sum);
         const f32x16 d = load_halves(panel + at.d);
         for (std::size_t t = 0; t < T; ++t) acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(sum[t]), acc[t]);
+    }
+    template <std::size_t T>
+    HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
+                                  const std::uint8_t* ahead, const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
+        any_block<T, false>(panel, blocks, b, ahead, nullptr, x, acc);
+    }
+    template <std::size_t T>
+    HEARTH_SIMD static void unpacked_block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
+                                           const std::uint8_t* ahead, const std::uint8_t* codes,
+                                           const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
+        any_block<T, true>(panel, blocks, b, ahead, codes, x, acc);
+    }
+
+    template <int... S>
+    HEARTH_SIMD static void unpack_all(const std::uint8_t* block, std::uint8_t* codes,
+                                       std::integer_sequence<int, S...>) {
+        for (std::size_t g = 0; g < 8; ++g)
+            (store(codes + (8 * S + g) * panel::kUnit, CodesQ6_K::codes<S>(block, g)), ...);
+    }
+    HEARTH_SIMD static void unpack(const std::uint8_t* panel, std::size_t blocks, std::size_t b, std::uint8_t* codes) {
+        unpack_all(panel + panel::in_twos<Layout::kBlock>(b, blocks).block, codes,
+                   std::make_integer_sequence<int, 8>());
     }
 };
 

@@ -17,10 +17,17 @@ struct SmallCodes {
     static constexpr std::size_t kValues = Layout::kValues;
     static constexpr int kUnits = small_dot_steps<Codes::kTop> < 8 ? int(small_dot_steps<Codes::kTop>) / 2 : 4;
 
-    template <int U, std::size_t T>
-    HEARTH_SIMD static void add_unit(const std::uint8_t* block, const ActQ8x32* const (&x)[T], small_dot (&dot)[T]) {
-        const u8x64 nibbles = u8x64::load(block + Layout::kNibbles + U * panel::kUnit);
-        const u8x64 low = Codes::template codes<U>(nibbles, block), high = Codes::template codes<U + 4>(nibbles, block);
+    template <int G>
+    HEARTH_SIMD static u8x64 codes_of(const std::uint8_t* block) {
+        return Codes::template codes<G>(u8x64::load(block + Layout::kNibbles + G % 4 * panel::kUnit), block);
+    }
+
+    // `codes` where they were unpacked before, else null.
+    template <int U, bool Unpacked, std::size_t T>
+    HEARTH_SIMD static void add_unit(const std::uint8_t* block, const std::uint8_t* codes,
+                                     const ActQ8x32* const (&x)[T], small_dot (&dot)[T]) {
+        const u8x64 low = unpacked_or<Unpacked>(codes, U, [&] { return codes_of<U>(block); });
+        const u8x64 high = unpacked_or<Unpacked>(codes, U + 4, [&] { return codes_of<U + 4>(block); });
         for (std::size_t t = 0; t < T; ++t) {
             dot[t] = step(dot[t], low, x[t]->q + 4 * U);
             dot[t] = step(dot[t], high, x[t]->q + 16 + 4 * U);
@@ -28,28 +35,30 @@ struct SmallCodes {
     }
 
     // As many units as one small_dot takes.
-    template <int First, std::size_t T, int... U>
-    HEARTH_SIMD static void add_units(const std::uint8_t* block, const ActQ8x32* const (&x)[T], i32x16 (&sum)[T],
+    template <int First, bool Unpacked, std::size_t T, int... U>
+    HEARTH_SIMD static void add_units(const std::uint8_t* block, const std::uint8_t* codes,
+                                      const ActQ8x32* const (&x)[T], i32x16 (&sum)[T],
                                       std::integer_sequence<int, U...>) {
         small_dot dot[T];
         for (small_dot& d : dot) d = small_dot::zero();
-        (add_unit<First + U, T>(block, x, dot), ...);
+        (add_unit<First + U, Unpacked, T>(block, codes, x, dot), ...);
         for (std::size_t t = 0; t < T; ++t) sum[t] = add_dot(sum[t], dot[t]);
     }
-    template <std::size_t T, int... I>
-    HEARTH_SIMD static void add_all(const std::uint8_t* block, const ActQ8x32* const (&x)[T], i32x16 (&sum)[T],
-                                    std::integer_sequence<int, I...>) {
-        (add_units<I * kUnits, T>(block, x, sum, std::make_integer_sequence<int, kUnits>()), ...);
+    template <bool Unpacked, std::size_t T, int... I>
+    HEARTH_SIMD static void add_all(const std::uint8_t* block, const std::uint8_t* codes, const ActQ8x32* const (&x)[T],
+                                    i32x16 (&sum)[T], std::integer_sequence<int, I...>) {
+        (add_units<I * kUnits, Unpacked, T>(block, codes, x, sum, std::make_integer_sequence<int, kUnits>()), ...);
     }
 
-    template <std::size_t T>
-    HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
-                                  const std::uint8_t* ahead, const ActQ8x32* const (&x)[T], f32x16 (&acc)[T]) {
+    template <std::size_t T, bool Unpacked>
+    HEARTH_SIMD static void any_block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
+                                      const std::uint8_t* ahead, const std::uint8_t* codes,
+                                      const ActQ8x32* const (&x)[T], f32x16 (&acc)[T]) {
         fetch<0, 1>(ahead, Layout::kBytes);
         const panel::BlockPlace at = Layout::place(b, blocks);
         i32x16 sum[T];
         for (std::size_t t = 0; t < T; ++t) sum[t] = i32x16::splat(-Codes::kOffset * x[t]->sum);
-        add_all<T>(panel + at.block, x, sum, std::make_integer_sequence<int, 4 / kUnits>());
+        add_all<Unpacked, T>(panel + at.block, codes, x, sum, std::make_integer_sequence<int, 4 / kUnits>());
         const f32x16 d = Codes::scale(panel + at.d);
         for (std::size_t t = 0; t < T; ++t) acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(sum[t]), acc[t]);
         if constexpr (requires { Layout::kM; }) {
@@ -57,6 +66,26 @@ struct SmallCodes {
             for (std::size_t t = 0; t < T; ++t)
                 acc[t] = fma(mul(m, f32x16::splat(x[t]->scale)), f32x16::splat(static_cast<float>(x[t]->sum)), acc[t]);
         }
+    }
+    template <std::size_t T>
+    HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
+                                  const std::uint8_t* ahead, const ActQ8x32* const (&x)[T], f32x16 (&acc)[T]) {
+        any_block<T, false>(panel, blocks, b, ahead, nullptr, x, acc);
+    }
+    template <std::size_t T>
+    HEARTH_SIMD static void unpacked_block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
+                                           const std::uint8_t* ahead, const std::uint8_t* codes,
+                                           const ActQ8x32* const (&x)[T], f32x16 (&acc)[T]) {
+        any_block<T, true>(panel, blocks, b, ahead, codes, x, acc);
+    }
+
+    template <int... G>
+    HEARTH_SIMD static void unpack_all(const std::uint8_t* block, std::uint8_t* codes,
+                                       std::integer_sequence<int, G...>) {
+        (store(codes + G * panel::kUnit, codes_of<G>(block)), ...);
+    }
+    HEARTH_SIMD static void unpack(const std::uint8_t* panel, std::size_t blocks, std::size_t b, std::uint8_t* codes) {
+        unpack_all(panel + Layout::place(b, blocks).block, codes, std::make_integer_sequence<int, 8>());
     }
 };
 

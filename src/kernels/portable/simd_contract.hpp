@@ -19,20 +19,18 @@
 // i32x16: zero() splat(x) load(p) load_u8(p) load_s8(p) load_s8_n(p, n) (bytes); store(p, a) store_s8(p, a)
 //     (low bytes); add sub mul (low 32 bits) and_ or_ max shl<N> sra<N>; fold_add fold_max
 // The integer dot machine. x4 are 4 activations in -127 to 127, met by 16 rows x 4 weights stored as [row][4]:
-//   u8x64: load(p); or_(a, b); bits_down<S, M>(a) = (a >> S) & M, M < 1 << (8 - S); bits_up<S, M>(a) = (a << S) & M, M
-//   without
-//     the low S bits
+//   u8x64: load(p); store(p, a); or_(a, b); bits_down<S, M>(a) = (a >> S) & M, M < 1 << (8 - S); bits_up<S, M>(a) =
+//     (a << S) & M, M without the low S bits
 //   dot4(acc, u8x64 w, x4)          acc[row] + sum_i w[row][i] * x4[i], exact; w in 0 to 127
 //   s8x64: load_offset(p) reads weights stored as w + 128, w in -128 to 127. Start the sum with
 //     dot4_start(sum of all x that the sum will meet), then dot4(acc, s8x64 w, x4).
-//   lookup(table, u8x64 codes)      table[code] of 16 bytes, codes 0 to 15; u8x64 of a table of uint8_t, s8x64 of int8_t
-//   i16x32: load_u8(p) load_s8(p): 16 rows x 2 small integers stored as [row][2]
-//   madd16(acc, i16x32 w, x2)       acc[row] + w[row][0] * x2[0] + w[row][1] * x2[1], exact
-//   small_dot: a sum of products of u8x64 codes and activations. zero(); step(d, w, x4): one dot4 more, for codes up to
-//   Top
-//     at most small_dot_steps<Top> times (Top 15, 31 or 63); add_dot(acc, d) = acc + d;
-//     add_scaled_dot(acc, s, d) = acc + s * d, exact for |s| <= 128; small_scale even(i16x32), odd(i16x32): [row][0 or
-//     1]
+//   lookup(table, u8x64 codes)      table[code] of 16 bytes, codes 0 to 15; u8x64 of a table of uint8_t, s8x64 of
+//   int8_t i16x32: load_u8(p) load_s8(p): 16 rows x 2 small integers stored as [row][2] madd16(acc, i16x32 w, x2)
+//   acc[row] + w[row][0] * x2[0] + w[row][1] * x2[1], exact small_dot: a sum of products of u8x64 codes and
+//   activations. zero(); step(d, w, x4): one dot4 more, for codes up to Top
+//     at most small_dot_steps<Top> times (Top 15, 31 or 63); add_dot(acc, d) = acc + d; of at most
+//     scaled_dot_steps<Top> steps: add_scaled_dot<Top>(acc, s, d) = acc + s * d, exact for |s| <= 128; small_scale
+//     even(i16x32), odd(i16x32): [row][0 or 1]
 // kBlockTokens, kFloatTokens: tokens of a GEMM tile; kDots, kFloatSums: small_dot and f32x16 sums that registers hold.
 #pragma once
 

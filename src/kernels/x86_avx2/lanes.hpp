@@ -202,6 +202,10 @@ struct u8x64 {
     __m256i v[2];
     HEARTH_SIMD static u8x64 load(const std::uint8_t* p) { return {{load256(p), load256(p + 32)}}; }
 };
+HEARTH_SIMD void store(std::uint8_t* p, u8x64 a) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v[0]);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(p + 32), a.v[1]);
+}
 template <int Shift, int Mask>
 HEARTH_SIMD u8x64 bits_down(u8x64 a) {
     const __m256i mask = _mm256_set1_epi8(static_cast<char>(Mask));

@@ -45,6 +45,8 @@ struct small_scale {
 };
 template <int Top>
 constexpr std::size_t small_dot_steps = 64;
+template <int Top>
+constexpr std::size_t scaled_dot_steps = small_dot_steps<Top>;
 HEARTH_SIMD small_dot step(small_dot d, u8x64 w, const std::int8_t* x4) {
     const __m256i x = broadcast4(x4);
     return {{_mm256_dpbusd_avx_epi32(d.v[0], w.v[0], x), _mm256_dpbusd_avx_epi32(d.v[1], w.v[1], x)}};
@@ -55,6 +57,7 @@ HEARTH_SIMD small_scale odd(i16x32 a) { return {{_mm256_srai_epi32(a.v[0], 16), 
 HEARTH_SIMD i32x16 add_dot(i32x16 acc, small_dot d) {
     return {{_mm256_add_epi32(acc.v[0], d.v[0]), _mm256_add_epi32(acc.v[1], d.v[1])}};
 }
+template <int Top>
 HEARTH_SIMD i32x16 add_scaled_dot(i32x16 acc, small_scale s, small_dot d) {
     return {{_mm256_add_epi32(acc.v[0], _mm256_mullo_epi32(s.v[0], d.v[0])),
              _mm256_add_epi32(acc.v[1], _mm256_mullo_epi32(s.v[1], d.v[1]))}};

@@ -150,6 +150,7 @@ struct u8x64 {
     __m512i v;
     HEARTH_SIMD static u8x64 load(const std::uint8_t* p) { return {_mm512_loadu_si512(p)}; }
 };
+HEARTH_SIMD void store(std::uint8_t* p, u8x64 a) { _mm512_storeu_si512(p, a.v); }
 template <int Shift, int Mask>
 HEARTH_SIMD u8x64 bits_down(u8x64 a) {
     return {_mm512_and_si512(_mm512_srli_epi16(a.v, Shift), _mm512_set1_epi8(static_cast<char>(Mask)))};
@@ -173,9 +174,15 @@ HEARTH_SIMD __m512i broadcast4(const void* p) {
     __builtin_memcpy(&x, p, 4);
     return _mm512_set1_epi32(x);
 }
-HEARTH_SIMD i32x16 dot4(i32x16 acc, u8x64 w, const std::int8_t* x4) {
-    return {_mm512_dpbusd_epi32(acc.v, w.v, broadcast4(x4))};
+// Products with four activations that the instruction itself broadcasts; GCC 12 would load each into a register first.
+struct bytes4 {
+    std::int8_t v[4];
+};
+HEARTH_SIMD __m512i dpbusd(__m512i acc, __m512i w, const void* x4) {
+    asm("vpdpbusd %2%{1to16%}, %1, %0" : "+v"(acc) : "v"(w), "m"(*static_cast<const bytes4*>(x4)));
+    return acc;
 }
+HEARTH_SIMD i32x16 dot4(i32x16 acc, u8x64 w, const std::int8_t* x4) { return {dpbusd(acc.v, w.v, x4)}; }
 
 // vpdpbusd wants unsigned weights: the offset of 128 comes off at the start of the sum.
 struct s8x64 {
@@ -183,9 +190,7 @@ struct s8x64 {
     HEARTH_SIMD static s8x64 load_offset(const std::uint8_t* p) { return {_mm512_loadu_si512(p)}; }
 };
 HEARTH_SIMD i32x16 dot4_start(std::int32_t sum_x) { return i32x16::splat(-128 * sum_x); }
-HEARTH_SIMD i32x16 dot4(i32x16 acc, s8x64 w, const std::int8_t* x4) {
-    return {_mm512_dpbusd_epi32(acc.v, w.v, broadcast4(x4))};
-}
+HEARTH_SIMD i32x16 dot4(i32x16 acc, s8x64 w, const std::int8_t* x4) { return {dpbusd(acc.v, w.v, x4)}; }
 
 HEARTH_SIMD __m512i table_of(const void* table) {
     return _mm512_broadcast_i32x4(_mm_loadu_si128(static_cast<const __m128i*>(table)));
@@ -221,14 +226,20 @@ struct small_scale {
 };
 template <int Top>
 constexpr std::size_t small_dot_steps = 64;
-HEARTH_SIMD small_dot step(small_dot d, u8x64 w, const std::int8_t* x4) {
-    return {_mm512_dpbusd_epi32(d.v, w.v, broadcast4(x4))};
-}
+// 16 products with codes of up to 15 stay within 16 bits, as vpdpwssd wants them: 16 * 15 * 127 = 30480. It stands for
+// an addition and a vpmulld, which is two operations on the one port of Intel's cores.
+template <int Top>
+constexpr std::size_t scaled_dot_steps = Top <= 15 ? 4 : 64;
+HEARTH_SIMD small_dot step(small_dot d, u8x64 w, const std::int8_t* x4) { return {dpbusd(d.v, w.v, x4)}; }
 HEARTH_SIMD small_scale even(i16x32 a) { return {_mm512_srai_epi32(_mm512_slli_epi32(a.v, 16), 16)}; }
 HEARTH_SIMD small_scale odd(i16x32 a) { return {_mm512_srai_epi32(a.v, 16)}; }
 HEARTH_SIMD i32x16 add_dot(i32x16 acc, small_dot d) { return {_mm512_add_epi32(acc.v, d.v)}; }
+template <int Top>
 HEARTH_SIMD i32x16 add_scaled_dot(i32x16 acc, small_scale s, small_dot d) {
-    return {_mm512_add_epi32(acc.v, _mm512_mullo_epi32(s.v, d.v))};
+    if constexpr (Top <= 15)  // the upper half of a dot, its sign, meets 0
+        return {_mm512_dpwssd_epi32(acc.v, _mm512_and_si512(s.v, _mm512_set1_epi32(0xffff)), d.v)};
+    else
+        return {_mm512_add_epi32(acc.v, _mm512_mullo_epi32(s.v, d.v))};
 }
 
 // Sizes of the tiles that suit 32 zmm registers.
