@@ -16,8 +16,9 @@ double yarn_ramp(const RopeSpec& spec, std::size_t i) {
     const auto correction = [&](double rotations) {
         return spec.dims * det_log(spec.yarn.original_context / (rotations * kTwoPi)) / (2 * det_log(spec.base));
     };
-    const double low = std::max(0.0, std::floor(correction(spec.yarn.beta_fast)));
-    const double high = std::min(spec.dims - 1.0, std::ceil(correction(spec.yarn.beta_slow)));
+    const double first = correction(spec.yarn.beta_fast), last = correction(spec.yarn.beta_slow);
+    const double low = std::max(0.0, spec.yarn.whole_pairs ? std::floor(first) : first);
+    const double high = std::min(spec.dims - 1.0, spec.yarn.whole_pairs ? std::ceil(last) : last);
     return 1 - std::clamp((static_cast<double>(i) - low) / std::max(0.001, high - low), 0.0, 1.0);
 }
 

@@ -84,6 +84,11 @@ Status read_rope(const Hparams& h, TensorFinder& tensors, DecoderSpec& s) {
         r.yarn.on = true;
         r.yarn.factor = factor;
         r.yarn.original_context = original;
+        for (const auto& [key, beta] : {std::pair("rope.scaling.yarn_beta_fast", &r.yarn.beta_fast), std::pair("rope.scaling.yarn_beta_slow", &r.yarn.beta_slow)}) {
+            HEARTH_ASSIGN(*beta, h.number(key, *beta));
+            if (!(*beta > 0)) return {Code::malformed, cat("metadata key '", h.full(key), "' is ", *beta, ", expected more than 0")};
+        }
+        HEARTH_ASSIGN(r.yarn.whole_pairs, h.flag("rope.scaling.yarn_truncate", true));
         // Attention entropy correction, section 3.4 of the YaRN paper; with a log multiplier it is taken back in part.
         HEARTH_ASSIGN(const double multiplier, h.number("rope.scaling.yarn_log_multiplier", 0));
         double m = 0.1 * det_log(factor) + 1;
@@ -184,7 +189,9 @@ Status share_kv(const Hparams& h, DecoderSpec& spec) {
     const std::size_t own = layers - static_cast<std::size_t>(*count);
     for (std::size_t i = own; i < layers; ++i) {
         LayerSpec& layer = spec.layers[i];
-        const std::size_t from = layer.window != 0 ? own - 2 : own - 1;
+        // The last of its kind; of none the nearest, which is refused below.
+        std::size_t from = own - 1;
+        while (from != 0 && spec.layers[from].window != layer.window) --from;
         const LayerSpec& owner = spec.layers[from];
         if (owner.window != layer.window || owner.kv_heads != layer.kv_heads || owner.key_dim != layer.key_dim ||
             owner.value_dim != layer.value_dim)

@@ -5,21 +5,24 @@
 namespace hearth {
 
 Result<std::unique_ptr<Blueprint>> describe_llama4(const Hparams& h, TensorFinder& tensors) {
-    constexpr std::size_t kChunk = 8192;  // not in the file, no more than the period of the layers
+    constexpr std::uint32_t kChunk = 8192;  // of files in GGUF, which do not say it, no more than the period of the layers
     HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::adjacent));
     HEARTH_ASSIGN(const auto window, h.metadata().get_uint(h.full("attention.sliding_window")));
     if (window.value_or(kChunk) != 0) {  // 0: every layer rotates and sees everything
         if (window.value_or(kChunk) != kChunk)
             return Status(Code::unsupported, cat("metadata key '", h.full("attention.sliding_window"), "' is ", *window,
                                                  ", supported are 0 and ", kChunk));
-        spec.query_temperature = {0.1, static_cast<double>(kChunk), 1};
+        HEARTH_ASSIGN(const std::uint32_t chunk, h.count("attention.chunk_size", UINT32_MAX, kChunk));
+        HEARTH_ASSIGN(const double beta, h.number("attention.temperature_scale", 0.1));
+        HEARTH_ASSIGN(const std::uint32_t period, h.count("attention.temperature_length", UINT32_MAX, kChunk));
+        spec.query_temperature = {beta, static_cast<double>(period), 1};
         for (std::size_t i = 0; i < spec.layers.size(); ++i) {
             LayerSpec& layer = spec.layers[i];
             layer.tempered = i % 4 == 3;
             if (i % 4 == 3)
                 layer.rotation = Rotation::none;
             else
-                layer.chunk = kChunk;
+                layer.chunk = chunk;
         }
     }
     HEARTH_ASSIGN(const bool experts, has_experts(h));

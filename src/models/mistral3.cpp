@@ -7,13 +7,6 @@ namespace hearth {
 Result<std::unique_ptr<Blueprint>> describe_mistral3(const Hparams& h, TensorFinder& tensors) {
     HEARTH_ASSIGN(DecoderSpec spec, base_decoder_spec(h, tensors, RopeKind::adjacent));
     HEARTH_TRY(optional_experts(h, spec));
-    const auto beta = [&](std::string_view key, double& value) -> Status {
-        HEARTH_ASSIGN(value, h.number(key, value));
-        if (value > 0) return {};
-        return {Code::malformed, cat("metadata key '", h.full(key), "' is ", value, ", expected more than 0")};
-    };
-    HEARTH_TRY(beta("rope.scaling.yarn_beta_fast", spec.rope.yarn.beta_fast));
-    HEARTH_TRY(beta("rope.scaling.yarn_beta_slow", spec.rope.yarn.beta_slow));
     HEARTH_ASSIGN(spec.query_temperature.beta, h.number("attention.temperature_scale", 0));
     HEARTH_ASSIGN(spec.query_temperature.period,
                   h.number("rope.scaling.original_context_length", static_cast<double>(spec.context)));

@@ -24,6 +24,7 @@ struct RopeSpec {
     struct Yarn {
         bool on = false;
         double factor = 1, original_context = 0, beta_fast = 32, beta_slow = 1;
+        bool whole_pairs = true;  // the ramp begins and ends at pairs, not between them
     } yarn;
     double magnitude = 1;    // cos and sin are multiplied by it
     std::vector<float> factors;  // [dims / 2] or empty: frequencies are divided by them

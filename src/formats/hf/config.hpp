@@ -14,7 +14,7 @@
 namespace hearth::formats {
 
 enum class HfRotation : int { interleave, halves };
-enum class HfRole : int { plain, query, key, ignored, expert, alternate, plus_one, whole, transposed, squeezed, delta_inputs, value_rows, value_columns, decay,
+enum class HfRole : int { plain, query, key, ignored, expert, alternate, in_out, plus_one, whole, transposed, squeezed, delta_inputs, value_rows, value_columns, decay,
                           positions, head, stacked, stacked_transposed, swapped, by_heads, router, token_ids, predictor };
 
 struct HfFamily {

@@ -89,8 +89,8 @@ private:
         HEARTH_ASSIGN(const double low, hf_number(scaling, "rope_scaling.", "low_freq_factor"));
         HEARTH_ASSIGN(const double high, hf_number(scaling, "rope_scaling.", "high_freq_factor"));
         HEARTH_ASSIGN(const double original, hf_number(scaling, "rope_scaling.", "original_max_position_embeddings"));
-        if (!(factor >= 1 && low > 0 && high > low && original >= 1))
-            return hf_wrong("'rope_scaling' of type llama3 has a factor below 1, or frequency factors that are not 0 < low < high");
+        if (!(factor >= 1 && low > 0 && high >= low && original >= 1))
+            return hf_wrong("'rope_scaling' of type llama3 has a factor below 1, or frequency factors that are not 0 < low <= high");
         if (rotated > kMostRotated) return hf_wrong("heads of ", rotated, " values are too wide");
         HfFactors f{"rope_freqs.weight", {}};
         for (std::uint64_t i = 0; 2 * i < rotated; ++i) {
@@ -99,7 +99,7 @@ private:
             double divisor = 1;
             if (wavelength > original / low) {
                 divisor = factor;
-            } else if (wavelength >= original / high) {
+            } else if (wavelength >= original / high && high > low) {
                 const double smooth = (original / wavelength - low) / (high - low);
                 divisor = 1 / ((1 - smooth) / factor + smooth);
             }
@@ -130,11 +130,12 @@ private:
         r_.set("rope.scaling.type", std::string("yarn"));
         r_.set("rope.scaling.factor", factor);
         for (const auto& [key, expected] : {std::pair("beta_fast", 32.0), std::pair("beta_slow", 1.0)}) {
-            if (!scaling[key].given() || r_.has(cat("rope.scaling.yarn_", key))) continue;
+            if (!scaling[key].given()) continue;
             HEARTH_ASSIGN(const double value, hf_number(scaling, "rope_scaling.", key));
-            if (value != expected)
-                return hf_unsupported("'rope_scaling.", key, "' is ", value, ", supported is ", expected);
+            if (!(value > 0)) return hf_wrong("'rope_scaling.", key, "' is ", value, ", expected more than 0");
+            if (value != expected) r_.set(cat("rope.scaling.yarn_", key), value);
         }
+        if (scaling["truncate"].boolean() == false) r_.set("rope.scaling.yarn_truncate", false);
         // The magnitude that the loader computes by itself, and what the config has instead.
         const auto magnitude = [&](double scale) { return factor > 1 ? 0.1 * scale * det_log(factor) + 1 : 1.0; };
         double wanted = magnitude(1);

@@ -1,5 +1,6 @@
 // What of an architecture's config.json is more than a key for a key.
 #include <algorithm>
+#include <charconv>
 #include <limits>
 
 #include "formats/hf/config_reading.hpp"
@@ -81,11 +82,22 @@ Status gemma3n(const HfReading& r) {
     return {};
 }
 
+// What "per_layer_config" has for a layer, whose number stands there with zeros before it where others have more digits.
+JsonValue own_config(const HfReading& r, std::size_t layer) {
+    const JsonValue each = r.config["per_layer_config"];
+    for (const JsonValue own : each) {
+        std::uint64_t number = 0;
+        const std::string_view key = own.key();
+        const auto read = std::from_chars(key.data(), key.data() + key.size(), number);
+        if (read.ec == std::errc() && read.ptr == key.data() + key.size() && number == layer) return own;
+    }
+    return each.absent();
+}
+
 // Of layers that see everything: told once, or beside every layer that differs from the others.
 std::uint64_t global_head_dim(const HfReading& r, const std::vector<bool>& local) {
-    const JsonValue each = r.config["per_layer_config"];
-    for (std::size_t i = 0; i < local.size() && each.is_object(); ++i)
-        if (!local[i]) return whole(each[cat(i)]["head_dim"], whole(r.config["head_dim"], 256));
+    for (std::size_t i = 0; i < local.size() && r.config["per_layer_config"].is_object(); ++i)
+        if (!local[i]) return whole(own_config(r, i)["head_dim"], whole(r.config["head_dim"], 256));
     return whole(r.config["global_head_dim"], 512);
 }
 
@@ -106,10 +118,12 @@ Status gemma4(const HfReading& r) {
         r.set(cat(key, "_swa"), narrow);
     }
     const JsonValue heads = r.config["num_key_value_heads"], global = r.config["num_global_key_value_heads"];
-    if (r.config["attention_k_eq_v"].boolean() == true && global.given() && heads.given()) {
+    if (heads.given()) {
+        const bool fewer = r.config["attention_k_eq_v"].boolean() == true && global.given();
         std::vector<std::uint64_t> counts;
         counts.reserve(local.size());
-        for (const bool l : local) counts.push_back(whole(l ? heads : global, 0));
+        for (std::size_t i = 0; i < local.size(); ++i)
+            counts.push_back(whole(own_config(r, i)["num_key_value_heads"], whole(fewer && !local[i] ? global : heads, 0)));
         r.set("attention.head_count_kv", std::move(counts));
     }
     const std::uint64_t width = whole(r.config["intermediate_size"], 0), shared = whole(r.config["num_kv_shared_layers"], 0);
@@ -127,7 +141,7 @@ Status gemma4(const HfReading& r) {
 }
 
 Status llama4(const HfReading& r) {
-    if (r.config["attention_chunk_size"].is_null()) return hf_unsupported("'attention_chunk_size' is null, supported is 8192");
+    if (r.config["attention_chunk_size"].is_null()) return hf_unsupported("'attention_chunk_size' is null, supported is a count of tokens");
     const bool normed = r.config["use_qk_norm"].boolean().value_or(true);
     if (normed == (whole(r.config["num_local_experts"], 16) == 128))
         return hf_unsupported("'use_qk_norm' is ", normed ? "true" : "false", ", supported is false with 128 experts and true with others");

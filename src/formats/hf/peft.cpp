@@ -340,6 +340,7 @@ private:
             case HfRole::value_columns:
             case HfRole::delta_inputs:
             case HfRole::alternate:
+            case HfRole::in_out:
                 break;
             case HfRole::expert:
                 return expert(*place, name, std::move(a), std::move(b));

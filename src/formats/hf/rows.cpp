@@ -155,11 +155,11 @@ private:
 
 class Transposed final : public Rows {
 public:
-    Transposed(RowsPtr rows, std::uint64_t height)
-        : Rows(rows->type(), rows->count() / height * rows->width(), height), rows_(std::move(rows)) {}
+    Transposed(std::shared_ptr<const Rows> rows, std::uint64_t height, std::uint64_t first, std::uint64_t step)
+        : Rows(rows->type(), rows->count() / height * (rows->width() / step), height), rows_(std::move(rows)), first_(first), step_(step) {}
     // A row of a matrix is read once for all the columns that are wanted of it.
     Status read(std::uint64_t first, std::uint64_t count, std::byte* out) const override {
-        const std::uint64_t columns = rows_->width(), height = width();
+        const std::uint64_t columns = rows_->width() / step_, height = width();
         const auto size = static_cast<std::size_t>(row_bytes() / height);
         const auto stored = rows_->view();
         std::vector<std::byte> line(stored.empty() ? rows_->row_bytes() : 0);
@@ -172,7 +172,7 @@ public:
                 else
                     from = stored.data() + (matrix * height + r) * rows_->row_bytes();
                 for (std::uint64_t c = 0; c < taken; ++c)
-                    std::memcpy(out + c * row_bytes() + r * size, from + (column + c) * size, size);
+                    std::memcpy(out + c * row_bytes() + r * size, from + ((column + c) * step_ + first_) * size, size);
             }
             first += taken;
             count -= taken;
@@ -182,12 +182,13 @@ public:
     }
     // Every row of a matrix is read for every column of it: only whole matrices are done with.
     void release(std::uint64_t first, std::uint64_t count) const override {
-        const std::uint64_t columns = rows_->width(), begin = (first + columns - 1) / columns, end = (first + count) / columns;
+        const std::uint64_t columns = rows_->width() / step_, begin = (first + columns - 1) / columns, end = (first + count) / columns;
         if (begin < end) rows_->release(begin * width(), (end - begin) * width());
     }
 
 private:
-    RowsPtr rows_;
+    std::shared_ptr<const Rows> rows_;
+    std::uint64_t first_, step_;
 };
 
 class OrderedRows final : public Rows {
@@ -318,8 +319,8 @@ RowsPtr alternate_rows(std::shared_ptr<const Rows> rows, std::uint64_t first) {
 
 RowsPtr first_rows(RowsPtr rows, std::uint64_t count) { return std::make_unique<First>(std::move(rows), count); }
 
-RowsPtr transposed_rows(RowsPtr rows, std::uint64_t height) {
-    return std::make_unique<Transposed>(std::move(rows), height);
+RowsPtr transposed_rows(std::shared_ptr<const Rows> rows, std::uint64_t height, std::uint64_t first, std::uint64_t step) {
+    return std::make_unique<Transposed>(std::move(rows), height, first, step);
 }
 
 RowsPtr ordered_rows(std::shared_ptr<const Rows> rows, std::vector<std::uint64_t> order) {

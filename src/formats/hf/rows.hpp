@@ -58,8 +58,8 @@ RowsPtr float_rows(RowsPtr rows, float added);
 RowsPtr alternate_rows(std::shared_ptr<const Rows> rows, std::uint64_t first);
 // The first `count` of them.
 RowsPtr first_rows(RowsPtr rows, std::uint64_t count);
-// Each of the matrices of `height` rows on its side: its columns as rows. Of plain floats.
-RowsPtr transposed_rows(RowsPtr rows, std::uint64_t height);
+// Each of the matrices of `height` rows on its side: its columns as rows, every `step`th from `first` on. Of plain floats.
+RowsPtr transposed_rows(std::shared_ptr<const Rows> rows, std::uint64_t height, std::uint64_t first = 0, std::uint64_t step = 1);
 // Row i is row order[i]; each within the rows.
 RowsPtr ordered_rows(std::shared_ptr<const Rows> rows, std::vector<std::uint64_t> order);
 // Within each row, run i of `run` values is run order[i]; `run` is a multiple of the codec's block.

@@ -100,16 +100,17 @@ private:
     Status one(const HfModule& m, const std::optional<HfPlace>& place) {
         if (place && place->role == HfRole::ignored) return {};
         if (place && place->role == HfRole::head && !config_.scores) return {};
-        const bool whole = m.find("") != nullptr;
-        if (!place || whole != names_parameter(place->role)) {
+        const bool whole = m.find("") != nullptr, either = place && (place->role == HfRole::alternate || place->role == HfRole::in_out);
+        if (!place || (whole != names_parameter(place->role) && !either)) {
             const StoredTensor& t = *m.parameters.begin()->second;
             return {Code::unsupported, cat("tensor ", quote(t.name), " ", shape_text(t), " has no place in a ", config_.family.name)};
         }
         if (config_.tied && place->name == "output") return {};
         if (place->role == HfRole::router) return router(m, *place);
-        if (whole) return vector(m, *m.find(""), place->name, place->role);
+        if (whole && !either) return vector(m, *m.find(""), place->name, place->role);
         if (const StoredTensor* bias = m.find("bias")) HEARTH_TRY(vector(m, *bias, place->name, place->role));
         if (m.parameters.size() == 1 && m.find("bias") != nullptr) return {};  // of a norm without weights, say
+        if (whole) return on_sides(*m.find(""), place->name + ".weight", place->role == HfRole::alternate);
         HEARTH_ASSIGN(HfMatrix w, packed_matrix(files_, m, config_.packing));
         HEARTH_TRY(check_shape(m.name, w));
         return matrix(m, *place, std::move(w));
@@ -162,12 +163,7 @@ private:
             add(full, t.shape, std::move(rows));
             return {};
         }
-        if (role == HfRole::transposed) {
-            if (t.shape.size() != 3) return {Code::malformed, cat("tensor ", quote(t.name), " has the shape ", shape_text(t), ", expected three dimensions")};
-            HEARTH_ASSIGN(RowsPtr rows, plain_rows(files_, t, t.shape[2]));
-            add(full, {t.shape[0], t.shape[2], t.shape[1]}, transposed_rows(std::move(rows), t.shape[1]));
-            return {};
-        }
+        if (role == HfRole::transposed) return on_sides(t, full, false);
         if (role == HfRole::stacked || role == HfRole::stacked_transposed) return stacked_experts(t, name, role == HfRole::stacked_transposed);
         if (role == HfRole::swapped || role == HfRole::by_heads) {
             HEARTH_ASSIGN(RowsPtr rows, plain_rows(files_, t, 1));
@@ -185,6 +181,24 @@ private:
             HEARTH_ASSIGN(rows, permute(m.name, std::move(rows), role));
         }
         add(full, t.shape, std::move(rows));
+        return {};
+    }
+
+    // Matrices [in, out] on their sides; their outputs may take turns between two tensors, as in two().
+    Status on_sides(const StoredTensor& t, const std::string& names, bool alternate) {
+        if (t.shape.size() != 3 || t.bytes == 0)
+            return {Code::malformed, cat("tensor ", quote(t.name), " has the shape ", shape_text(t), ", expected three dimensions with entries")};
+        const std::uint64_t in = t.shape[1], out = t.shape[2];
+        HEARTH_ASSIGN(RowsPtr stored, plain_rows(files_, t, out));
+        const std::shared_ptr<const Rows> rows = std::move(stored);
+        if (!alternate) {
+            add(names, {t.shape[0], out, in}, transposed_rows(rows, in));
+            return {};
+        }
+        if (out % 2 != 0) return {Code::malformed, cat("tensor ", quote(t.name), " has ", out, " columns that take turns, expected an even number")};
+        const auto [first, second] = both(names);
+        add(first, {t.shape[0], out / 2, in}, transposed_rows(rows, in, 0, 2));
+        add(second, {t.shape[0], out / 2, in}, transposed_rows(rows, in, 1, 2));
         return {};
     }
 
@@ -282,10 +296,15 @@ private:
     Status two(const std::string& names, std::vector<std::uint64_t> shape, std::size_t halved, std::shared_ptr<const Rows> rows) {
         if (shape[halved] % 2 != 0) return {Code::malformed, cat("tensor ", quote(names), " has ", shape[halved], " rows that take turns, expected an even number")};
         shape[halved] /= 2;
-        const std::size_t bar = names.find('|'), dot = names.rfind('.');
-        add(names.substr(0, bar) + names.substr(dot), shape, alternate_rows(rows, 0));
-        add(names.substr(bar + 1), shape, alternate_rows(rows, 1));
+        const auto [first, second] = both(names);
+        add(first, shape, alternate_rows(rows, 0));
+        add(second, shape, alternate_rows(rows, 1));
         return {};
+    }
+    // "a.weight" and "b.weight" of "a|b.weight".
+    static std::pair<std::string, std::string> both(const std::string& names) {
+        const std::size_t bar = names.find('|'), dot = names.rfind('.');
+        return {names.substr(0, bar) + names.substr(dot), names.substr(bar + 1)};
     }
 
     // What stands first, `fixed` of them, then `each` for every head of values, in hearth's order.
@@ -333,10 +352,10 @@ private:
         take(inputs, d.key_dim, d.key_dim);
         take(inputs, 2 * d.key_dim, values);
         take(gates, 2 * d.key_dim + values, values);
-        const std::size_t bar = names.find('|'), dot = names.rfind('.');
+        const auto [first, second] = both(names);
         const std::shared_ptr<const Rows> rows = std::move(w.rows);
-        add(names.substr(0, bar) + names.substr(dot), {inputs.size(), w.shape[1]}, ordered_rows(rows, inputs));
-        add(names.substr(bar + 1), {gates.size(), w.shape[1]}, ordered_rows(rows, gates));
+        add(first, {inputs.size(), w.shape[1]}, ordered_rows(rows, inputs));
+        add(second, {gates.size(), w.shape[1]}, ordered_rows(rows, gates));
         return {};
     }
 
