@@ -4,6 +4,9 @@
 #   --quick       the release build and its tests only
 #   --long        fuzzing and soak tests run for minutes instead of seconds (HEARTH_LONG=1 in the environment)
 #   --stage NAME  only these stages (repeat it): release minilm python rust swift android hygiene consumer abi dev tsan aarch64 tidy
+#                 and transformers, which runs by its name only: random models of the classes of Hugging Face's transformers
+#                 against hearth. It gets gigabytes from PyPI, once, unless HEARTH_TRANSFORMERS_PYTHON names a Python that has
+#                 torch and transformers; HEARTH_SEEDS="1 2 3" are the seeds of the models
 #
 # What is missing is installed with apt on Debian and Ubuntu (nothing else of the system is touched, but for
 # `dpkg --add-architecture arm64`, which the aarch64 stage needs). Everything is built below build/; what has not
@@ -14,9 +17,10 @@ root=$(pwd)
 logs=$root/build/logs
 jobs=$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 all="release minilm python rust swift android hygiene consumer abi dev tsan aarch64 tidy"
+by_name="transformers"
 
 usage() {
-    sed -n '2,6s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 chosen=
@@ -26,7 +30,7 @@ while [ $# -gt 0 ]; do
     --long) export HEARTH_LONG=1 ;;
     --stage)
         [ $# -ge 2 ] || usage
-        case " $all " in *" $2 "*) ;; *) echo "unknown stage '$2'; there are: $all" >&2; exit 2 ;; esac
+        case " $all $by_name " in *" $2 "*) ;; *) echo "unknown stage '$2'; there are: $all $by_name" >&2; exit 2 ;; esac
         chosen="$chosen $2"
         shift
         ;;
@@ -130,6 +134,18 @@ release() { configure_and_build release && run_ctest release -LE 'hygiene|consum
 minilm() {
     cmake --build build/release -j "$jobs" --target hearth_cli &&
         python3 tests/embed/minilm.py --hearth build/release/bin/hearth --cache build/minilm
+}
+# Folders as transformers writes them, in a virtual environment below build/.
+transformers_classes() {
+    configure_and_build release hearth_cli || return 1
+    python=${HEARTH_TRANSFORMERS_PYTHON-build/transformers/bin/python}
+    if ! "$python" -c 'import torch, transformers' 2>/dev/null; then
+        if [ -n "${HEARTH_TRANSFORMERS_PYTHON-}" ]; then echo "$python has no torch or no transformers"; return 1; fi
+        python3 -m venv build/transformers && "$python" -m pip install --quiet torch==2.15.0 transformers==5.23.0 ||
+            { echo "SKIPPED 1 stage transformers: pip could not get what it needs"; return 0; }
+    fi
+    # shellcheck disable=SC2086
+    "$python" tests/transformers/check.py --hearth build/release/bin/hearth --seed ${HEARTH_SEEDS:-1}
 }
 # The Python package as pip builds it, in a virtual environment below build/.
 python_package() {
@@ -252,6 +268,13 @@ if [ $usable = 1 ]; then
         else
             unavailable abi "abigail-tools"
         fi
+    fi
+fi
+if wanted transformers; then
+    if ! command -v dpkg-query >/dev/null || packages python3-venv python3-pip; then
+        stage transformers transformers_classes
+    else
+        unavailable transformers "it needs python3-venv and pip"
     fi
 fi
 if wanted dev; then stage dev dev; fi
