@@ -6,7 +6,7 @@ namespace hearth {
 
 namespace {
 
-constexpr std::uint64_t kMaxLayerEmbedding = 8192, kMaxStreams = 16;
+constexpr std::uint64_t kMaxLayerEmbedding = 8192, kMaxStreams = 16, kMaxLaurel = 8192;
 
 // Deviations from the mean at which gates begin, one for each layer; -infinity: those of the layer are not sparse.
 Status sparse_gates(const Hparams& h, DecoderSpec& spec) {
@@ -39,10 +39,9 @@ Result<std::unique_ptr<Blueprint>> describe_gemma3n(const Hparams& h, TensorFind
     // The file says it by the shape of its tensors only.
     constexpr const char* kLaurel = "blk.0.laurel_l.weight";
     const TensorInfo* laurel = tensors.source().find(kLaurel);
-    if (laurel == nullptr || laurel->dims != 2 || laurel->shape[1] == 0 || laurel->shape[1] > spec.embedding)
-        return Status(Code::malformed, laurel == nullptr ? cat("tensor '", kLaurel, "' is missing, expected shape {", spec.embedding, ", rank}")
-                                                         : cat("tensor '", kLaurel, "' has shape ", shape_text(*laurel), ", expected {", spec.embedding,
-                                                               ", rank of at most ", spec.embedding, "}"));
+    if (laurel == nullptr) return Status(Code::malformed, cat("tensor '", kLaurel, "' is missing, expected shape {", spec.embedding, ", rank}"));
+    if (laurel->dims != 2 || laurel->shape[1] == 0 || laurel->shape[1] > kMaxLaurel)
+        return Status(Code::malformed, cat("tensor '", kLaurel, "' has shape ", shape_text(*laurel), ", expected {", spec.embedding, ", rank}, with a rank of at most ", kMaxLaurel));
     spec.laurel = static_cast<std::uint32_t>(laurel->shape[1]);
     HEARTH_ASSIGN(spec.layer_embedding, h.count("embedding_length_per_layer_input", kMaxLayerEmbedding, 256));
     HEARTH_ASSIGN(spec.streams, h.count("altup.num_inputs", kMaxStreams, 4));

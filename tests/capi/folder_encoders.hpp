@@ -111,6 +111,8 @@ inline std::vector<EncoderCase> jina_cases() {
                                      {"blk.{L}.layer_output_norm", layer + (code ? "layer_norm_2" : "mlp.layernorm")}});
     };
     nlohmann::json three = {{"layer_norm_eps", 1e-12}, {"hidden_act", "gelu"}, {"position_embedding_type", "rotary"}, {"rotary_emb_base", 10000.0}};
+    // The class that transformers has by itself, without adapters.
+    nlohmann::json own_class = {{"layer_norm_eps", 1e-12}, {"hidden_act", "gelu"}, {"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 10000.0}}}};
     const std::string layer = "roberta.encoder.layers.{L}.", adapted = ".parametrizations.weight.original";
     return {{"jina-bert-v2", false, false, encoder_config("JinaBertModel", two), own("", false), mean_alone()},
             {"jina-bert-v2", false, false, encoder_config("JinaBertForMaskedLM", two), own("bert.", true), mean_alone()},
@@ -129,6 +131,17 @@ inline std::vector<EncoderCase> jina_cases() {
               {"blk.{L}.ffn_up", layer + "mlp.fc1"},
               {"blk.{L}.ffn_down.weight", layer + "mlp.fc2" + adapted},
               {"blk.{L}.ffn_down", layer + "mlp.fc2"}},
+             mean_alone()},
+            {"jina-bert-v3", false, false, encoder_config("JinaEmbeddingsV3Model", own_class),
+             {{"token_embd", "embeddings.word_embeddings"},
+              {"token_types", "embeddings.token_type_embeddings"},
+              {"token_embd_norm", "emb_ln"},
+              {"blk.{L}.attn_qkv", "encoder.layers.{L}.mixer.Wqkv"},
+              {"blk.{L}.attn_output", "encoder.layers.{L}.mixer.out_proj"},
+              {"blk.{L}.attn_output_norm", "encoder.layers.{L}.norm1"},
+              {"blk.{L}.layer_output_norm", "encoder.layers.{L}.norm2"},
+              {"blk.{L}.ffn_up", "encoder.layers.{L}.mlp.fc1"},
+              {"blk.{L}.ffn_down", "encoder.layers.{L}.mlp.fc2"}},
              mean_alone()}};
 }
 

@@ -301,6 +301,31 @@ inline std::vector<Case> lfm2_cases() {
     return {{"lfm2", "model.", alone("Lfm2ForCausalLM", dense), renames}, {"lfm2moe", "model.", alone("Lfm2MoeForCausalLM", experts), renames}};
 }
 
+// Experts' gates and inputs take turns in one parameter, which lies on its side.
+inline std::vector<Case> gpt_oss_cases() {
+    const nlohmann::json config = {
+        {"hidden_size", 64}, {"num_hidden_layers", 2}, {"intermediate_size", 32}, {"num_attention_heads", 4}, {"num_key_value_heads", 2},
+        {"head_dim", 32}, {"max_position_embeddings", 512}, {"rms_norm_eps", 1e-5}, {"rope_theta", 20000.0}, {"sliding_window", 8},
+        {"num_local_experts", 8}, {"num_experts_per_tok", 2}, {"layer_types", {"sliding_attention", "full_attention"}},
+        {"swiglu_limit", 7.0}, {"attention_bias", true}, {"hidden_act", "silu"}, {"vocab_size", 272},
+        {"rope_scaling", {{"rope_type", "yarn"}, {"factor", 8.0}, {"original_max_position_embeddings", 256}, {"beta_fast", 32.0}, {"beta_slow", 1.0}}}};
+    return {{"gpt-oss", "model.", alone("GptOssForCausalLM", config),
+             {{"blk.{L}.attn_sinks.weight", "layers.{L}.self_attn.sinks"},
+              {"blk.{L}.post_attention_norm", "layers.{L}.post_attention_layernorm"},
+              {"blk.{L}.ffn_gate_inp", "layers.{L}.mlp.router"},
+              {"blk.{L}.ffn_gate_up_exps.weight", "layers.{L}.mlp.experts.gate_up_proj", How::transposed},
+              {"blk.{L}.ffn_gate_up_exps.bias", "layers.{L}.mlp.experts.gate_up_proj_bias"},
+              {"blk.{L}.ffn_down_exps.weight", "layers.{L}.mlp.experts.down_proj", How::transposed},
+              {"blk.{L}.ffn_down_exps.bias", "layers.{L}.mlp.experts.down_proj_bias"}}}};
+}
+
+inline std::vector<Case> seed_oss_cases() {
+    return {{"seed_oss", "model.", alone("SeedOssForCausalLM", {{"hidden_size", 16}, {"num_hidden_layers", 2}, {"intermediate_size", 32}, {"num_attention_heads", 2},
+                                                                {"num_key_value_heads", 1}, {"head_dim", 12}, {"max_position_embeddings", 512},
+                                                                {"rms_norm_eps", 1e-6}, {"rope_theta", 500000.0}, {"attention_bias", true}}),
+             {{"blk.{L}.post_attention_norm", "layers.{L}.post_attention_layernorm"}}}};
+}
+
 // Without a level above the layers, as embedding models have it.
 inline std::vector<Case> bare_cases() {
     return {{"qwen3", "", alone("Qwen3ForCausalLM", {{"hidden_size", 64}, {"num_hidden_layers", 3}, {"intermediate_size", 80}, {"num_attention_heads", 4},
@@ -310,7 +335,7 @@ inline std::vector<Case> bare_cases() {
 
 inline std::vector<Case> family_cases() {
     std::vector<Case> out;
-    for (auto* cases : {mistral3_cases, glm4moe_cases, llama4_cases, gemma3_cases, gemma3n_cases, gemma4_cases, gated_delta_cases, lfm2_cases, bare_cases})
+    for (auto* cases : {mistral3_cases, glm4moe_cases, llama4_cases, gemma3_cases, gemma3n_cases, gemma4_cases, gated_delta_cases, lfm2_cases, gpt_oss_cases, seed_oss_cases, bare_cases})
         for (Case& c : cases()) out.push_back(std::move(c));
     return out;
 }

@@ -26,6 +26,17 @@ Array joined(const Array& a, const Array& b) {
     return out;
 }
 
+// Rows (or values, of vectors) of a and b by turns.
+Array by_turns(const Array& a, const Array& b) {
+    Array out = a;
+    out.shape[1] *= 2;
+    out.values.clear();
+    const auto row = static_cast<std::ptrdiff_t>(a.shape.size() == 3 ? a.shape[2] : 1);
+    for (std::ptrdiff_t at = 0; at < static_cast<std::ptrdiff_t>(a.values.size()); at += row)
+        for (const Array* from : {&a, &b}) out.values.insert(out.values.end(), from->values.begin() + at, from->values.begin() + at + row);
+    return out;
+}
+
 // Rows from `fixed` on, `unit` for each of four heads of values: from hearth's order (head v with head v mod 2 of keys) to
 // neighbours that share a head of keys. With `columns`, the same within every row.
 void group_heads(Array& a, std::size_t fixed, std::size_t unit, bool columns = false) {
@@ -69,6 +80,13 @@ void adapt(const std::string& golden, Arrays& from, bool stacked) {
     };
     for (std::size_t l = 0; l < 5; ++l) {
         const std::string b = "blk." + std::to_string(l) + ".";
+        for (const char* parameter : {".weight", ".bias"}) {
+            const std::string gate = b + "ffn_gate_exps" + parameter, up = b + "ffn_up_exps" + parameter;
+            if (golden != "gpt-oss" || !from.contains(gate)) continue;
+            from[b + "ffn_gate_up_exps" + parameter] = by_turns(from[gate], from[up]);
+            from.erase(gate);
+            from.erase(up);
+        }
         if (auto& ids = from[b + "ffn_gate_tid2eid.weight"]; ids.shape.empty())
             from.erase(b + "ffn_gate_tid2eid.weight");
         else if (stacked)

@@ -1,4 +1,6 @@
 // Configs of every class that is more than a key for a key, damaged: they are read or refused with a sentence.
+#include <cmath>
+
 #include <doctest/doctest.h>
 
 #include "capi/folder_compressed.hpp"
@@ -24,6 +26,15 @@ void leaves(nlohmann::json& j, std::vector<nlohmann::json*>& out) {
     } else {
         out.push_back(&j);
     }
+}
+
+Metadata metadata_of(const nlohmann::json& config) {
+    Metadata metadata;
+    const auto json = formats::Json::parse(config.dump(), "config.json");
+    REQUIRE(json.ok());
+    const auto got = formats::read_config(*json, metadata);
+    REQUIRE_MESSAGE(got.ok(), got.status().message());
+    return metadata;
 }
 
 }  // namespace
@@ -62,13 +73,7 @@ TEST_CASE("config.json: the width of Gemma 4's global heads may stand beside the
     std::size_t seen = 0;
     for (Case& c : all_decoders()) {
         if (c.config["architectures"][0] != "Gemma4ForCausalLM" || !c.config.contains("global_head_dim")) continue;
-        const auto width = [](const nlohmann::json& config) {
-            Metadata metadata;
-            const auto json = formats::Json::parse(config.dump(), "config.json");
-            REQUIRE(json.ok());
-            REQUIRE(formats::read_config(*json, metadata).ok());
-            return *metadata.get_uint("gemma4.attention.key_length");
-        };
+        const auto width = [](const nlohmann::json& config) { return *metadata_of(config).get_uint("gemma4.attention.key_length"); };
         const auto told = width(c.config);
         const std::uint64_t wide = c.config["global_head_dim"];
         CHECK(told == wide);
@@ -77,9 +82,55 @@ TEST_CASE("config.json: the width of Gemma 4's global heads may stand beside the
         for (std::size_t i = 0; i < types.size(); ++i)
             if (types[i] == "full_attention") c.config["per_layer_config"][std::to_string(i)]["head_dim"] = wide + 16;
         CHECK(width(c.config) == wide + 16);
+        // Numbers are as long as the longest, and heads may differ as well.
+        c.config.erase("per_layer_config");
+        c.config["num_global_key_value_heads"] = nullptr;
+        std::vector<std::uint64_t> heads(types.size(), c.config["num_key_value_heads"].get<std::uint64_t>());
+        for (std::size_t i = 0; i < types.size(); ++i)
+            if (types[i] == "full_attention") {
+                c.config["per_layer_config"]["0" + std::to_string(i)] = {{"head_dim", wide + 8}, {"num_key_value_heads", 4}};
+                heads[i] = 4;
+            }
+        CHECK(width(c.config) == wide + 8);
+        const Metadata metadata = metadata_of(c.config);
+        const MetaValue* counts = metadata.find("gemma4.attention.head_count_kv");
+        REQUIRE((counts != nullptr && std::holds_alternative<std::vector<std::uint64_t>>(*counts)));
+        CHECK(std::get<std::vector<std::uint64_t>>(*counts) == heads);
         ++seen;
     }
     CHECK(seen > 0);
+}
+
+TEST_CASE("config.json: YaRN's borders, Llama 4's chunks and frequency factors that meet are those of the config") {
+    nlohmann::json llama = {{"architectures", {"LlamaForCausalLM"}}, {"hidden_size", 64}, {"num_hidden_layers", 1}, {"intermediate_size", 8},
+                            {"num_attention_heads", 2}, {"max_position_embeddings", 512}, {"rms_norm_eps", 1e-5}, {"rope_theta", 10000},
+                            {"rope_scaling", {{"rope_type", "yarn"}, {"factor", 8}, {"beta_fast", 16}, {"beta_slow", 2}, {"truncate", false}}}};
+    Metadata metadata = metadata_of(llama);
+    CHECK(*metadata.get_float("llama.rope.scaling.yarn_beta_fast") == 16);
+    CHECK(*metadata.get_float("llama.rope.scaling.yarn_beta_slow") == 2);
+    CHECK(*metadata.get_bool("llama.rope.scaling.yarn_truncate") == false);
+    // Without frequencies between low and high ones each is one or the other.
+    llama["rope_scaling"] = {{"rope_type", "llama3"}, {"factor", 16}, {"low_freq_factor", 1}, {"high_freq_factor", 1}, {"original_max_position_embeddings", 64}};
+    const auto json = formats::Json::parse(llama.dump(), "config.json");
+    REQUIRE(json.ok());
+    Metadata read;
+    const auto config = formats::read_config(*json, read);
+    REQUIRE(config.ok());
+    REQUIRE(config->factors.size() == 1);
+    std::vector<float> expected;
+    for (std::size_t i = 0; i < 16; ++i) expected.push_back(2 * 3.14159265358979 * std::pow(10000.0, static_cast<double>(i) / 16) > 64 ? 16.0F : 1.0F);
+    CHECK(config->factors[0].values == expected);
+    std::size_t seen = 0;
+    for (Case& c : all_decoders()) {
+        if (c.config["architectures"][0] != "Llama4ForCausalLM") continue;
+        c.config.update({{"attention_chunk_size", 4096}, {"floor_scale", 1024}, {"attn_scale", 0.25}});
+        metadata = metadata_of(c.config);
+        CHECK(*metadata.get_uint("llama4.attention.chunk_size") == 4096);
+        CHECK(*metadata.get_uint("llama4.attention.temperature_length") == 1024);
+        CHECK(*metadata.get_float("llama4.attention.temperature_scale") == 0.25);
+        ++seen;
+    }
+    CHECK(seen == 1);
 }
 
 TEST_CASE("config.json: what a class may say but hearth does not compute is refused by its key") {
@@ -98,14 +149,11 @@ TEST_CASE("config.json: what a class may say but hearth does not compute is refu
         }
     };
     refused("llama4", "attention_chunk_size", nullptr);
-    refused("llama4", "attention_chunk_size", 4096);
     refused("llama4", "use_qk_norm", false);
     refused("llama4", "attn_temperature_tuning", false);
-    refused("llama4", "floor_scale", 1024);
     refused("llama4", "moe_layers", {0, 2});
     refused("llama4", "no_rope_layers", {1, 1, 0, 1});
     refused("gemma3n", "altup_correct_scale", false);
-    refused("gemma3n", "laurel_rank", 32);
     refused("gemma3n", "activation_sparsity_pattern", {0.9, 0.9, 0.9, 0.9, 0.9});
     refused("gemma4", "use_bidirectional_attention", "all");
     refused("gemma4", "layer_types", {"sliding_attention", "chunked_attention"});

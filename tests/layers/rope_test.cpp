@@ -22,7 +22,7 @@ void check_near(double got, long double want) {
 }
 
 // YaRN as its paper writes it (section 3.2): r(i) = L / wavelength; gamma rises from 0 at r = alpha to 1 at r = beta.
-// Models round the borders to whole dimensions, so between them gamma is linear in i; beyond them it is 0 or 1.
+// Most models round the borders to whole dimensions; between them gamma is linear in i, beyond them it is 0 or 1.
 long double yarn_gamma(const RopeSpec& s, std::size_t i) {
     const auto border = [&](double rotations) {  // the dimension whose wavelength fits `rotations` times in the context
         const long double wavelength =
@@ -30,8 +30,10 @@ long double yarn_gamma(const RopeSpec& s, std::size_t i) {
         return static_cast<long double>(s.dims) / 2 * std::log(wavelength / (2 * kPi)) /
                std::log(static_cast<long double>(s.base));
     };
-    const long double fast = std::max(0.0L, std::floor(border(s.yarn.beta_fast)));
-    const long double slow = std::min(static_cast<long double>(s.dims) - 1, std::ceil(border(s.yarn.beta_slow)));
+    const auto rounded = [&](long double to, long double at) { return s.yarn.whole_pairs ? to : at; };
+    const long double first = border(s.yarn.beta_fast), last = border(s.yarn.beta_slow);
+    const long double fast = std::max(0.0L, rounded(std::floor(first), first));
+    const long double slow = std::min(static_cast<long double>(s.dims) - 1, rounded(std::ceil(last), last));
     const auto x = static_cast<long double>(i);
     if (x <= fast) return 1;
     if (x >= slow) return 0;
@@ -71,21 +73,23 @@ TEST_CASE("rope: YaRN keeps fast dimensions, divides slow ones, and ramps betwee
     for (const std::uint32_t dims : {32U, 64U, 128U}) {
         for (const double factor : {4.0, 16.0, 40.0}) {
             for (const double original : {256.0, 4096.0, 32768.0}) {
-                RopeSpec s;
-                s.dims = dims;
-                s.base = 1000000;
-                s.yarn.on = true;
-                s.yarn.factor = factor;
-                s.yarn.original_context = original;
-                const auto f = rope_frequencies(s);
-                bool ramps = false;
-                for (std::size_t i = 0; i < f.size(); ++i) {
-                    const long double theta = plain(s.base, dims, i), gamma = yarn_gamma(s, i);
-                    check_near(f[i], (1 - gamma) * theta / static_cast<long double>(factor) + gamma * theta);
-                    ramps = ramps || (gamma > 0 && gamma < 1);
+                for (const bool whole : {true, false}) {
+                    for (const auto& [fast, slow] : {std::pair(32.0, 1.0), std::pair(6.0, 2.0)}) {
+                        RopeSpec s;
+                        s.dims = dims;
+                        s.base = 1000000;
+                        s.yarn = {true, factor, original, fast, slow, whole};
+                        const auto f = rope_frequencies(s);
+                        bool ramps = false;
+                        for (std::size_t i = 0; i < f.size(); ++i) {
+                            const long double theta = plain(s.base, dims, i), gamma = yarn_gamma(s, i);
+                            check_near(f[i], (1 - gamma) * theta / static_cast<long double>(factor) + gamma * theta);
+                            ramps = ramps || (gamma > 0 && gamma < 1);
+                        }
+                        CHECK(f[0] == 1.0);  // the fastest dimension turns within any context
+                        CHECK(ramps);
+                    }
                 }
-                CHECK(f[0] == 1.0);  // the fastest dimension turns within any context
-                CHECK(ramps);
             }
         }
     }
