@@ -7,6 +7,7 @@ namespace hearth {
 namespace {
 
 constexpr std::uint64_t kMaxLayerEmbedding = 8192, kMaxStreams = 16, kMaxLaurel = 8192;
+constexpr std::uint32_t kLaurel = 64;  // of files in GGUF, which do not say it, no more than the layers that are sparse
 
 // Deviations from the mean at which gates begin, one for each layer; -infinity: those of the layer are not sparse.
 Status sparse_gates(const Hparams& h, DecoderSpec& spec) {
@@ -36,13 +37,7 @@ Status sparse_gates(const Hparams& h, DecoderSpec& spec) {
 Result<std::unique_ptr<Blueprint>> describe_gemma3n(const Hparams& h, TensorFinder& tensors) {
     HEARTH_ASSIGN(DecoderSpec spec, base_gemma_spec(h, tensors));
     HEARTH_TRY(norm_heads_unscaled(h, spec));
-    // The file says it by the shape of its tensors only.
-    constexpr const char* kLaurel = "blk.0.laurel_l.weight";
-    const TensorInfo* laurel = tensors.source().find(kLaurel);
-    if (laurel == nullptr) return Status(Code::malformed, cat("tensor '", kLaurel, "' is missing, expected shape {", spec.embedding, ", rank}"));
-    if (laurel->dims != 2 || laurel->shape[1] == 0 || laurel->shape[1] > kMaxLaurel)
-        return Status(Code::malformed, cat("tensor '", kLaurel, "' has shape ", shape_text(*laurel), ", expected {", spec.embedding, ", rank}, with a rank of at most ", kMaxLaurel));
-    spec.laurel = static_cast<std::uint32_t>(laurel->shape[1]);
+    HEARTH_ASSIGN(spec.laurel, h.count("laurel.rank", kMaxLaurel, kLaurel));
     HEARTH_ASSIGN(spec.layer_embedding, h.count("embedding_length_per_layer_input", kMaxLayerEmbedding, 256));
     HEARTH_ASSIGN(spec.streams, h.count("altup.num_inputs", kMaxStreams, 4));
     if (spec.streams == 1)

@@ -8,8 +8,8 @@ instead of that which this version of transformers writes; the bytes must be the
 
 A row of results passes where no value differs by more than TOLERANCE of the largest. Where rounding decides (an expert's
 score next to another's, say) it may differ by as much as it does in transformers when all parameters are
-changed by JITTER of themselves; such rows are counted, and more than a half of them is a failure. Classes and keys that the
-installed transformers does not have are counted as skipped, by name. Needs torch and transformers.
+changed by JITTER of themselves; such rows are counted, and the row in the middle must not differ by more than MEDIAN.
+Classes that the installed transformers does not have are counted as skipped, by name. Needs torch and transformers.
 """
 import argparse
 import contextlib
@@ -26,7 +26,7 @@ import torch
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-TOLERANCE = 1e-5
+TOLERANCE, MEDIAN = 1e-5, 3e-5
 JITTER, DRAWS = 5e-7, 4  # eight times what single precision rounds by
 HERE = pathlib.Path(__file__).resolve().parent
 TEXTS = ["Hello world", " two  spaces\n\nlines\r\n\ttabs ", "It's 2024: we've 12345 apples!", "naïve café cafe\u0301 日本語 🙂👩‍👧", "snake_case x**2"]
@@ -215,7 +215,7 @@ def check(case, seed, program, verbose):
             for row in np.flatnonzero(beyond):
                 print(f"    row {row}: error {errors[row]:.2e}, spread {allowed[row]:.2e}")
         unexplained = errors > np.maximum(TOLERANCE, allowed)
-        if unexplained.any() or beyond.sum() > len(errors) // 2:
+        if unexplained.any() or np.median(errors) > MEDIAN:
             rows = np.flatnonzero(unexplained if unexplained.any() else beyond)
             raise RuntimeError(f"{len(rows)} of {len(errors)} rows differ by more than {TOLERANCE:.0e} of the largest value, the first is {rows[0]}; "
                                f"worst {errors.max():.2e}, median {np.median(errors):.2e}")
