@@ -346,3 +346,23 @@ TEST_CASE("folders: blocks that predict further tokens are those of the goldens,
     if (missing != 0) return skipped("family goldens", missing);
     CHECK(compared == 3);
 }
+
+TEST_CASE("folders: a parameter of experts whose columns take turns has three dimensions, the last of which is even") {
+    const Case c = gpt_oss_cases().front();
+    const auto file = shared_or_golden("families/" + c.golden + ".gguf");
+    if (!std::filesystem::exists(file)) return skipped("family goldens", 1);
+    Arrays from = arrays_of(file);
+    adapt(c.golden, from, false);
+    Arrays all = renamed(c, std::move(from));
+    const TemporaryDirectory directory;
+    const auto runtime = make_runtime(1);
+    Array& inputs = all.at("model.layers.0.mlp.experts.gate_up_proj");
+    const std::size_t size = inputs.values.size();
+    using Shape = std::vector<std::size_t>;
+    for (const auto& [shape, words] : {std::pair(Shape{8, size / 8}, "three dimensions"), std::pair(Shape{8, size / 8, 1}, "an even number")}) {
+        inputs.shape = shape;
+        write_folder(directory.path() / "model", c.config, all);
+        hearth_model* m = nullptr;
+        CHECK_FAILS(hearth_model_open_path(&m, runtime.get(), (directory.path() / "model").c_str(), nullptr), HEARTH_EFORMAT, words);
+    }
+}
