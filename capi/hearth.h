@@ -10,9 +10,17 @@
  * - Text is UTF-8, a pointer and a length in bytes; it need not end with a zero byte. const char * without a length is a
  *   zero-terminated name or path.
  * - Buffers are the caller's: pointer, capacity, and `needed`, which is always set to the full size. HEARTH_EBUFS when
- *   the capacity is smaller (then nothing is written; pointer may be null with capacity 0).
+ *   the capacity is smaller (then nothing is written; pointer may be null with capacity 0):
+ * @code
+ *     size_t needed = 0;
+ *     hearth_tokenizer_encode(NULL, 0, &needed, tokenizer, "a cat", 5, 0);
+ *     hearth_token *tokens = (hearth_token *)malloc(needed * sizeof *tokens);
+ *     if (!hearth_tokenizer_encode(tokens, needed, &needed, tokenizer, "a cat", 5, 0)) printf("%d…\n", (int)tokens[0]);
+ *     free(tokens);
+ * @endcode
  * - Option structs begin with their size. Call the _init function with sizeof, then change fields. Fields are only ever
  *   added at the end; a struct from a newer header is accepted as long as the unknown tail is zero.
+ * - Examples (@code) use a runtime, model, tokenizer, session, sampling and generator that were made before; tests run them.
  *
  * Thread classes: [any] callable from any thread at any time. [object] one thread at a time for each object.
  *
@@ -38,9 +46,7 @@ extern "C" {
 #endif
 
 /* ---- status ------------------------------------------------------------------------------------------------ */
-
 typedef int32_t hearth_status;
-
 #define HEARTH_OK 0
 #define HEARTH_EINVAL 1        /* an argument is wrong: null, out of bounds, an unknown key */
 #define HEARTH_ENOMEM 2        /* memory was refused */
@@ -67,7 +73,6 @@ HEARTH_API const char *hearth_last_error(void);
 HEARTH_API const char *hearth_version(void);
 
 /* ---- text that hearth owns ---------------------------------------------------------------------------------- */
-
 /* A string made by hearth, the caller's to free. [object] */
 typedef struct hearth_text hearth_text;
 /* Zero-terminated; *length (may be null) without the zero. Borrowed from `text`. "" for null. @since 0.1 */
@@ -75,14 +80,12 @@ HEARTH_API const char *hearth_text_data(const hearth_text *text, size_t *length)
 HEARTH_API void hearth_text_free(hearth_text *text);
 
 /* ---- instruction sets ----------------------------------------------------------------------------------------- */
-
 /* Number of instruction sets that this library knows (built in or not). [any] @since 0.1 */
 HEARTH_API size_t hearth_isa_count(void);
 /* Name ("scalar", "avx2", "avx512", "neon"…) of set i, or null; *available (may be null): can run here. [any] @since 0.1 */
 HEARTH_API const char *hearth_isa_name(size_t i, bool *available);
 
 /* ---- runtime --------------------------------------------------------------------------------------------------- */
-
 /* What a host decides once: threads, memory, instruction set, log. Any number of runtimes may live in a process;
  * hearth has no globals. [any] for making models from it. */
 typedef struct hearth_runtime hearth_runtime;
@@ -127,10 +130,8 @@ HEARTH_API hearth_status hearth_runtime_measure_stream(double *bytes_per_second,
                                                        uint32_t rounds);
 
 /* ---- model ------------------------------------------------------------------------------------------------------- */
-
 /* A loaded model: weights and tokenizer, immutable. [any] */
 typedef struct hearth_model hearth_model;
-
 #define HEARTH_MODEL_MTP 1u /* with the blocks that predict further tokens; HEARTH_EUNSUPPORTED where the file has none */
 
 typedef struct hearth_model_options {
@@ -186,12 +187,11 @@ typedef struct hearth_pack_options {
 
 /* [any] @since 0.1 */
 HEARTH_API hearth_status hearth_pack_options_init(hearth_pack_options *options, size_t struct_size);
-/* Writes a model as hearth's kernels read it, so that later loads only map it: a GGUF file with the same metadata and
- * tensors, of which the matrices are stored as panels in types of hearth's own (other engines refuse it). It runs as the
- * original does, to the bit. `packed_path` appears whole or not at all, and is replaced where it exists; of a split
- * model one file is made. Memory holds some megabytes, whatever the model's size. options may be null.
- * HEARTH_EINVAL for a file that is packed already, HEARTH_EUNSUPPORTED for a model that would not load. Holds the
- * runtime as a load does. [any] @since 0.1 */
+/* Writes a model as hearth's kernels read it, so that later loads only map it: a GGUF file with the same metadata and tensors,
+ * of which the matrices are stored as panels in types of hearth's own (other engines refuse it). It runs as the original does,
+ * to the bit. `packed_path` appears whole or not at all, and is replaced where it exists; of a split model one file is made.
+ * Memory holds some megabytes, whatever the model's size. options may be null. HEARTH_EINVAL for a file that is packed already,
+ * HEARTH_EUNSUPPORTED for a model that would not load. Holds the runtime as a load does. [any] @since 0.1 */
 HEARTH_API hearth_status hearth_model_pack(hearth_runtime *runtime, const char *path, const char *packed_path,
                                            const hearth_pack_options *options);
 
@@ -229,9 +229,7 @@ HEARTH_API hearth_status hearth_model_digest(uint8_t digest[16], hearth_model *m
 HEARTH_API hearth_status hearth_model_metadata(hearth_text **out, const hearth_model *model, const char *key);
 
 /* ---- tokenizer of a model -------------------------------------------------------------------------------------------- */
-
 typedef int32_t hearth_token;
-
 #define HEARTH_TOKENIZE_NO_SPECIAL 1u    /* add no BOS, EOS, CLS, SEP */
 #define HEARTH_TOKENIZE_PARSE_SPECIAL 2u /* "<|im_end|>" in the text becomes that token */
 
@@ -253,12 +251,10 @@ HEARTH_API void hearth_tokenizer_free(hearth_tokenizer *tokenizer);
 HEARTH_API uint32_t hearth_tokenizer_size(const hearth_tokenizer *tokenizer);
 /* @since 0.1 */
 HEARTH_API hearth_status hearth_tokenizer_encode(hearth_token *tokens, size_t capacity, size_t *needed,
-                                                 const hearth_tokenizer *tokenizer, const char *text, size_t length,
-                                                 uint32_t flags);
+                                                 const hearth_tokenizer *tokenizer, const char *text, size_t length, uint32_t flags);
 /* All at once; broken UTF-8 becomes U+FFFD. special: control tokens are written out. Not zero-terminated. */
-HEARTH_API hearth_status hearth_tokenizer_decode(char *text, size_t capacity, size_t *needed,
-                                                 const hearth_tokenizer *tokenizer, const hearth_token *tokens,
-                                                 size_t count, bool special);
+HEARTH_API hearth_status hearth_tokenizer_decode(char *text, size_t capacity, size_t *needed, const hearth_tokenizer *tokenizer,
+                                                 const hearth_token *tokens, size_t count, bool special);
 /* The bytes of one token, which need not be whole characters. HEARTH_ERANGE for an id outside the vocabulary. */
 HEARTH_API hearth_status hearth_tokenizer_piece(char *bytes, size_t capacity, size_t *needed,
                                                 const hearth_tokenizer *tokenizer, hearth_token token, bool special);
@@ -276,7 +272,6 @@ HEARTH_API hearth_status hearth_decoder_push(const char **text, size_t *length, 
 HEARTH_API hearth_status hearth_decoder_flush(const char **text, size_t *length, hearth_decoder *decoder);
 
 /* ---- chat templates of a model -------------------------------------------------------------------------------------- */
-
 /* The Jinja template that the model's file carries for conversations: name null or "" for the default one, "tool_use"
  * and the like for others. HEARTH_ENOTFOUND. [any] @since 0.1 */
 HEARTH_API hearth_status hearth_chat_template(hearth_text **out, const hearth_tokenizer *tokenizer, const char *name);
@@ -296,16 +291,21 @@ HEARTH_API hearth_status hearth_chat_render(hearth_text **out, const hearth_toke
                                             size_t source_length, const char *input, size_t input_length);
 /* The same as tokens, in which only the template names control tokens: "<|im_end|>" in a message stays text. Without
  * HEARTH_TOKENIZE_NO_SPECIAL, the one flag, the vocabulary's BOS is added where the text does not begin with it; templates
- * of models bring their own. For hearth_session_replace. tokenizer must not be null. [any] @since 0.1 */
+ * of models bring their own. For hearth_session_replace. tokenizer must not be null. [any] @since 0.1
+ * @code
+ *     const char input[] = "{\"messages\": [{\"role\": \"user\", \"content\": \"Hello\"}], \"add_generation_prompt\": true}";
+ *     hearth_token prompt[256];
+ *     size_t count = 0;
+ *     if (hearth_chat_tokens(prompt, 256, &count, tokenizer, NULL, 0, input, sizeof input - 1, 0) ||
+ *         hearth_session_replace(session, 0, hearth_session_length(session), prompt, count)) return hearth_last_error();
+ * @endcode */
 HEARTH_API hearth_status hearth_chat_tokens(hearth_token *tokens, size_t capacity, size_t *needed,
                                             const hearth_tokenizer *tokenizer, const char *source, size_t source_length,
                                             const char *input, size_t input_length, uint32_t flags);
 
 /* ---- session ------------------------------------------------------------------------------------------------------------ */
-
 /* One conversation: its tokens and its cache. [object]; while a generator works on it, only through that generator. */
 typedef struct hearth_session hearth_session;
-
 #define HEARTH_KV_F16 1u
 #define HEARTH_KV_F32 2u
 #define HEARTH_KV_Q8_0 3u
@@ -329,8 +329,7 @@ HEARTH_API void hearth_session_free(hearth_session *session);
  * outside the vocabulary: then nothing is appended. @since 0.1 */
 HEARTH_API hearth_status hearth_session_append_tokens(hearth_session *session, const hearth_token *tokens, size_t count);
 /* Special tokens (BOS) are added only when the session is empty. flags: HEARTH_TOKENIZE_…. @since 0.1 */
-HEARTH_API hearth_status hearth_session_append_text(hearth_session *session, const char *text, size_t length,
-                                                    uint32_t flags);
+HEARTH_API hearth_status hearth_session_append_text(hearth_session *session, const char *text, size_t length, uint32_t flags);
 HEARTH_API size_t hearth_session_length(const hearth_session *session);
 HEARTH_API uint32_t hearth_session_context(const hearth_session *session);
 HEARTH_API hearth_status hearth_session_tokens(hearth_token *tokens, size_t capacity, size_t *needed,
@@ -351,9 +350,8 @@ HEARTH_API hearth_status hearth_session_cancel(hearth_session *session);
  * of the cache at most, and of no memory that the session itself may need. @since 0.1 */
 HEARTH_API hearth_status hearth_session_truncate(hearth_session *session, size_t length);
 /* `count` tokens in place of `removed` tokens from `at` on: what stays the same up to the first difference is not evaluated
- * again, what follows is. With at 0 and removed = hearth_session_length it gives the session other tokens altogether and
- * keeps the past that both have. HEARTH_ERANGE beyond its length, the context or the vocabulary; then nothing has
- * changed. @since 0.1 */
+ * again, what follows is. With at 0 and removed = hearth_session_length it gives the session other tokens altogether and keeps
+ * the past that both have. HEARTH_ERANGE beyond its length, the context or the vocabulary; then nothing has changed. @since 0.1 */
 HEARTH_API hearth_status hearth_session_replace(hearth_session *session, size_t at, size_t removed,
                                                 const hearth_token *tokens, size_t count);
 /* The conversation as bytes: tokens, cache, and the newest checkpoint. Restored, it goes on as if it had never stopped, to
@@ -377,7 +375,6 @@ HEARTH_API hearth_status hearth_session_fork(hearth_session **out, const hearth_
 HEARTH_API uint64_t hearth_session_memory(const hearth_session *session);
 
 /* ---- prefix store ------------------------------------------------------------------------------------------------------ */
-
 /* What sessions have computed, for others that begin with the same tokens: a prompt is looked for when it is evaluated, and
  * what the store has of it is taken over instead, to the same bits; behind that, only the rest is computed, and kept in turn.
  * Sessions of any models of its runtime may share one: what is found was computed by the same weights, with the same kind of
@@ -436,11 +433,9 @@ HEARTH_API hearth_status hearth_prefix_store_clear(hearth_prefix_store *store);
 HEARTH_API hearth_status hearth_session_use_store(hearth_session *session, hearth_prefix_store *store);
 
 /* ---- adapters ------------------------------------------------------------------------------------------------------------- */
-
 /* Changes of a model that sessions compute with: low-rank changes of its matrices (LoRA), or a control vector. Immutable;
  * any number of sessions share one. [any] */
 typedef struct hearth_adapter hearth_adapter;
-
 #define HEARTH_ADAPTER_LORA 1u    /* y = W x + scale * alpha / rank * B (A x) */
 #define HEARTH_ADAPTER_CONTROL 2u /* scale * direction, added to the stream behind layers */
 
@@ -490,8 +485,7 @@ HEARTH_API hearth_status hearth_session_detach(hearth_session *session, const he
 HEARTH_API hearth_status hearth_session_detach_all(hearth_session *session);
 /* Attached adapter number i, in their order: a handle of its own in *out (may be null), which is the caller's to free, and
  * its scale. HEARTH_ENOTFOUND beyond the last. @since 0.1 */
-HEARTH_API hearth_status hearth_session_adapter(hearth_adapter **out, double *scale, const hearth_session *session,
-                                                size_t i);
+HEARTH_API hearth_status hearth_session_adapter(hearth_adapter **out, double *scale, const hearth_session *session, size_t i);
 
 #define HEARTH_STEER_MEAN 0u /* the mean of the differences */
 #define HEARTH_STEER_PCA 1u  /* their first principal component, as long as they are along it on average */
@@ -517,7 +511,6 @@ HEARTH_API hearth_status hearth_steer_train(hearth_model *model, const hearth_to
                                             const hearth_steer_options *options);
 
 /* ---- sampling ------------------------------------------------------------------------------------------------------------ */
-
 /* How to choose tokens: string keys with bounds. [object]; copied by submit. */
 typedef struct hearth_sampling hearth_sampling;
 HEARTH_API hearth_status hearth_sampling_new(hearth_sampling **out);
@@ -568,11 +561,17 @@ HEARTH_API hearth_status hearth_sampling_set_tool_choice(hearth_sampling *sampli
 HEARTH_API hearth_status hearth_sampling_clear_constraint(hearth_sampling *sampling);
 
 /* ---- generation ------------------------------------------------------------------------------------------------------------ */
-
 /* Runs one or many sessions of a model together: submit, then step and drain events until HEARTH_EAGAIN says that
- * nothing is left. What a session gets never depends on the others. [object], but cancel is [any]. */
+ * nothing is left. What a session gets never depends on the others. [object], but cancel is [any].
+ * @code
+ *     hearth_event e;
+ *     e.struct_size = sizeof e;
+ *     if (hearth_session_append_text(session, "Once upon a time", 16, 0) ||
+ *         hearth_generator_submit(generator, session, sampling, NULL)) return hearth_last_error();
+ *     while (hearth_generator_step(generator) == HEARTH_OK)
+ *         while (hearth_generator_next_event(&e, generator) == HEARTH_OK) fwrite(e.text, 1, e.text_length, stdout);
+ * @endcode */
 typedef struct hearth_generator hearth_generator;
-
 #define HEARTH_EVENT_TOKEN 1u   /* token, and text when characters became whole */
 #define HEARTH_EVENT_FINISH 2u  /* reason, last text, counts and times; the session is free again */
 #define HEARTH_EVENT_PREFILL 3u /* prompt progress: done of total tokens */
@@ -676,7 +675,6 @@ HEARTH_API hearth_status hearth_session_generate(uint32_t *finish, hearth_sessio
                                                  int32_t (*on_event)(const hearth_event *event, void *user), void *user);
 
 /* ---- turns of a chat model ---------------------------------------------------------------------------------------------- */
-
 /* Takes apart what a model writes, as it arrives: answer, reasoning, and calls of tools with their arguments as JSON, in the
  * dialect of its template; it runs nothing. One parser reads one turn. Give it the tokens of hearth_chat_tokens as prompt,
  * generate with HEARTH_GENERATE_SPECIAL (many marks are control tokens), feed it the generator's events, and take its own. The
@@ -729,7 +727,6 @@ HEARTH_API const char *hearth_chat_dialect(size_t i);
 HEARTH_API const char *hearth_chat_detect(const char *source, size_t length);
 
 /* ---- embeddings ------------------------------------------------------------------------------------------------------------ */
-
 #define HEARTH_POOLING_DEFAULT 0u /* as the model file says */
 #define HEARTH_POOLING_NONE 1u    /* a vector for each token */
 #define HEARTH_POOLING_MEAN 2u    /* of all tokens, special ones included */

@@ -25,9 +25,8 @@ function(hearth_join target)
                          $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
 endfunction()
 
-#
-#
 # SMALL: with HEARTH_SMALL the floor is compiled at that level, but for the sources FAST, whose time users would notice.
+# With HEARTH_MINIMAL size comes first in all floors, and computing in the kernels only.
 function(hearth_floor name)
   cmake_parse_arguments(F "" "SMALL" "SOURCES;USES;LINK;FAST" ${ARGN})
   if(NOT F_SOURCES)
@@ -51,7 +50,11 @@ endfunction()
 
 function(hearth_small target level)
   if(HEARTH_SMALL AND NOT HEARTH_SANITIZE)
-    target_compile_options(${target} PRIVATE $<$<NOT:$<CONFIG:Debug>>:${level}> -ffunction-sections -fdata-sections)
+    if(HEARTH_MINIMAL)
+      # Tables for unwinding from calls only: exceptions need no others, debuggers at any instruction would.
+      set(level -Os -fno-asynchronous-unwind-tables)
+    endif()
+    target_compile_options(${target} PRIVATE "$<$<NOT:$<CONFIG:Debug>>:${level}>" -ffunction-sections -fdata-sections)
     if(NOT HEARTH_MINIMAL)
       set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -O2)
     endif()
@@ -88,6 +91,13 @@ function(hearth_add_isa name)
         list(APPEND optimise -fno-sanitize=undefined)
       endif()
     endif()
+    if(HEARTH_SMALL AND NOT HEARTH_SANITIZE)
+      # Nothing is thrown through a kernel, and no table is read for one.
+      list(APPEND optimise -fno-asynchronous-unwind-tables -fno-unwind-tables -ffunction-sections)
+      if(HEARTH_MINIMAL AND name STREQUAL "scalar" AND HEARTH_ISAS)
+        list(APPEND optimise -Os)
+      endif()
+    endif()
     target_compile_options(hearth_kernels_${name} PRIVATE ${I_FLAGS} ${optimise} -fno-exceptions -fno-rtti
                            -fno-math-errno -fno-trapping-math)
     # GCC turns a chain of integer additions into a tree whose leaves it then spills.
@@ -119,6 +129,6 @@ function(hearth_link_small target)
       target_link_options(${target} PRIVATE -fuse-ld=lld -B${CMAKE_BINARY_DIR}/lld)
     endif()
   else()
-    target_link_options(${target} PRIVATE -Wl,--gc-sections -Wl,-z,pack-relative-relocs)
+    target_link_options(${target} PRIVATE -Wl,--gc-sections -Wl,-z,pack-relative-relocs -Wl,-z,noseparate-code)
   endif()
 endfunction()
