@@ -9,8 +9,8 @@ foreach(kind IN LISTS HEARTH_LIBRARIES)
           RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
   install(EXPORT hearth_${kind} NAMESPACE hearth:: DESTINATION ${package_dir} FILE hearth_${kind}.cmake)
 endforeach()
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/capi/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
-        FILES_MATCHING PATTERN "hearth*.h")
+file(GLOB headers ${PROJECT_SOURCE_DIR}/capi/hearth*.h)
+install(FILES ${headers} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ ${PROJECT_BINARY_DIR}/src/generated/
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.hpp" PATTERN "*.inc")
 

@@ -1,0 +1,77 @@
+# vcpkg's functions as far as the port of hearth calls them, for a machine without vcpkg: each does in one build of Release
+# what vcpkg's does in two. cmake -DPORT_DIR=… -DBUILD=… -DPACKAGES=… -DLINKAGE=dynamic|static -DFEATURES=… -P this file
+cmake_minimum_required(VERSION 3.22)
+get_filename_component(CURRENT_PORT_DIR "${PORT_DIR}" ABSOLUTE)
+get_filename_component(PORT "${PORT_DIR}" NAME)
+set(CURRENT_PACKAGES_DIR "${PACKAGES}")
+set(VCPKG_LIBRARY_LINKAGE "${LINKAGE}")
+file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}")
+
+function(vcpkg_check_features)
+  cmake_parse_arguments(PARSE_ARGV 0 F "" "OUT_FEATURE_OPTIONS" "FEATURES")
+  set(options)
+  while(F_FEATURES)
+    list(POP_FRONT F_FEATURES feature variable)
+    set(value OFF)
+    if(feature IN_LIST FEATURES)
+      set(value ON)
+    endif()
+    list(APPEND options -D${variable}=${value})
+  endwhile()
+  set(${F_OUT_FEATURE_OPTIONS} ${options} PARENT_SCOPE)
+endfunction()
+
+function(vcpkg_find_acquire_program name)
+  if(NOT name STREQUAL "PKGCONFIG")
+    message(FATAL_ERROR "the port asks for ${name}, for which there is no stub")
+  endif()
+  find_program(${name} NAMES pkg-config REQUIRED)
+endfunction()
+
+function(vcpkg_cmake_configure)
+  cmake_parse_arguments(PARSE_ARGV 0 C "" "SOURCE_PATH" "OPTIONS")
+  if(C_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "vcpkg_cmake_configure does not know ${C_UNPARSED_ARGUMENTS}")
+  endif()
+  execute_process(COMMAND ${CMAKE_COMMAND} -S ${C_SOURCE_PATH} -B ${BUILD} -G Ninja -DCMAKE_BUILD_TYPE=Release
+                          -DCMAKE_INSTALL_PREFIX=${CURRENT_PACKAGES_DIR} -DCMAKE_INSTALL_LIBDIR=lib ${C_OPTIONS} ${EXTRA}
+                  OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+function(vcpkg_cmake_install)
+  execute_process(COMMAND ${CMAKE_COMMAND} --build ${BUILD} --target install OUTPUT_QUIET COMMAND_ERROR_IS_FATAL ANY)
+endfunction()
+
+# Moves the package's files to share/NAME, where vcpkg looks for them, two folders below the prefix instead of three.
+function(vcpkg_cmake_config_fixup)
+  cmake_parse_arguments(PARSE_ARGV 0 F "" "PACKAGE_NAME;CONFIG_PATH" "")
+  set(from "${CURRENT_PACKAGES_DIR}/${F_CONFIG_PATH}")
+  set(to "${CURRENT_PACKAGES_DIR}/share/${F_PACKAGE_NAME}")
+  file(GLOB files ${from}/*.cmake)
+  if(NOT files)
+    message(FATAL_ERROR "${from} has no CMake package")
+  endif()
+  foreach(file IN LISTS files)
+    get_filename_component(name ${file} NAME)
+    file(READ ${file} text)
+    string(REPLACE "/../../../" "/../../" text "${text}")
+    string(REPLACE "get_filename_component(_IMPORT_PREFIX \"\${CMAKE_CURRENT_LIST_FILE}\" PATH)\n"
+                   "set(_IMPORT_PREFIX \"${CURRENT_PACKAGES_DIR}\")\n#" text "${text}")
+    string(REPLACE "get_filename_component(_IMPORT_PREFIX \"\${_IMPORT_PREFIX}\" PATH)\n" "" text "${text}")
+    file(WRITE ${to}/${name} "${text}")
+  endforeach()
+  file(REMOVE_RECURSE ${from})
+endfunction()
+
+function(vcpkg_fixup_pkgconfig)
+  if(NOT EXISTS ${CURRENT_PACKAGES_DIR}/lib/pkgconfig/hearth.pc)
+    message(FATAL_ERROR "${CURRENT_PACKAGES_DIR}/lib/pkgconfig/hearth.pc was not installed")
+  endif()
+endfunction()
+
+function(vcpkg_install_copyright)
+  cmake_parse_arguments(PARSE_ARGV 0 F "" "" "FILE_LIST")
+  file(COPY_FILE ${F_FILE_LIST} ${CURRENT_PACKAGES_DIR}/share/${PORT}/copyright)
+endfunction()
+
+include(${CURRENT_PORT_DIR}/portfile.cmake)
