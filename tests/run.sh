@@ -3,7 +3,7 @@
 #
 #   --quick       the release build and its tests only
 #   --long        fuzzing and soak tests run for minutes instead of seconds (HEARTH_LONG=1 in the environment)
-#   --stage NAME  only these stages (repeat it): release minilm python rust swift android hygiene consumer abi dev tsan aarch64 tidy
+#   --stage NAME  only these stages (repeat it): release minilm python rust swift android packages hygiene consumer abi dev tsan aarch64 tidy
 #                 and transformers, which runs by its name only: random models of the classes of Hugging Face's transformers
 #                 against hearth. It gets gigabytes from PyPI, once, unless HEARTH_TRANSFORMERS_PYTHON names a Python that has
 #                 torch and transformers; HEARTH_SEEDS="1 2 3" are the seeds of the models
@@ -16,7 +16,7 @@ cd "$(dirname "$0")/.." || exit 1
 root=$(pwd)
 logs=$root/build/logs
 jobs=$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
-all="release minilm python rust swift android hygiene consumer abi dev tsan aarch64 tidy"
+all="release minilm python rust swift android packages hygiene consumer abi dev tsan aarch64 tidy"
 by_name="transformers"
 
 usage() {
@@ -81,7 +81,7 @@ needs() {  # needs COMMAND… where there is no dpkg
 }
 
 base_packages="build-essential cmake ninja-build pkg-config ccache python3 git libtbb-dev libpcre2-dev libutf8proc-dev
-    libxxhash-dev nlohmann-json3-dev doctest-dev libcli11-dev"
+    libxxhash-dev nlohmann-json3-dev doctest-dev libcli11-dev libeigen3-dev"
 if command -v dpkg-query >/dev/null; then
     # shellcheck disable=SC2086
     packages $base_packages || exit 1
@@ -162,6 +162,8 @@ swift_package() {
 }
 # The JNI layer and the Kotlin package for Android, on this machine's JVM.
 android() { cmake --build build/release -j "$jobs" --target hearth_shared tiny_model && bindings/android/test.sh; }
+# The archive, the recipes for Conan and vcpkg, README.md's CMake snippets, the minimal build, and what small libraries weigh.
+package_tests() { cmake --build build/release -j "$jobs" --target tiny_model && tests/packages/run.sh; }
 labelled() { configure_and_build release && run_ctest release -L "$1"; }
 
 dev() {
@@ -258,6 +260,13 @@ if [ $usable = 1 ]; then
             stage android android
         else
             unavailable android "it needs a JDK and Maven"
+        fi
+    fi
+    if wanted packages; then
+        if ! command -v dpkg-query >/dev/null || packages python3-venv lld; then
+            stage packages package_tests
+        else
+            unavailable packages "it needs python3-venv and lld"
         fi
     fi
     if wanted hygiene; then stage hygiene labelled hygiene; fi
