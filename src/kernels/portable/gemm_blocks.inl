@@ -65,8 +65,14 @@ std::size_t block_tiles(const GemmArgs& a, std::size_t first, std::size_t end, s
     return t;
 }
 
+// Where the smallest library is built every tile unpacks for itself, which saves a second copy of each kernel.
+#ifdef HEARTH_FEWEST_KERNELS
+constexpr bool kUnpackFirst = false;
+#else
+constexpr bool kUnpackFirst = true;
+#endif
 template <class Format>
-concept UnpacksFirst = requires(const std::uint8_t* panel, std::uint8_t* codes) {
+concept UnpacksFirst = kUnpackFirst && requires(const std::uint8_t* panel, std::uint8_t* codes) {
     Format::unpack(panel, 0, 0, codes);
 };
 
