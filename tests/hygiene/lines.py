@@ -15,7 +15,7 @@ ENDINGS = {".cpp", ".hpp", ".h", ".c", ".inc", ".inl", ".py", ".sh", ".cmake", "
 
 def check(root, listed=print):
     problems = []
-    for path in files(root, "src", "include", "capi", "tests", "examples", "bench", "bindings", "README.md", endings=ENDINGS):
+    for path in files(root, "src", "include", "capi", "tests", "examples", "bench", "bindings", "docs", "README.md", endings=ENDINGS):
         relative = path.relative_to(root).as_posix()
         if relative.startswith("tests/golden/"):
             continue

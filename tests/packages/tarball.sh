@@ -17,7 +17,7 @@ prefix=$(echo "$out"/hearth-*)
 missing=
 for file in include/hearth.h include/hearth/eigen.hpp include/hearth/isas.inc lib/libhearth.so lib/libhearth.a \
     lib/hearth/libpcre2-8.a lib/hearth/libutf8proc.a lib/cmake/hearth/hearthConfig.cmake lib/pkgconfig/hearth.pc bin/hearth \
-    share/doc/hearth/LICENSE share/doc/hearth/README.md share/doc/hearth/CHANGELOG.md share/doc/hearth/THIRD-PARTY.txt \
+    share/doc/hearth/LICENSE share/doc/hearth/README.md share/doc/hearth/CHANGELOG.md share/doc/hearth/THIRD-PARTY.txt share/doc/hearth/docs/command-line.md \
     share/hearth/examples/hello.c share/hearth/examples/hello.cpp share/hearth/models/hearth-tiny.gguf; do
     [ -s "$prefix/$file" ] || missing="$missing $file"
 done

@@ -1,4 +1,5 @@
-"""Compiles the C and C++ examples of README.md against the built library and runs them on the model that comes with hearth.
+"""Compiles the C example of README.md and the C++ example of docs/cpp.md against the built library and runs them on the model that
+comes with hearth.
 
 usage: examples.py SOURCE_DIR LIBRARY CC CXX
 """
@@ -9,12 +10,12 @@ import sys
 import tempfile
 
 source, library, cc, cxx = sys.argv[1:5]
-text = open(os.path.join(source, "README.md"), encoding="utf-8").read()
-blocks = {lang: re.findall(r"^```%s\n(.*?)^```$" % re.escape(lang), text, re.S | re.M) for lang in ("c", "cpp")}
-failures = []
-for lang, found in blocks.items():
-    if len(found) != 1:
-        failures.append(f"README.md has {len(found)} ```{lang} blocks, expected 1")
+blocks, failures = {}, []
+for lang, page in (("c", "README.md"), ("cpp", "docs/cpp.md")):
+    with open(os.path.join(source, page), encoding="utf-8") as f:
+        blocks[lang] = re.findall(r"^```%s\n(.*?)^```$" % re.escape(lang), f.read(), re.S | re.M)
+    if len(blocks[lang]) != 1:
+        failures.append(f"{page} has {len(blocks[lang])} ```{lang} blocks, expected 1")
 
 with tempfile.TemporaryDirectory() as folder:
     model = os.path.join(source, "examples", "models", "hearth-tiny.gguf")
