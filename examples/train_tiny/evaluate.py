@@ -104,10 +104,12 @@ class Hearth:
         return total / (len(ids) - before)
 
 
-def lines(name):
-    for line in (HERE / "held_out" / name).read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            yield [part.strip() for part in line.split(" | ")]
+def lines(names):
+    """(name of the file, parts…) of each line of the files."""
+    for path in sorted((HERE / "held_out").glob(names)):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line and not line.startswith("#"):
+                yield [path.name, *(part.strip() for part in line.split(" | "))]
 
 
 def with_others(name, number):
@@ -135,33 +137,34 @@ def evaluate(hearth, wrong, with_loss, few):
     user = lambda text: [{"role": "user", "content": text}]
     results, losses = {}, []
 
-    def count(kind, right, question, text):
+    def count(kind, right, question, text, file):
         results.setdefault(kind, []).append(bool(right))
+        results.setdefault(f"{kind} ({file})", []).append(bool(right))
         if wrong and not right:
             print(f"{kind}: {question}\n    {text!r}")
 
-    for number, (fact, question) in enumerate(lines("facts.txt")):
+    for number, (file, fact, question) in enumerate(lines("facts*.txt")):
         if few and number % few:
             continue
         text = hearth.answer(user(question))
-        count("facts", contains(text, known[fact].keys), f"{question} [{fact}]", text)
+        count("facts", contains(text, known[fact].keys), f"{question} [{fact}]", text, file)
         if with_loss:
             losses.append(hearth.loss(user(question), None, {"role": "assistant", "content": known[fact].say}))
-    for number, (name, command, arguments) in enumerate(lines("commands.txt")):
+    for number, (file, name, command, arguments) in enumerate(lines("commands*.txt")):
         if few and number % few:
             continue
         tools, meant = with_others(name, number), (name, json.loads(arguments))
         text = hearth.answer(user(command), tools, forced=True)
-        count("calls", called(text) == meant, command, text)
+        count("calls", called(text) == meant, command, text, file)
         if not few:
             text = hearth.answer(user(command), tools)
-            count("calls without grammar", called(text) == meant, command, text)
+            count("calls without grammar", called(text) == meant, command, text, file)
         if with_loss:
             call = {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {"name": name, "arguments": meant[1]}}]}
             losses.append(hearth.loss(user(command), tools, call))
-    for kind, question in lines("refusals.txt"):
+    for file, kind, question in lines("refusals.txt"):
         text = hearth.answer(user(question))
-        count("refusals and greetings", text.startswith(small_talk.UNKNOWN if kind == "unknown" else "Hello"), question, text)
+        count("refusals and greetings", text.startswith(small_talk.UNKNOWN if kind == "unknown" else "Hello"), question, text, file)
     for kind, rights in results.items():
         print(f"{kind}: {sum(rights)} of {len(rights)}, {100 * sum(rights) / len(rights):.1f} %")
     if losses:

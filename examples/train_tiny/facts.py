@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import words as W
+
 HERE = Path(__file__).parent
 
 
@@ -63,10 +65,11 @@ def read():
         assert fact.id and fact.say and fact.keys, block
         facts.append(fact)
     known = {fact.id: fact for fact in facts}
-    for line in (HERE / "facts" / "asked.txt").read_text(encoding="utf-8").splitlines():
-        if line and not line.startswith("#"):
-            name, rest = line.split(": ", 1)
-            known[name].ask.extend(parts(rest))
+    for path in sorted((HERE / "facts").glob("asked*.txt")):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            if line and not line.startswith("#"):
+                name, rest = line.split(": ", 1)
+                known[name].ask.extend(parts(rest))
     flags = [f for fact in facts for _, f in fact.flag]
     for fact in facts:
         fact.alone = all(flags.count(f) == 1 for _, f in fact.flag)
@@ -102,9 +105,12 @@ SYNONYMS = {
 PATTERN = re.compile(r"\b(" + "|".join(sorted(map(re.escape, SYNONYMS), key=len, reverse=True)) + r")\b")
 
 
+COMMAND = re.compile(r"\bhearth (run|chat|template|embed|inspect|tokenize|logits|bench|pack|steer-train)\b")
+
+
 def vary(rng, phrase):
     """The phrase with other words where there are some."""
-    if "_" in phrase or "--" in phrase:
+    if "_" in phrase or "--" in phrase or COMMAND.search(phrase):
         return phrase
     chance = rng.choice([0, 0, 0.3, 0.6])
     return PATTERN.sub(lambda m: rng.choice(SYNONYMS[m[1]]) if rng.random() < chance else m[1], phrase)
@@ -129,6 +135,26 @@ def misspell(rng, text):
     return text[:at] + text[at] + text[at:]
 
 
+# Words that do not tell which fact is asked for.
+DULL = set("""a about after am an and any are as at be been by can could did do does for from get gets give had has have hearth how i if in into is
+it its just let like make makes may me must my need needs of on one only or our please put should show so some tell than that the their them then
+there these they this those to up use used using want was way we what when where which who why will with work works would write you your""".split())
+
+
+def blur(rng, text):
+    """With a word or two that tell nothing left out, or another word in their place: people use words that no list has."""
+    words = text.split(" ")
+    where = [i for i, w in enumerate(words) if w.lower() in DULL]
+    if len(words) < 4 or not where:
+        return text
+    for i in sorted(rng.sample(where, min(len(where), rng.randint(1, 2))), reverse=True):
+        if rng.random() < 0.5:
+            del words[i]
+        else:
+            words[i] = W.word(rng) if rng.random() < 0.7 else W.made_up(rng)
+    return " ".join(words)
+
+
 def share(fact):
     """How often it is asked for: functions and options are easy to find by their names, and newcomers begin with bindings."""
     return 1 if fact.name or fact.flag else 6 if re.search(r"-(rust|python|swift|c|cpp)$|^quickstart|^licence|^what-is", fact.id) else 2
@@ -151,7 +177,7 @@ def one_question(rng, fact):
     kinds = []
     if fact.how:
         kinds += ["how"] * (2 if fact.name or fact.flag else 3)
-    kinds += ["what"] * (2 * bool(fact.what)) + ["does"] * (2 * bool(fact.does)) + ["ask"] * min(6, len(fact.ask))
+    kinds += ["what"] * (2 * bool(fact.what)) + ["does"] * (2 * bool(fact.does)) + ["ask"] * min(8, len(fact.ask))
     kinds += ["name"] * (2 * bool(fact.name)) + ["flag"] * (2 * bool(fact.flag))
     kind = rng.choice(kinds)
     exact = kind in ("name", "flag")
@@ -176,6 +202,8 @@ def one_question(rng, fact):
         text = vary(rng, rng.choice(fact.ask))
         if rng.random() < 0.1:
             text = rng.choice(["tell me: ", "can you tell me, ", "do you know, ", "I would like to know: ", "I wonder: ", "could you say, "]) + text
+    if not exact and rng.random() < 0.12:
+        text = blur(rng, text)
     if kind in ("how", "what", "ask", "does") and rng.random() < 0.06:
         text = shorten(rng, text)
     if kind in ("how", "what", "ask", "does") and rng.random() < 0.04:

@@ -18,7 +18,7 @@ import talk
 import tokenizer as T
 import words as W
 
-HELD_OUT = {F.plain(line.partition(" | ")[2]) for line in (F.HERE / "held_out" / "facts.txt").read_text(encoding="utf-8").splitlines()}
+HELD_OUT = {F.plain(line.partition(" | ")[2]) for path in (F.HERE / "held_out").glob("facts*.txt") for line in path.read_text(encoding="utf-8").splitlines()}
 ROW = 513  # a token more than a row trains: each is the next one's target
 
 

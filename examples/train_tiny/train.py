@@ -21,13 +21,13 @@ from model import Decoder, Shape
 def orthogonal(g):
     """The nearest matrix with singular values of about one, by five steps of Newton and Schulz."""
     a, b, c = 3.4445, -4.7750, 2.0315
-    x = (g / (g.norm() + 1e-7)).bfloat16()
+    x = g / (g.norm() + 1e-7)
     tall = x.shape[0] > x.shape[1]
     x = x.T if tall else x
     for _ in range(5):
         y = x @ x.T
         x = a * x + (b * y + c * y @ y) @ x
-    return (x.T if tall else x).float()
+    return x.T if tall else x
 
 
 class Muon(torch.optim.Optimizer):
@@ -70,6 +70,20 @@ class Rows:
         tokens = torch.from_numpy(self.tokens[take].astype(np.int64))
         weights = torch.from_numpy(self.weights[take])
         return tokens[:, :-1], tokens[:, 1:], weights[:, 1:]
+
+
+def optimizers(model, muon, adam):
+    matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and n.startswith("blk")]
+    others = [p for n, p in model.named_parameters() if p.dim() != 2 or not n.startswith("blk")]
+    return Muon(matrices, muon), torch.optim.AdamW(others, lr=adam, betas=(0.9, 0.98), weight_decay=0.0)
+
+
+def save(path, model, muon, adam, step):
+    """All that is needed to go on; a run that is stopped in between leaves the state before."""
+    temporary = path.with_suffix(".new")
+    torch.save({"model": model.state_dict(), "muon": muon.state_dict(), "adam": adam.state_dict(), "step": step,
+                "shape": model.shape.dict()}, temporary)
+    os.replace(temporary, path)
 
 
 def rate(step, steps, warm=50):
@@ -115,7 +129,7 @@ def main():
     parser.add_argument("--layers", type=int, default=Shape.layers)
     parser.add_argument("--width", type=int, default=Shape.width)
     parser.add_argument("--hidden", type=int, default=Shape.hidden)
-    parser.add_argument("--float32", action="store_true", help="no bfloat16 products")
+    parser.add_argument("--bfloat16", action="store_true", help="products in bfloat16: faster with AMX, slower without")
     options = parser.parse_args()
 
     torch.manual_seed(options.seed)
@@ -124,10 +138,7 @@ def main():
     vocab = json.loads((options.data / "meta.json").read_text())["vocab"]
     shape = Shape(vocab=vocab, layers=options.layers, width=options.width, hidden=options.hidden)
     model = Decoder(shape)
-    matrices = [p for n, p in model.named_parameters() if p.dim() == 2 and n.startswith("blk")]
-    others = [p for n, p in model.named_parameters() if p.dim() != 2 or not n.startswith("blk")]
-    muon = Muon(matrices, options.muon)
-    adam = torch.optim.AdamW(others, lr=options.adam, betas=(0.9, 0.98), weight_decay=0.0)
+    muon, adam = optimizers(model, options.muon, options.adam)
 
     options.out.mkdir(parents=True, exist_ok=True)
     state_path, log = options.out / "state.pt", options.out / "train.log"
@@ -138,19 +149,13 @@ def main():
         muon.load_state_dict(state["muon"])
         adam.load_state_dict(state["adam"])
         step = state["step"]
-    else:
+    if step == 0:
         log.write_text(f"# shape {json.dumps(shape.dict())}\n# parameters {sum(p.numel() for p in model.parameters())}, "
                        f"rows {len(rows)} of {rows.tokens.shape[1]} tokens, batch {options.batch}, steps {options.steps}, "
                        f"muon {options.muon}, adam {options.adam}, seed {options.seed}\n")
 
-    def save():
-        temporary = state_path.with_suffix(".new")
-        torch.save({"model": model.state_dict(), "muon": muon.state_dict(), "adam": adam.state_dict(), "step": step,
-                    "shape": shape.dict()}, temporary)
-        os.replace(temporary, state_path)
-
     def loss_of(batch):
-        with torch.autocast("cpu", torch.bfloat16, enabled=not options.float32):
+        with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
             return model.loss(*batch)
 
     stopped = []
@@ -181,9 +186,9 @@ def main():
                 file.write(json.dumps(entry) + "\n")
             print(json.dumps(entry), flush=True)
         if time.time() - saved > options.save_seconds:
-            save()
+            save(state_path, model, muon, adam, step)
             saved = time.time()
-    save()
+    save(state_path, model, muon, adam, step)
     plot(log, options.out / "loss.png")
 
 
