@@ -188,7 +188,8 @@ def check(case, seed, program, verbose):
     model = built(case, generator)
     text = case["config"].get("text_config", case["config"])
     vocab = text["vocab_size"]
-    ids = torch.randint(0, vocab, (case.get("tokens", 130),), generator=generator).tolist()
+    # From `low` on: RoBERTa's positions leave the padding token out, which hearth never puts into a text.
+    ids = torch.randint(case.get("low", 0), vocab, (case.get("tokens", 130),), generator=generator).tolist()
     with tempfile.TemporaryDirectory(prefix="hearth-transformers-") as scratch:
         folder = pathlib.Path(scratch) / "model"
         model.save_pretrained(folder)
