@@ -83,6 +83,10 @@ const VectorOp kVectorOps[] = {
      [](const KernelTable& t, Vectors& v) { t.rope_adjacent(v.x.data(), v.cos.data(), v.sin.data(), kValues / 2); }},
     {"rope_halves", 12,
      [](const KernelTable& t, Vectors& v) { t.rope_halves(v.x.data(), v.cos.data(), v.sin.data(), kValues / 2); }},
+    {"sum_words", 4,
+     [](const KernelTable& t, Vectors& v) {
+         benchmark::DoNotOptimize(t.sum_words(reinterpret_cast<const std::uint32_t*>(v.x.data()), kValues, false));
+     }},
     {"exp_sum", 8, [](const KernelTable& t, Vectors& v) { t.exp_sum(v.x.data(), kValues, v.out.data()); }},
     {"to_f16", 6, [](const KernelTable& t, Vectors& v) { t.to_f16(v.x.data(), kValues, v.halves.data()); }},
     {"causal_conv", 8,

@@ -69,6 +69,11 @@ bool cpu_has(std::string_view feature) {
     if (feature == "f16c") return __builtin_cpu_supports("avx2") != 0;
     return false;
 }
+bool made_by_intel() {
+    unsigned a = 0, b = 0, c = 0, d = 0;
+    return __get_cpuid(0, &a, &b, &c, &d) != 0 && b == signature_INTEL_ebx && c == signature_INTEL_ecx &&
+           d == signature_INTEL_edx;
+}
 constexpr std::string_view kProcessor = "x86";
 #elif defined(__aarch64__)
 // Features by the names that Linux gives them.
@@ -93,10 +98,12 @@ bool cpu_has(std::string_view feature) {
 bool cpu_has(std::string_view) { return false; }
 #endif
 bool tiles_granted() { return false; }
+bool made_by_intel() { return false; }
 constexpr std::string_view kProcessor = "arm";  // NEON is part of the architecture
 #else
 bool cpu_has(std::string_view) { return false; }
 bool tiles_granted() { return false; }
+bool made_by_intel() { return false; }
 constexpr std::string_view kProcessor = "other";
 #endif
 
@@ -134,6 +141,11 @@ const auto& table() {
 std::span<const IsaInfo> isa_list() { return table(); }
 
 const IsaInfo& isa_info(Isa isa) { return table()[static_cast<std::size_t>(isa)]; }
+
+bool gains_by_fetching() {
+    static const bool gains = made_by_intel();
+    return gains;
+}
 
 Isa best_isa() {
     Isa best = Isa::scalar;

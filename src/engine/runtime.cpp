@@ -3,6 +3,7 @@
 #include <cstdlib>
 
 #include "hearth/base/cat.hpp"
+#include "hearth/base/cpu.hpp"
 #include "hearth/engine/engine.hpp"
 
 namespace hearth {
@@ -35,28 +36,25 @@ Result<double> Runtime::measure_stream(std::uint64_t bytes, std::uint32_t rounds
     HEARTH_ASSIGN(Buffer buffer, Buffer::make(memory_, bytes / kChunk * kChunk, "the stream measurement"));
     const auto guard = lock();
     const std::size_t chunks = buffer.size() / kChunk;
-    auto* words = buffer.as<std::uint64_t>();
+    constexpr std::size_t kWords = kChunk / sizeof(std::uint32_t);
+    auto* words = buffer.as<std::uint32_t>();
     // Written first: untouched pages would all be the one zero page.
     parallel_for(*executor_, chunks, [&](std::size_t c, std::size_t) {
-        std::fill_n(words + c * kChunk / 8, kChunk / 8, c + 1);
+        std::fill_n(words + c * kWords, kWords, static_cast<std::uint32_t>(c + 1));
     });
-    std::vector<std::uint64_t> sums(chunks);
+    std::vector<std::uint32_t> sums(chunks);
     std::vector<double> rates;
     for (std::uint32_t r = 0; r < rounds; ++r) {
         const auto start = std::chrono::steady_clock::now();
         parallel_for(*executor_, chunks, [&](std::size_t c, std::size_t) {
-            const std::uint64_t* p = words + c * kChunk / 8;
-            std::uint64_t s[16] = {};
-            for (std::size_t i = 0; i < kChunk / 8; i += 16)
-                for (std::size_t j = 0; j < 16; ++j) s[j] += p[i + j];
-            for (std::uint64_t v : s) sums[c] += v;
+            sums[c] += kernels().sum_words(words + c * kWords, kWords, gains_by_fetching());
         });
         const std::chrono::duration<double> t = std::chrono::steady_clock::now() - start;
         rates.push_back(static_cast<double>(buffer.size()) / t.count());
     }
     // The sums are known, and checking them keeps the reads.
     for (std::size_t c = 0; c < chunks; ++c)
-        if (sums[c] != (c + 1) * (kChunk / 8) * rounds) return Status(Code::internal, "the stream measurement read other bytes than it wrote");
+        if (sums[c] != static_cast<std::uint32_t>((c + 1) * kWords * rounds)) return Status(Code::internal, "the stream measurement read other bytes than it wrote");
     std::nth_element(rates.begin(), rates.begin() + static_cast<std::ptrdiff_t>(rates.size() / 2), rates.end());
     return rates[rates.size() / 2];
 }

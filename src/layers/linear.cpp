@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "hearth/base/cat.hpp"
+#include "hearth/base/cpu.hpp"
 #include "hearth/layers/low_rank.hpp"
 #include "layers/slabs.hpp"
 
@@ -128,6 +129,7 @@ void Linear::multiply(const KernelTable& kernels, const Part& part, std::byte* r
     args.x_stride = part.x_stride != 0 ? part.x_stride : activation_bytes(activation(), k_);
     args.tokens = part.tokens;
     args.y_stride = part.y_stride;
+    args.fetch_ahead = gains_by_fetching();
     if (format_ != nullptr) {
         args.panels = weights_ + (part.matrix * panels_of(rows_) + part.first / kLanes) * panel_bytes_;
         args.panel_bytes = panel_bytes_;

@@ -28,6 +28,7 @@ STATE = {
     r"^TLS init function|^__tls_guard$": "the same",
     # Filled once on first use and constant from then on (C++ makes that thread-safe).
     r"hearth::.*::table\(\)::list$": "what this CPU can run",
+    r"hearth::gains_by_fetching\(\)::gains$": "what it reads faster by",
     r"hearth::.*::all_keys\(\)::keys$": "the keys of all samplers",
     r"^DW\.ref\.": "the compiler's references to type information",
     r"^guard variable for ": "of such constants",

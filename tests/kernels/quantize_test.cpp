@@ -22,8 +22,15 @@ bool sums_hold(const ActQ8x32& b) { return b.sum == total(b.q, 32); }
 bool sums_hold(const ActQ8x256& b) {
     bool hold = true;
     for (std::size_t j = 0; j < 8; ++j) hold = hold && b.sum32[j] == total(b.q + 32 * j, 32);
-    for (std::size_t j = 0; j < 16; ++j) hold = hold && b.sum16[j] == total(b.q + 16 * j, 16);
-    return hold;
+    std::int32_t largest = 0;
+    for (std::size_t j = 0; j < 16; ++j) {
+        hold = hold && b.sum16[j] == total(b.q + 16 * j, 16);
+        hold = hold && (static_cast<std::uint32_t>(b.begin16[j] + 32 * b.sum16[j]) & 0xffff) == 0;
+        std::int32_t size = 0;
+        for (std::size_t i = 16 * j; i < 16 * (j + 1); ++i) size += std::abs(b.q[i]);
+        largest = std::max(largest, size);
+    }
+    return hold && b.calm == (largest <= 1023 ? 1 : 0);
 }
 
 // The block that the rule of kernels.hpp gives, computed by other means than the kernels.

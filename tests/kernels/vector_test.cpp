@@ -106,7 +106,8 @@ TEST_CASE("layer_norm: near the exact value, far from 0 too") {
             const double r = 1 / std::sqrt(squares / static_cast<double>(n) + 1e-12);
             bool close = true;
             for (std::size_t i = 0; i < n; ++i) {
-                const double want = (static_cast<double>(x[i]) - mean) * r * static_cast<double>(w[i]) + static_cast<double>(b[i]);
+                const double want =
+                    (static_cast<double>(x[i]) - mean) * r * static_cast<double>(w[i]) + static_cast<double>(b[i]);
                 close = close && std::fabs(static_cast<double>(y[i]) - want) <= (1 + shift) * 1e-5;
             }
             CAPTURE(n);
@@ -116,7 +117,8 @@ TEST_CASE("layer_norm: near the exact value, far from 0 too") {
 }
 
 TEST_CASE("silu_mul, gelu_mul, sigmoid_mul, gelu_erf_mul: equal scalar, in place on either input") {
-    for (GluOp op : {&KernelTable::silu_mul, &KernelTable::gelu_mul, &KernelTable::sigmoid_mul, &KernelTable::gelu_erf_mul})
+    for (GluOp op :
+         {&KernelTable::silu_mul, &KernelTable::gelu_mul, &KernelTable::sigmoid_mul, &KernelTable::gelu_erf_mul})
         check_equal([op](const KernelTable& t, Source& source, std::size_t n, Values kind) {
             Guarded<float> gate(source.many(n, kind)), up(source.many(n, Values::wide)), y(n);
             Guarded<float> gate_copy(gate.values());
@@ -214,6 +216,21 @@ TEST_CASE("exp_sum: equals scalar, in place and not") {
         all.push_back(sum);
         return all;
     });
+}
+
+TEST_CASE("sum_words: equals scalar") {
+    Source source(7);
+    for (const std::size_t n : {0u, 128u, 256u, 1280u, 4096u}) {
+        std::vector<std::uint32_t> words(n);
+        for (std::uint32_t& w : words) w = static_cast<std::uint32_t>(source.below(1u << 31)) * 2654435761u;
+        const std::uint32_t want = std::accumulate(words.begin(), words.end(), std::uint32_t{0});
+        for (const IsaInfo& isa : isa_list()) {
+            if (!isa.available) continue;
+            CAPTURE(isa.name);
+            for (const bool fetch_ahead : {false, true})
+                CHECK(kernel_table(isa.isa).sum_words(words.data(), n, fetch_ahead) == want);
+        }
+    }
 }
 
 TEST_CASE("exp_sum: is a softmax before its division") {

@@ -155,9 +155,42 @@ inline PanelBytes pack_rows(const PanelFormat& format, const std::vector<std::by
     return panels;
 }
 
+// What follows from a block's codes.
+inline void complete(ActQ8x32& block) {
+    block.sum = 0;
+    for (std::int8_t q : block.q) block.sum += q;
+}
+inline void complete(ActQ8x256& block) {
+    std::fill(std::begin(block.sum32), std::end(block.sum32), std::int16_t{0});
+    block.calm = 1;
+    for (std::size_t j = 0; j < 16; ++j) {
+        std::int32_t sum = 0, size = 0;
+        for (std::size_t i = 16 * j; i < 16 * (j + 1); ++i) {
+            sum += block.q[i];
+            size += std::abs(block.q[i]);
+        }
+        block.sum16[j] = static_cast<std::int16_t>(sum);
+        block.sum32[j / 2] = static_cast<std::int16_t>(block.sum32[j / 2] + sum);
+        block.begin16[j] = static_cast<std::int16_t>(static_cast<std::uint16_t>(-32 * sum));
+        if (size > kCalmSum) block.calm = 0;
+    }
+}
+
+// Codes of which 16 have sizes that sum up to kCalmSum: few large ones or many middling ones, of one sign or of both.
+inline void make_calm(Source& source, std::int8_t* q) {
+    const bool few = source.below(2) == 0, mixed = source.below(2) == 0;
+    int left = kCalmSum, sign = source.below(2) == 0 ? 1 : -1;
+    for (std::size_t i = 0, at = source.below(16); i < 16; ++i, at = (at + 1) % 16) {
+        const int size = std::min(left, few ? 127 : i < 15 ? 63 : 78);
+        left -= size;
+        if (mixed && source.below(2) == 0) sign = -sign;
+        q[at] = static_cast<std::int8_t>(sign * size);
+    }
+}
+
 // One row of activations: made as blocks directly, so that the codes reach their ends.
-template <class Block, class Sums>
-void random_activation(Source& source, Values kind, std::byte* to, std::size_t blocks, Sums sums) {
+template <class Block>
+void random_activation(Source& source, Values kind, std::byte* to, std::size_t blocks, bool calm) {
     for (std::size_t b = 0; b < blocks; ++b) {
         Block block;
         float scale = source.one(kind);
@@ -169,7 +202,9 @@ void random_activation(Source& source, Values kind, std::byte* to, std::size_t b
             q = static_cast<std::int8_t>(flat == 1   ? 127
                                          : flat == 2 ? -127
                                                      : static_cast<int>(source.below(255)) - 127);
-        sums(block);
+        if (calm)
+            for (std::size_t i = 0; i < sizeof block.q; i += 16) make_calm(source, block.q + i);
+        complete(block);
         std::memcpy(to + b * sizeof block, &block, sizeof block);
     }
 }
@@ -177,7 +212,9 @@ void random_activation(Source& source, Values kind, std::byte* to, std::size_t b
 inline std::vector<std::byte> random_activations(Source& source, Activation activation, std::size_t tokens,
                                                  std::size_t k, std::size_t stride, Values kind) {
     std::vector<std::byte> bytes(tokens * stride);
+    bool calm = false;  // of the next tokens, as many as tiles have
     for (std::size_t t = 0; t < tokens; ++t) {
+        if (t % 24 == 0) calm = source.below(2) == 0;
         std::byte* const to = bytes.data() + t * stride;
         switch (activation) {
             case Activation::f32: {
@@ -186,20 +223,10 @@ inline std::vector<std::byte> random_activations(Source& source, Activation acti
                 break;
             }
             case Activation::q8_32:
-                random_activation<ActQ8x32>(source, kind, to, k / 32, [](ActQ8x32& block) {
-                    block.sum = 0;
-                    for (std::int8_t q : block.q) block.sum += q;
-                });
+                random_activation<ActQ8x32>(source, kind, to, k / 32, calm);
                 break;
             case Activation::q8_256:
-                random_activation<ActQ8x256>(source, kind, to, k / 256, [](ActQ8x256& block) {
-                    std::fill(std::begin(block.sum16), std::end(block.sum16), std::int16_t{0});
-                    std::fill(std::begin(block.sum32), std::end(block.sum32), std::int16_t{0});
-                    for (std::size_t i = 0; i < 256; ++i) {
-                        block.sum16[i / 16] = static_cast<std::int16_t>(block.sum16[i / 16] + block.q[i]);
-                        block.sum32[i / 32] = static_cast<std::int16_t>(block.sum32[i / 32] + block.q[i]);
-                    }
-                });
+                random_activation<ActQ8x256>(source, kind, to, k / 256, calm);
                 break;
         }
     }

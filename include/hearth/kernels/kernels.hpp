@@ -30,15 +30,19 @@ struct ActQ8x32 {
     std::int32_t sum;  // of q
     std::int8_t q[32];
 };
-// Five cache lines where memory is aligned to one: tile rows of 64 codes lie in lines of their own.
+// Six cache lines where memory is aligned to one: tile rows of 64 codes lie in lines of their own. Of calm activations 16
+// products with codes of 5 bits, or with codes of 6 bits less 32, sum up within 16 bits: some machines gain by that.
 struct ActQ8x256 {
     std::int8_t q[256];
     float scale;
     std::int16_t sum32[8];   // of q over each 32
-    std::int16_t sum16[16];  // of q over each 16
-    std::uint8_t unused[12];
+    std::int16_t sum16[16];    // of q over each 16
+    std::int16_t begin16[16];  // the lower 16 bits of -32 * sum16: where sums of products with codes less 32 begin
+    std::uint8_t calm;         // 1 where |q| over no 16 sums up to more than kCalmSum, else 0
+    std::uint8_t unused[43];
 };
 static_assert(sizeof(ActQ8x256) % 64 == 0);
+inline constexpr std::int32_t kCalmSum = 1023;
 inline constexpr std::size_t activation_bytes(Activation a, std::size_t k) {
     return a == Activation::f32 ? k * sizeof(float) : a == Activation::q8_32 ? k / 32 * sizeof(ActQ8x32) : k / 256 * sizeof(ActQ8x256);
 }
@@ -62,6 +66,7 @@ struct GemmArgs {
     std::size_t tokens;
     float* y;                 // [tokens, y_stride]; exactly `rows` floats of each row are written
     std::size_t y_stride;     // floats
+    bool fetch_ahead = false; // of a few tokens too: gains_by_fetching()
 };
 using GemmFn = void (*)(const GemmArgs&);
 
@@ -152,6 +157,8 @@ using ScaleFn = void (*)(float* x, float s, std::size_t n);
 using RopeFn = void (*)(float* x, const float* cos, const float* sin, std::size_t pairs);
 // y = exp(x - max(x)), returns the sum (16 virtual lanes). y may be x.
 using ExpSumFn = float (*)(const float* x, std::size_t n, float* y);
+// The sum of n words modulo 2^32, n a multiple of 128: memory is read as fast as the instruction set can.
+using SumWordsFn = std::uint32_t (*)(const std::uint32_t* x, std::size_t n, bool fetch_ahead);
 // Elementwise float -> binary16, round to nearest even.
 using ToF16Fn = void (*)(const float* x, std::size_t n, std::uint16_t* y);
 

@@ -43,6 +43,8 @@ constexpr std::size_t small_dot_steps = Top <= 15   ? 8
                                                     : 2;
 template <int Top>
 constexpr std::size_t scaled_dot_steps = small_dot_steps<Top>;
+template <int Top>
+constexpr std::size_t calm_dot_steps = 0;  // nothing to gain: pairs of lanes hold a sub-block, and begin apart
 HEARTH_SIMD small_dot step(small_dot d, u8x64 w, const std::int8_t* x4) {
     const int8x16_t x = vreinterpretq_s8_s32(broadcast4(x4));
     for (std::size_t i = 0; i < 4; ++i) {
@@ -57,7 +59,7 @@ HEARTH_SIMD small_scale odd(i16x32 a) { HEARTH_EACH_QUARTER(small_scale, vtrn2q_
 HEARTH_SIMD i32x16 add_dot(i32x16 acc, small_dot d) {
     HEARTH_EACH_QUARTER(i32x16, vpadalq_s16(acc.v[i], vpaddq_s16(d.lo[i], d.hi[i])));
 }
-template <int Top>
+template <int Top, bool>
 HEARTH_SIMD i32x16 add_scaled_dot(i32x16 acc, small_scale s, small_dot d) {
     HEARTH_EACH_QUARTER(i32x16, madd16_quarter(acc.v[i], vpaddq_s16(d.lo[i], d.hi[i]), s.v[i]));
 }

@@ -39,9 +39,9 @@ void block_tile(const GemmArgs& a, std::size_t panel, std::size_t token) {
         x[t] = reinterpret_cast<const Activation*>(static_cast<const std::byte*>(a.x) + (token + t) * a.x_stride);
         acc[t] = f32x16::zero();
     }
-    // The first tokens of several meet weights that are still in memory, at a pace that leaves time to fetch them. A
-    // single token reads as fast as memory gives, which fetches would only disturb.
-    const std::uint8_t* ahead = T >= 4 && token == 0 ? w + kBytesAhead : nullptr;
+    // The first tokens of several meet weights that are still in memory, at a pace that leaves time to fetch them. Few
+    // tokens read as fast as memory gives: whether fetches help or disturb then is a matter of the CPU.
+    const std::uint8_t* ahead = token == 0 && (T >= 4 || a.fetch_ahead) ? w + kBytesAhead : nullptr;
     for (std::size_t b = 0; b < blocks; ++b) {
         Format::template block<T>(w, blocks, b, ahead, x, acc);
         if (ahead != nullptr) ahead += Format::Layout::kBytes;
@@ -149,6 +149,18 @@ HEARTH_SIMD u8x64 unpacked_or(const std::uint8_t* codes, std::size_t unit, Unpac
         return u8x64::load(codes + unit * panel::kUnit);
     else
         return unpack();
+}
+
+// Whether a kernel for calm activations gains by it, and whether all of a tile's next blocks are.
+template <int Top>
+constexpr bool gains_by_calm = kUnpackFirst && (calm_dot_steps<Top>) > 0;
+template <int Top, bool Calm>
+constexpr std::size_t dot_steps = Calm ? calm_dot_steps<Top> : scaled_dot_steps<Top>;
+template <std::size_t T>
+HEARTH_SIMD bool all_calm(const ActQ8x256* const (&x)[T]) {
+    unsigned calm = 1;
+    for (std::size_t t = 0; t < T; ++t) calm &= x[t]->calm;
+    return calm != 0;
 }
 
 // How many sub-blocks of T tokens have room for their sums in registers at once; a power of two, at most `Most`.

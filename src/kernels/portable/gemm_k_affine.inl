@@ -12,7 +12,9 @@ struct KAffine {
     using Activation = ActQ8x256;
     using Layout = typename Codes::Layout;
     static constexpr std::size_t kValues = Layout::kValues;
-    static constexpr std::size_t kSteps = scaled_dot_steps<Codes::kTop> < 8 ? scaled_dot_steps<Codes::kTop> : 8;
+    // Calm: of calm activations.
+    template <bool Calm>
+    static constexpr std::size_t kSteps = dot_steps<Codes::kTop, Calm> < 8 ? dot_steps<Codes::kTop, Calm> : 8;
 
     // `codes` where they were unpacked before, else null.
     template <int S, bool Unpacked, std::size_t T>
@@ -22,34 +24,34 @@ struct KAffine {
         for (std::size_t t = 0; t < T; ++t) dot[t] = step(dot[t], w, x[t]->q + 32 * S + 4 * g);
     }
 
-    template <int S, std::size_t T>
+    template <int S, bool Calm, std::size_t T>
     HEARTH_SIMD static void add_sub_block(const std::uint8_t* block, const small_dot (&dot)[T], i32x16 (&sum)[T]) {
         const i16x32 pair = i16x32::load_u8(block + Layout::kScales + 32 * (S / 2));
         const small_scale scale = S % 2 ? odd(pair) : even(pair);
-        for (std::size_t t = 0; t < T; ++t) sum[t] = add_scaled_dot<Codes::kTop>(sum[t], scale, dot[t]);
+        for (std::size_t t = 0; t < T; ++t) sum[t] = add_scaled_dot<Codes::kTop, Calm>(sum[t], scale, dot[t]);
     }
 
     // Sub-blocks First + I side by side.
-    template <int First, bool Unpacked, std::size_t T, int... I>
+    template <int First, bool Unpacked, bool Calm, std::size_t T, int... I>
     HEARTH_SIMD static void sub_blocks(const std::uint8_t* block, const std::uint8_t* codes,
                                        const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
                                        std::integer_sequence<int, I...>) {
-        for (std::size_t start = 0; start < 8; start += kSteps) {
+        for (std::size_t start = 0; start < 8; start += kSteps<Calm>) {
             small_dot dot[sizeof...(I)][T];
             for (auto& of_tokens : dot)
                 for (small_dot& d : of_tokens) d = small_dot::zero();
-            for (std::size_t g = start; g < start + kSteps; ++g)
+            for (std::size_t g = start; g < start + kSteps<Calm>; ++g)
                 (add_codes<First + I, Unpacked, T>(block, codes, g, x, dot[I]), ...);
-            (add_sub_block<First + I, T>(block, dot[I], sum), ...);
+            (add_sub_block<First + I, Calm, T>(block, dot[I], sum), ...);
         }
     }
 
-    template <std::size_t T, bool Unpacked, int N, int... I>
+    template <std::size_t T, bool Unpacked, bool Calm, int N, int... I>
     HEARTH_SIMD static void all_sub_blocks(const std::uint8_t* block, const std::uint8_t* ahead,
                                            const std::uint8_t* codes, const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
                                            std::integer_sequence<int, I...>) {
         ((fetch<I, 8 / N>(ahead, Layout::kBytes),
-          sub_blocks<N * I, Unpacked, T>(block, codes, x, sum, std::make_integer_sequence<int, N>())),
+          sub_blocks<N * I, Unpacked, Calm, T>(block, codes, x, sum, std::make_integer_sequence<int, N>())),
          ...);
     }
 
@@ -62,7 +64,7 @@ struct KAffine {
         }
     }
 
-    template <std::size_t T, bool Unpacked>
+    template <std::size_t T, bool Unpacked, bool Calm>
     HEARTH_SIMD static void any_block(const std::uint8_t* panel, std::size_t b, const std::uint8_t* ahead,
                                       const std::uint8_t* codes, const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
         const std::uint8_t* const block = panel + b * Layout::kBytes;
@@ -73,7 +75,7 @@ struct KAffine {
             add_mins<T>(block, x, min_sum);
         }
         for (std::size_t t = 0; t < T; ++t) sum[t] = i32x16::zero();
-        all_sub_blocks<T, Unpacked, N>(block, ahead, codes, x, sum, std::make_integer_sequence<int, 8 / N>());
+        all_sub_blocks<T, Unpacked, Calm, N>(block, ahead, codes, x, sum, std::make_integer_sequence<int, 8 / N>());
         const f32x16 d = load_halves(block + Layout::kD), dmin = load_halves(block + Layout::kDmin);
         for (std::size_t t = 0; t < T; ++t) acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(sum[t]), acc[t]);
         if constexpr (T > 1) add_mins<T>(block, x, min_sum);
@@ -83,13 +85,15 @@ struct KAffine {
     template <std::size_t T>
     HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t, std::size_t b, const std::uint8_t* ahead,
                                   const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
-        any_block<T, false>(panel, b, ahead, nullptr, x, acc);
+        any_block<T, false, false>(panel, b, ahead, nullptr, x, acc);
     }
     template <std::size_t T>
     HEARTH_SIMD static void unpacked_block(const std::uint8_t* panel, std::size_t, std::size_t b,
                                            const std::uint8_t* ahead, const std::uint8_t* codes,
                                            const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
-        any_block<T, true>(panel, b, ahead, codes, x, acc);
+        if constexpr (gains_by_calm<Codes::kTop>)
+            if (all_calm<T>(x)) return any_block<T, true, true>(panel, b, ahead, codes, x, acc);
+        any_block<T, true, false>(panel, b, ahead, codes, x, acc);
     }
 
     template <int... S>

@@ -1,4 +1,5 @@
-// GEMM with Q6_K panels. The codes stay unsigned; their offset of 32 comes off through the sums of the activations.
+// GEMM with Q6_K panels. The codes stay unsigned; their offset of 32 comes off through the sums of the activations: of
+// calm ones where each dot begins, else of a whole block at once.
 #include "kernels/portable/codes_k.inl"
 #include "kernels/portable/gemm_blocks.inl"
 
@@ -9,7 +10,8 @@ struct FormatQ6_K {
     using Activation = ActQ8x256;
     using Layout = panel::Q6_K;
     static constexpr std::size_t kValues = Layout::kValues;
-    static constexpr std::size_t kSteps = scaled_dot_steps<63> < 4 ? scaled_dot_steps<63> : 4;
+    template <bool Calm>
+    static constexpr std::size_t kSteps = dot_steps<63, Calm> < 4 ? dot_steps<63, Calm> : 4;
 
     // Scales of sub-blocks 2 p and 2 p + 1.
     HEARTH_SIMD static i16x32 scales(const std::uint8_t* block, std::size_t p) {
@@ -25,46 +27,65 @@ struct FormatQ6_K {
         for (std::size_t t = 0; t < T; ++t) dot[t] = step(dot[t], w, x[t]->q + 128 * H + 32 * S + 4 * g);
     }
 
-    template <std::size_t H, int S, std::size_t T>
+    // k = 128 H + 32 S + 4 start is the first.
+    template <std::size_t H, int S, bool Calm, class Dot, std::size_t T>
+    HEARTH_SIMD static void begin(std::size_t start, const ActQ8x256* const (&x)[T], Dot (&dot)[T]) {
+        for (std::size_t t = 0; t < T; ++t) {
+            if constexpr (Calm)
+                dot[t] = Dot::begin16(x[t]->begin16 + 8 * H + 2 * S + start / 4);
+            else
+                dot[t] = Dot::zero();
+        }
+    }
+
+    template <std::size_t H, int S, bool Calm, std::size_t T>
     HEARTH_SIMD static void add_sub_block(const std::uint8_t* block, bool second, const small_dot (&dot)[T],
                                           i32x16 (&sum)[T]) {
         const i16x32 pair = scales(block, 4 * H + S);
         const small_scale scale = second ? odd(pair) : even(pair);
-        for (std::size_t t = 0; t < T; ++t) sum[t] = add_scaled_dot<63>(sum[t], scale, dot[t]);
+        for (std::size_t t = 0; t < T; ++t) sum[t] = add_scaled_dot<63, Calm>(sum[t], scale, dot[t]);
     }
 
     // Of 128 k those of the quarters First, First + Step ... side by side: 4 groups make a sub-block of 16.
-    template <std::size_t H, int First, int Step, bool Unpacked, std::size_t T, int... I>
+    template <std::size_t H, int First, int Step, bool Unpacked, bool Calm, std::size_t T, int... I>
     HEARTH_SIMD static void quarters(const std::uint8_t* block, const std::uint8_t* codes,
                                      const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
                                      std::integer_sequence<int, I...>) {
-        for (std::size_t start = 0; start < 8; start += kSteps) {
+        for (std::size_t start = 0; start < 8; start += kSteps<Calm>) {
             small_dot dot[sizeof...(I)][T];
-            for (auto& of_tokens : dot)
-                for (small_dot& d : of_tokens) d = small_dot::zero();
-            for (std::size_t g = start; g < start + kSteps; ++g)
+            (begin<H, First + I * Step, Calm>(start, x, dot[I]), ...);
+            for (std::size_t g = start; g < start + kSteps<Calm>; ++g)
                 (add_codes<H, First + I * Step, Unpacked, T>(block, codes, g, x, dot[I]), ...);
-            (add_sub_block<H, First + I * Step, T>(block, start >= 4, dot[I], sum), ...);
+            (add_sub_block<H, First + I * Step, Calm, T>(block, start >= 4, dot[I], sum), ...);
         }
     }
 
     // Quarters S and S + 2 share their nibbles, all four their upper bits.
-    template <int H, bool Unpacked, std::size_t T>
+    template <int H, bool Unpacked, bool Calm, std::size_t T>
     HEARTH_SIMD static void half(const std::uint8_t* block, const std::uint8_t* ahead, const std::uint8_t* codes,
                                  const ActQ8x256* const (&x)[T], i32x16 (&sum)[T]) {
         constexpr int N = sub_blocks_together<T, 4>;
         constexpr std::make_integer_sequence<int, N> together;
         fetch<4 * H, 8>(ahead, Layout::kBytes);
-        quarters<H, 0, 4 / N, Unpacked, T>(block, codes, x, sum, together);
+        quarters<H, 0, 4 / N, Unpacked, Calm, T>(block, codes, x, sum, together);
         fetch<4 * H + 1, 8>(ahead, Layout::kBytes);
-        if constexpr (N < 4) quarters<H, 1, 4 / N, Unpacked, T>(block, codes, x, sum, together);
+        if constexpr (N < 4) quarters<H, 1, 4 / N, Unpacked, Calm, T>(block, codes, x, sum, together);
         fetch<4 * H + 2, 8>(ahead, Layout::kBytes);
-        if constexpr (N < 2) quarters<H, 2, 4 / N, Unpacked, T>(block, codes, x, sum, together);
+        if constexpr (N < 2) quarters<H, 2, 4 / N, Unpacked, Calm, T>(block, codes, x, sum, together);
         fetch<4 * H + 3, 8>(ahead, Layout::kBytes);
-        if constexpr (N < 2) quarters<H, 3, 4 / N, Unpacked, T>(block, codes, x, sum, together);
+        if constexpr (N < 2) quarters<H, 3, 4 / N, Unpacked, Calm, T>(block, codes, x, sum, together);
     }
 
-    template <std::size_t T, bool Unpacked>
+    template <std::size_t T>
+    HEARTH_SIMD static void add_offsets(const std::uint8_t* block, const ActQ8x256* const (&x)[T], i32x16 (&sum)[T]) {
+        for (std::size_t p = 0; p < 8; ++p) {
+            const i16x32 pair = scales(block, p);
+            for (std::size_t t = 0; t < T; ++t) sum[t] = madd16(sum[t], pair, x[t]->sum16 + 2 * p);
+        }
+        for (std::size_t t = 0; t < T; ++t) sum[t] = sub(i32x16::zero(), shl<5>(sum[t]));
+    }
+
+    template <std::size_t T, bool Unpacked, bool Calm>
     HEARTH_SIMD static void any_block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
                                       const std::uint8_t* ahead, const std::uint8_t* codes,
                                       const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
@@ -72,26 +93,24 @@ struct FormatQ6_K {
         const std::uint8_t* const block = panel + at.block;
         i32x16 sum[T];
         for (std::size_t t = 0; t < T; ++t) sum[t] = i32x16::zero();
-        for (std::size_t p = 0; p < 8; ++p) {
-            const i16x32 pair = scales(block, p);
-            for (std::size_t t = 0; t < T; ++t) sum[t] = madd16(sum[t], pair, x[t]->sum16 + 2 * p);
-        }
-        for (std::size_t t = 0; t < T; ++t) sum[t] = sub(i32x16::zero(), shl<5>(sum[t]));
-        half<0, Unpacked, T>(block, ahead, codes, x, sum);
-        half<1, Unpacked, T>(block, ahead, codes, x, sum);
+        if constexpr (!Calm) add_offsets<T>(block, x, sum);
+        half<0, Unpacked, Calm, T>(block, ahead, codes, x, sum);
+        half<1, Unpacked, Calm, T>(block, ahead, codes, x, sum);
         const f32x16 d = load_halves(panel + at.d);
         for (std::size_t t = 0; t < T; ++t) acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(sum[t]), acc[t]);
     }
     template <std::size_t T>
     HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
                                   const std::uint8_t* ahead, const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
-        any_block<T, false>(panel, blocks, b, ahead, nullptr, x, acc);
+        any_block<T, false, false>(panel, blocks, b, ahead, nullptr, x, acc);
     }
     template <std::size_t T>
     HEARTH_SIMD static void unpacked_block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
                                            const std::uint8_t* ahead, const std::uint8_t* codes,
                                            const ActQ8x256* const (&x)[T], f32x16 (&acc)[T]) {
-        any_block<T, true>(panel, blocks, b, ahead, codes, x, acc);
+        if constexpr (gains_by_calm<63>)
+            if (all_calm<T>(x)) return any_block<T, true, true>(panel, blocks, b, ahead, codes, x, acc);
+        any_block<T, true, false>(panel, blocks, b, ahead, codes, x, acc);
     }
 
     template <int... S>

@@ -15,6 +15,16 @@ HEARTH_SIMD i32x16 encode16(const float* x, float inv, std::int8_t* q) {
     return c;
 }
 
+struct Sums {
+    std::int32_t sum, size;  // of codes, of |codes|
+};
+// Both at once: sizes in the upper halves.
+HEARTH_SIMD Sums sums_of(i32x16 c) {
+    const std::int32_t both = fold_add(add(c, shl<16>(max(c, sub(i32x16::zero(), c)))));
+    const std::int32_t sum = static_cast<std::int16_t>(both);
+    return {sum, (both - sum) >> 16};
+}
+
 }  // namespace
 
 void quantize_q8_32(const float* x, std::size_t k, void* blocks) {
@@ -34,8 +44,14 @@ void quantize_q8_256(const float* x, std::size_t k, void* blocks) {
         for (std::size_t j = 16; j < 256; j += 16) tops = max(tops, bits(abs(f32x16::load(x + i + j))));
         const Scaling s = scaling(tops);
         block->scale = s.scale;
-        for (std::size_t j = 0; j < 16; ++j)
-            block->sum16[j] = static_cast<std::int16_t>(fold_add(encode16(x + i + 16 * j, s.inv, block->q + 16 * j)));
+        std::int32_t largest = 0;
+        for (std::size_t j = 0; j < 16; ++j) {
+            const auto [sum, size] = sums_of(encode16(x + i + 16 * j, s.inv, block->q + 16 * j));
+            block->sum16[j] = static_cast<std::int16_t>(sum);
+            block->begin16[j] = static_cast<std::int16_t>(static_cast<std::uint16_t>(-32 * sum));
+            largest = size > largest ? size : largest;
+        }
+        block->calm = largest <= kCalmSum;
         for (std::size_t j = 0; j < 8; ++j)
             block->sum32[j] = static_cast<std::int16_t>(block->sum16[2 * j] + block->sum16[2 * j + 1]);
     }

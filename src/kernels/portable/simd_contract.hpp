@@ -29,8 +29,11 @@
 //   acc[row] + w[row][0] * x2[0] + w[row][1] * x2[1], exact small_dot: a sum of products of u8x64 codes and
 //   activations. zero(); step(d, w, x4): one dot4 more, for codes up to Top
 //     at most small_dot_steps<Top> times (Top 15, 31 or 63); add_dot(acc, d) = acc + d; of at most
-//     scaled_dot_steps<Top> steps: add_scaled_dot<Top>(acc, s, d) = acc + s * d, exact for |s| <= 128; small_scale
-//     even(i16x32), odd(i16x32): [row][0 or 1]
+//     scaled_dot_steps<Top> steps: add_scaled_dot<Top, false>(acc, s, d) = acc + s * d, exact for |s| <= 128;
+//     small_scale even(i16x32), odd(i16x32): [row][0 or 1]
+//   calm_dot_steps<Top>             0, or how many steps add_scaled_dot<Top, true> may take of calm activations
+//     (ActQ8x256); codes up to 63 then stand for themselves less 32, and start at small_dot::begin16(the entry of
+//     ActQ8x256::begin16)
 // kBlockTokens, kFloatTokens: tokens of a GEMM tile; kDots, kFloatSums: small_dot and f32x16 sums that registers hold.
 #pragma once
 

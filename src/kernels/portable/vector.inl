@@ -154,6 +154,20 @@ float exp_sum(const float* x, std::size_t n, float* y) {
     return fold_add(sums);
 }
 
+std::uint32_t sum_words(const std::uint32_t* x, std::size_t n, bool fetch_ahead) {
+    constexpr std::size_t kAhead = 2048;
+    i32x16 sums[8];
+    for (i32x16& s : sums) s = i32x16::zero();
+    for (std::size_t i = 0; i < n; i += 128) {
+        if (fetch_ahead)
+            for (std::size_t line = 0; line < 8; ++line) __builtin_prefetch(x + i + kAhead + 16 * line);
+        for (std::size_t j = 0; j < 8; ++j)
+            sums[j] = add(sums[j], i32x16::load(reinterpret_cast<const std::int32_t*>(x + i + 16 * j)));
+    }
+    for (std::size_t j = 1; j < 8; ++j) sums[0] = add(sums[0], sums[j]);
+    return static_cast<std::uint32_t>(fold_add(sums[0]));
+}
+
 void to_f16(const float* x, std::size_t n, std::uint16_t* y) {
     std::size_t i = 0;
     for (; i + 16 <= n; i += 16) store_f16(y + i, f32x16::load(x + i));

@@ -37,6 +37,14 @@ void quantize_q8_256(const float* x, std::size_t k, void* blocks) {
         block->scale = encode(x + i, 256, block->q);
         for (std::size_t j = 0; j < 8; ++j) block->sum32[j] = static_cast<std::int16_t>(sum(block->q + 32 * j, 32));
         for (std::size_t j = 0; j < 16; ++j) block->sum16[j] = static_cast<std::int16_t>(sum(block->q + 16 * j, 16));
+        block->calm = 1;
+        for (std::size_t j = 0; j < 16; ++j) {
+            block->begin16[j] = static_cast<std::int16_t>(static_cast<std::uint16_t>(-32 * block->sum16[j]));
+            std::int32_t size = 0;
+            for (std::size_t c = 0; c < 16; ++c)
+                size += block->q[16 * j + c] < 0 ? -block->q[16 * j + c] : block->q[16 * j + c];
+            if (size > kCalmSum) block->calm = 0;
+        }
     }
 }
 

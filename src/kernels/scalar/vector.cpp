@@ -90,6 +90,12 @@ float exp_sum(const float* x, std::size_t n, float* y) {
     return fold_add(lanes);
 }
 
+std::uint32_t sum_words(const std::uint32_t* x, std::size_t n, bool) {
+    std::uint32_t sum = 0;
+    for (std::size_t i = 0; i < n; ++i) sum += x[i];
+    return sum;
+}
+
 void to_f16(const float* x, std::size_t n, std::uint16_t* y) {
     for (std::size_t i = 0; i < n; ++i) y[i] = f32_to_f16(x[i]);
 }

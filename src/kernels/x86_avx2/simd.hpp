@@ -60,6 +60,8 @@ constexpr std::size_t small_dot_steps = Top <= 15   ? 8
                                                     : 2;
 template <int Top>
 constexpr std::size_t scaled_dot_steps = small_dot_steps<Top>;
+template <int Top>
+constexpr std::size_t calm_dot_steps = 0;  // nothing to gain: pairs of lanes hold a sub-block, and begin apart
 HEARTH_SIMD small_dot step(small_dot d, u8x64 w, const std::int8_t* x4) {
     const __m256i x = broadcast4(x4);
     return {{_mm256_add_epi16(d.v[0], _mm256_maddubs_epi16(w.v[0], x)),
@@ -75,14 +77,14 @@ HEARTH_SIMD __m256i double_odd(__m256i a) {
 }
 HEARTH_SIMD small_scale even(i16x32 a) { return {{double_even(a.v[0]), double_even(a.v[1])}}; }
 HEARTH_SIMD small_scale odd(i16x32 a) { return {{double_odd(a.v[0]), double_odd(a.v[1])}}; }
-template <int Top>
+template <int Top, bool>
 HEARTH_SIMD i32x16 add_scaled_dot(i32x16 acc, small_scale s, small_dot d) {
     return {{_mm256_add_epi32(acc.v[0], _mm256_madd_epi16(s.v[0], d.v[0])),
              _mm256_add_epi32(acc.v[1], _mm256_madd_epi16(s.v[1], d.v[1]))}};
 }
 HEARTH_SIMD i32x16 add_dot(i32x16 acc, small_dot d) {
     const __m256i one = _mm256_set1_epi16(1);
-    return add_scaled_dot<63>(acc, {{one, one}}, d);
+    return add_scaled_dot<63, false>(acc, {{one, one}}, d);
 }
 
 // Sizes of the tiles that suit 16 ymm registers.

@@ -39,14 +39,22 @@ HEARTH_SIMD i32x16 madd16(i32x16 acc, i16x32 w, const std::int16_t* x2) {
 struct small_dot {
     __m256i v[2];
     HEARTH_SIMD static small_dot zero() { return {{_mm256_setzero_si256(), _mm256_setzero_si256()}}; }
+    // What follows the beginning comes into upper halves, which nothing looks at.
+    HEARTH_SIMD static small_dot begin16(const std::int16_t* begin) {
+        const __m256i b = broadcast4(begin);
+        return {{b, b}};
+    }
 };
 struct small_scale {
     __m256i v[2];
 };
 template <int Top>
 constexpr std::size_t small_dot_steps = 64;
+// As x86_avx512 has them.
 template <int Top>
-constexpr std::size_t scaled_dot_steps = small_dot_steps<Top>;
+constexpr std::size_t scaled_dot_steps = Top <= 15 ? 4 : 64;
+template <int Top>
+constexpr std::size_t calm_dot_steps = Top <= 15 ? 8 : 4;
 HEARTH_SIMD small_dot step(small_dot d, u8x64 w, const std::int8_t* x4) {
     const __m256i x = broadcast4(x4);
     return {{_mm256_dpbusd_avx_epi32(d.v[0], w.v[0], x), _mm256_dpbusd_avx_epi32(d.v[1], w.v[1], x)}};
@@ -57,10 +65,16 @@ HEARTH_SIMD small_scale odd(i16x32 a) { return {{_mm256_srai_epi32(a.v[0], 16), 
 HEARTH_SIMD i32x16 add_dot(i32x16 acc, small_dot d) {
     return {{_mm256_add_epi32(acc.v[0], d.v[0]), _mm256_add_epi32(acc.v[1], d.v[1])}};
 }
-template <int Top>
+template <int Top, bool Calm>
 HEARTH_SIMD i32x16 add_scaled_dot(i32x16 acc, small_scale s, small_dot d) {
-    return {{_mm256_add_epi32(acc.v[0], _mm256_mullo_epi32(s.v[0], d.v[0])),
-             _mm256_add_epi32(acc.v[1], _mm256_mullo_epi32(s.v[1], d.v[1]))}};
+    if constexpr (Calm || Top <= 15) {  // the upper half of a dot, its sign, meets 0
+        const __m256i lower = _mm256_set1_epi32(0xffff);
+        return {{_mm256_dpwssd_avx_epi32(acc.v[0], _mm256_and_si256(s.v[0], lower), d.v[0]),
+                 _mm256_dpwssd_avx_epi32(acc.v[1], _mm256_and_si256(s.v[1], lower), d.v[1])}};
+    } else {
+        return {{_mm256_add_epi32(acc.v[0], _mm256_mullo_epi32(s.v[0], d.v[0])),
+                 _mm256_add_epi32(acc.v[1], _mm256_mullo_epi32(s.v[1], d.v[1]))}};
+    }
 }
 
 // Sizes of the tiles that suit 16 ymm registers.

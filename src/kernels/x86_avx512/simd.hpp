@@ -220,6 +220,8 @@ HEARTH_SIMD i32x16 madd16(i32x16 acc, i16x32 w, const std::int16_t* x2) {
 struct small_dot {
     __m512i v;
     HEARTH_SIMD static small_dot zero() { return {_mm512_setzero_si512()}; }
+    // What follows the beginning comes into upper halves, which nothing looks at.
+    HEARTH_SIMD static small_dot begin16(const std::int16_t* begin) { return {broadcast4(begin)}; }
 };
 struct small_scale {
     __m512i v;
@@ -227,16 +229,19 @@ struct small_scale {
 template <int Top>
 constexpr std::size_t small_dot_steps = 64;
 // 16 products with codes of up to 15 stay within 16 bits, as vpdpwssd wants them: 16 * 15 * 127 = 30480. It stands for
-// an addition and a vpmulld, which is two operations on the one port of Intel's cores.
+// an addition and a vpmulld, which is two operations on the one port of Intel's cores. Of calm activations so do 32
+// products: 15 * 2 * 1023 = 30690; 16 with codes of up to 31: 31713, and with those of 63 less 32: 32736.
 template <int Top>
 constexpr std::size_t scaled_dot_steps = Top <= 15 ? 4 : 64;
+template <int Top>
+constexpr std::size_t calm_dot_steps = Top <= 15 ? 8 : 4;
 HEARTH_SIMD small_dot step(small_dot d, u8x64 w, const std::int8_t* x4) { return {dpbusd(d.v, w.v, x4)}; }
 HEARTH_SIMD small_scale even(i16x32 a) { return {_mm512_srai_epi32(_mm512_slli_epi32(a.v, 16), 16)}; }
 HEARTH_SIMD small_scale odd(i16x32 a) { return {_mm512_srai_epi32(a.v, 16)}; }
 HEARTH_SIMD i32x16 add_dot(i32x16 acc, small_dot d) { return {_mm512_add_epi32(acc.v, d.v)}; }
-template <int Top>
+template <int Top, bool Calm>
 HEARTH_SIMD i32x16 add_scaled_dot(i32x16 acc, small_scale s, small_dot d) {
-    if constexpr (Top <= 15)  // the upper half of a dot, its sign, meets 0
+    if constexpr (Calm || Top <= 15)  // the upper half of a dot, its sign, meets 0
         return {_mm512_dpwssd_epi32(acc.v, _mm512_and_si512(s.v, _mm512_set1_epi32(0xffff)), d.v)};
     else
         return {_mm512_add_epi32(acc.v, _mm512_mullo_epi32(s.v, d.v))};
