@@ -98,8 +98,8 @@ struct Bench {
             }
             return count / seconds_since(start);
         };
-        // Not counted: pages and threads that are met for the first time.
-        if (prompt > 0) prefill(std::min(prompt, 64u));
+        // Not counted: memory, pages and threads that are met for the first time.
+        if (prompt > 0) prefill(prompt);
         if (decode > 0) decode_some(std::min(decode, 4u));
         std::vector<double> prefills, decodes;
         for (std::uint32_t round = 0; round < rounds; ++round) {
