@@ -151,18 +151,6 @@ HEARTH_SIMD u8x64 unpacked_or(const std::uint8_t* codes, std::size_t unit, Unpac
         return unpack();
 }
 
-// Whether a kernel for calm activations gains by it, and whether all of a tile's next blocks are.
-template <int Top>
-constexpr bool gains_by_calm = kUnpackFirst && (calm_dot_steps<Top>) > 0;
-template <int Top, bool Calm>
-constexpr std::size_t dot_steps = Calm ? calm_dot_steps<Top> : scaled_dot_steps<Top>;
-template <std::size_t T>
-HEARTH_SIMD bool all_calm(const ActQ8x256* const (&x)[T]) {
-    unsigned calm = 1;
-    for (std::size_t t = 0; t < T; ++t) calm &= x[t]->calm;
-    return calm != 0;
-}
-
 // How many sub-blocks of T tokens have room for their sums in registers at once; a power of two, at most `Most`.
 template <std::size_t T, int Most>
 constexpr int sub_blocks_together = kDots / T >= Most ? Most

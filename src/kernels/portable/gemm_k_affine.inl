@@ -2,7 +2,7 @@
 // summed in int32. A Format of gemm_blocks.inl made from Codes, which has
 //   using Layout; static constexpr int kTop (the largest code), kTogether (sub-blocks of which the units stand
 //   together); template <int S> static u8x64 codes(const std::uint8_t* block, std::size_t g): k = 32 S + 4 g to + 3.
-#include "kernels/portable/gemm_blocks.inl"
+#include "kernels/portable/gemm_calm.inl"
 
 namespace hearth::HEARTH_SIMD_ISA {
 namespace {

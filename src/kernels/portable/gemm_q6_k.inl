@@ -1,7 +1,7 @@
 // GEMM with Q6_K panels. The codes stay unsigned; their offset of 32 comes off through the sums of the activations: of
 // calm ones where each dot begins, else of a whole block at once.
 #include "kernels/portable/codes_k.inl"
-#include "kernels/portable/gemm_blocks.inl"
+#include "kernels/portable/gemm_calm.inl"
 
 namespace hearth::HEARTH_SIMD_ISA {
 namespace {
