@@ -18,7 +18,9 @@ std::int32_t total(const std::int8_t* q, std::size_t n) {
     for (std::size_t i = 0; i < n; ++i) sum += q[i];
     return sum;
 }
-bool sums_hold(const ActQ8x32& b) { return b.sum == total(b.q, 32); }
+bool sums_hold(const ActQ8x32& b) {
+    return b.sum == total(b.q, 32) && b.begin8 == -8 * b.sum && b.begin128 == -128 * b.sum;
+}
 bool sums_hold(const ActQ8x256& b) {
     bool hold = true;
     for (std::size_t j = 0; j < 8; ++j) hold = hold && b.sum32[j] == total(b.q + 32 * j, 32);

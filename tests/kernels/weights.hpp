@@ -159,6 +159,8 @@ inline PanelBytes pack_rows(const PanelFormat& format, const std::vector<std::by
 inline void complete(ActQ8x32& block) {
     block.sum = 0;
     for (std::int8_t q : block.q) block.sum += q;
+    block.begin8 = -8 * block.sum;
+    block.begin128 = -128 * block.sum;
 }
 inline void complete(ActQ8x256& block) {
     std::fill(std::begin(block.sum32), std::end(block.sum32), std::int16_t{0});

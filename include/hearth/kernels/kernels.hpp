@@ -27,7 +27,9 @@ enum class Activation : int {
 // scale, so that every product that it enters shows it.
 struct ActQ8x32 {
     float scale;
-    std::int32_t sum;  // of q
+    std::int32_t sum;       // of q
+    std::int32_t begin8;    // -8 * sum: where sums of products with codes that are offset by 8 begin
+    std::int32_t begin128;  // -128 * sum
     std::int8_t q[32];
 };
 // Six cache lines where memory is aligned to one: tile rows of 64 codes lie in lines of their own. Of calm activations 16

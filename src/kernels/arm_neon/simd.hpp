@@ -19,6 +19,7 @@ HEARTH_SIMD i32x16 dot4(i32x16 acc, u8x64 w, const std::int8_t* x4) {
 }
 
 HEARTH_SIMD i32x16 dot4_start(std::int32_t) { return i32x16::zero(); }
+HEARTH_SIMD i32x16 dot4_begin(const std::int32_t*) { return i32x16::zero(); }
 HEARTH_SIMD i32x16 dot4(i32x16 acc, s8x64 w, const std::int8_t* x4) {
     const int8x16_t x = vreinterpretq_s8_s32(broadcast4(x4));
     HEARTH_EACH_QUARTER(i32x16, dot4_quarter(acc.v[i], w.v[i], x));

@@ -18,7 +18,7 @@ struct FormatIQ4_NL {
         i32x16 dot[T];
         for (std::size_t t = 0; t < T; ++t) {
             q[t] = x[t]->q;
-            dot[t] = dot4_start(x[t]->sum);
+            dot[t] = dot4_begin(&x[t]->begin128);
         }
         add_iq4<T>(panel + at.block, q, dot);
         const f32x16 d = load_halves(panel + at.d);

@@ -10,12 +10,27 @@
 namespace hearth::HEARTH_SIMD_ISA {
 namespace {
 
+template <class Dot>
+concept BeginsAnywhere = requires(const std::int32_t* begin) {
+    Dot::begin8(begin);
+};
+template <bool Begun, class Dot>
+HEARTH_SIMD Dot dot_of(const ActQ8x32* x) {
+    if constexpr (Begun)
+        return Dot::begin8(&x->begin8);
+    else
+        return Dot::zero();
+}
+
 template <class Codes>
 struct SmallCodes {
     using Activation = ActQ8x32;
     using Layout = typename Codes::Layout;
     static constexpr std::size_t kValues = Layout::kValues;
     static constexpr int kUnits = small_dot_steps<Codes::kTop> < 8 ? int(small_dot_steps<Codes::kTop>) / 2 : 4;
+
+    // The offset comes off where the only sum of products begins.
+    static constexpr bool kBegun = Codes::kOffset == 8 && kUnits == 4 && BeginsAnywhere<small_dot>;
 
     template <int G>
     HEARTH_SIMD static u8x64 codes_of(const std::uint8_t* block) {
@@ -40,7 +55,7 @@ struct SmallCodes {
                                       const ActQ8x32* const (&x)[T], i32x16 (&sum)[T],
                                       std::integer_sequence<int, U...>) {
         small_dot dot[T];
-        for (small_dot& d : dot) d = small_dot::zero();
+        for (std::size_t t = 0; t < T; ++t) dot[t] = dot_of<kBegun, small_dot>(x[t]);
         (add_unit<First + U, Unpacked, T>(block, codes, x, dot), ...);
         for (std::size_t t = 0; t < T; ++t) sum[t] = add_dot(sum[t], dot[t]);
     }
@@ -57,7 +72,7 @@ struct SmallCodes {
         fetch<0, 1>(ahead, Layout::kBytes);
         const panel::BlockPlace at = Layout::place(b, blocks);
         i32x16 sum[T];
-        for (std::size_t t = 0; t < T; ++t) sum[t] = i32x16::splat(-Codes::kOffset * x[t]->sum);
+        for (std::size_t t = 0; t < T; ++t) sum[t] = i32x16::splat(kBegun ? 0 : -Codes::kOffset * x[t]->sum);
         add_all<Unpacked, T>(panel + at.block, codes, x, sum, std::make_integer_sequence<int, 4 / kUnits>());
         const f32x16 d = Codes::scale(panel + at.d);
         for (std::size_t t = 0; t < T; ++t) acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(sum[t]), acc[t]);

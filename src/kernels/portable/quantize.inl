@@ -34,6 +34,8 @@ void quantize_q8_32(const float* x, std::size_t k, void* blocks) {
         const i32x16 lo = encode16(x + i, s.inv, block->q), hi = encode16(x + i + 16, s.inv, block->q + 16);
         block->scale = s.scale;
         block->sum = fold_add(add(lo, hi));
+        block->begin8 = -8 * block->sum;
+        block->begin128 = -128 * block->sum;
     }
 }
 

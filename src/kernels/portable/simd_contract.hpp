@@ -23,7 +23,8 @@
 //     (a << S) & M, M without the low S bits
 //   dot4(acc, u8x64 w, x4)          acc[row] + sum_i w[row][i] * x4[i], exact; w in 0 to 127
 //   s8x64: load_offset(p) reads weights stored as w + 128, w in -128 to 127. Start the sum with
-//     dot4_start(sum of all x that the sum will meet), then dot4(acc, s8x64 w, x4).
+//     dot4_start(sum of all x that the sum will meet) or dot4_begin(-128 times it, in memory), then dot4(acc, s8x64 w,
+//     x4).
 //   lookup(table, u8x64 codes)      table[code] of 16 bytes, codes 0 to 15; u8x64 of a table of uint8_t, s8x64 of
 //   int8_t i16x32: load_u8(p) load_s8(p): 16 rows x 2 small integers stored as [row][2] madd16(acc, i16x32 w, x2)
 //   acc[row] + w[row][0] * x2[0] + w[row][1] * x2[1], exact small_dot: a sum of products of u8x64 codes and
@@ -31,6 +32,7 @@
 //     at most small_dot_steps<Top> times (Top 15, 31 or 63); add_dot(acc, d) = acc + d; of at most
 //     scaled_dot_steps<Top> steps: add_scaled_dot<Top, false>(acc, s, d) = acc + s * d, exact for |s| <= 128;
 //     small_scale even(i16x32), odd(i16x32): [row][0 or 1]
+//     small_dot::begin8(ActQ8x32::begin8), where a sum of 8 steps may start there
 //   calm_dot_steps<Top>             0, or how many steps add_scaled_dot<Top, true> may take of calm activations
 //     (ActQ8x256); codes up to 63 then stand for themselves less 32, and start at small_dot::begin16(the entry of
 //     ActQ8x256::begin16)

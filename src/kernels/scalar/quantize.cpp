@@ -28,6 +28,8 @@ void quantize_q8_32(const float* x, std::size_t k, void* blocks) {
     for (std::size_t i = 0; i < k; i += 32, ++block) {
         block->scale = encode(x + i, 32, block->q);
         block->sum = sum(block->q, 32);
+        block->begin8 = -8 * block->sum;
+        block->begin128 = -128 * block->sum;
     }
 }
 

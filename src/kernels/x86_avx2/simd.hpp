@@ -27,6 +27,7 @@ struct s8x64 {
     }
 };
 HEARTH_SIMD i32x16 dot4_start(std::int32_t) { return i32x16::zero(); }
+HEARTH_SIMD i32x16 dot4_begin(const std::int32_t*) { return i32x16::zero(); }
 HEARTH_SIMD i32x16 dot4(i32x16 acc, s8x64 w, const std::int8_t* x4) {
     const __m256i x = broadcast4(x4);
     return {{dot4_half(acc.v[0], w.magnitude[0], _mm256_sign_epi8(x, w.v[0])),

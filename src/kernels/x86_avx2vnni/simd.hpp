@@ -20,6 +20,10 @@ struct s8x64 {
     HEARTH_SIMD static s8x64 load_offset(const std::uint8_t* p) { return {{load256(p), load256(p + 32)}}; }
 };
 HEARTH_SIMD i32x16 dot4_start(std::int32_t sum_x) { return i32x16::splat(-128 * sum_x); }
+HEARTH_SIMD i32x16 dot4_begin(const std::int32_t* begin128) {
+    const __m256i b = broadcast4(begin128);
+    return {{b, b}};
+}
 HEARTH_SIMD i32x16 dot4(i32x16 acc, s8x64 w, const std::int8_t* x4) {
     const __m256i x = broadcast4(x4);
     return {{_mm256_dpbusd_avx_epi32(acc.v[0], w.v[0], x), _mm256_dpbusd_avx_epi32(acc.v[1], w.v[1], x)}};
@@ -39,6 +43,10 @@ HEARTH_SIMD i32x16 madd16(i32x16 acc, i16x32 w, const std::int16_t* x2) {
 struct small_dot {
     __m256i v[2];
     HEARTH_SIMD static small_dot zero() { return {{_mm256_setzero_si256(), _mm256_setzero_si256()}}; }
+    HEARTH_SIMD static small_dot begin8(const std::int32_t* begin) {
+        const __m256i b = broadcast4(begin);
+        return {{b, b}};
+    }
     // What follows the beginning comes into upper halves, which nothing looks at.
     HEARTH_SIMD static small_dot begin16(const std::int16_t* begin) {
         const __m256i b = broadcast4(begin);

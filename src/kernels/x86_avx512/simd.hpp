@@ -190,6 +190,7 @@ struct s8x64 {
     HEARTH_SIMD static s8x64 load_offset(const std::uint8_t* p) { return {_mm512_loadu_si512(p)}; }
 };
 HEARTH_SIMD i32x16 dot4_start(std::int32_t sum_x) { return i32x16::splat(-128 * sum_x); }
+HEARTH_SIMD i32x16 dot4_begin(const std::int32_t* begin128) { return {broadcast4(begin128)}; }
 HEARTH_SIMD i32x16 dot4(i32x16 acc, s8x64 w, const std::int8_t* x4) { return {dpbusd(acc.v, w.v, x4)}; }
 
 HEARTH_SIMD __m512i table_of(const void* table) {
@@ -220,6 +221,7 @@ HEARTH_SIMD i32x16 madd16(i32x16 acc, i16x32 w, const std::int16_t* x2) {
 struct small_dot {
     __m512i v;
     HEARTH_SIMD static small_dot zero() { return {_mm512_setzero_si512()}; }
+    HEARTH_SIMD static small_dot begin8(const std::int32_t* begin) { return {broadcast4(begin)}; }
     // What follows the beginning comes into upper halves, which nothing looks at.
     HEARTH_SIMD static small_dot begin16(const std::int16_t* begin) { return {broadcast4(begin)}; }
 };
