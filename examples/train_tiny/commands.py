@@ -139,7 +139,7 @@ PHRASES = {
                   "my homework asks for {X}", "i can't do this in my head: {X}", "i have no calculator here, what is {X}", "what does {X} come to", "what does {X} equal", "what number is {X}",
                   "what's the answer to {X}", "what's the total of {X}", "what do you get if you do {X}", "how much does {X} make", "how much would {X} be", "could you work {X} out",
                   "can you do the sum {X}", "would you mind computing {X}", "hey, do you know what {X} is", "do this sum: {X}", "find the value of {X}", "give me the answer to {X}",
-                  "run the numbers: {X}", "crunch {X}", "determine {X}", "{X}, how much is that", "{X} makes what", "on the bill it says {X}, what is the total"],
+                  "run the numbers: {X}", "crunch {X}", "determine {X}", "{X}, how much is that", "{X} makes what", "on the bill it says {X}, what is the total", "please work out {X}", "could you work out {X}", "can you work out {X} for me", "work {X} out for me", "{X1}", "please {X1}", "can you {X1}", "{X1} for me", "could you {X1}", "i want to {X1}", "what do i get if i {X1}", "what is {X2}", "{X2}", "calculate {X2}", "what's {X2}", "tell me {X2}"],
     "translate": ["translate {s} to {g}", "translate {s} into {g}", "translate \"{s}\" to {g}", "translate \"{s}\" into {g}", "how do you say {s} in {g}", "how do i say {s} in {g}", "what is {s} in {g}", "what is \"{s}\" in {g}", "say {s} in {g}", "say \"{s}\" in {g}", "how do you say \"{s}\" in {g}", "translate to {g}: {s}", "translate into {g}: {s}", "in {g}: {s}", "put {s} into {g}", "give me the {g} for {s}", "{s} in {g}", "{g} translation of {s}", "what does {s} mean in {g}", "how would you say {s} in {g}", "i want to say {s} in {g}", "the {g} word for {s}", "what is the {g} word for {s}", "turn \"{s}\" into {g}", "what's {s} in {g}", "what's \"{s}\" in {g}", "please translate {s} to {g}", "i need {s} in {g}", "how is {s} said in {g}", "tell me how to say {s} in {g}", "what's the {g} word for {s}", "what's the {g} for {s}", "i'd like {s} in {g}", "translate for me into {g}: {s}",
                   "hey how do i say \"{s}\" in {g}", "hey could you translate \"{s}\" into {g}", "hey, what's the {g} for {s}", "i'm learning {g}, how do i say {s}",
                   "i'm writing to somebody in {g}, translate this: {s}", "my neighbour only speaks {g}, how do i tell him {s}", "my friend speaks {g}, i want to say: {s}",
@@ -147,7 +147,8 @@ PHRASES = {
                   "can you say this in {g}: {s}", "could you tell me the {g} word for {s}", "would you mind translating \"{s}\" into {g}", "would you turn this into {g}: {s}",
                   "hey, do you know the {g} for {s}", "hey, do you know how to say \"{s}\" in {g}", "what would \"{s}\" be in {g}", "what do people say in {g} for {s}",
                   "what is the {g} translation of {s}", "what do you call {s} in {g}", "how can i say \"{s}\" in {g}", "how would i write \"{s}\" in {g}", "\"{s}\" in {g}", "\"{s}\", now in {g}",
-                  "{g} for \"{s}\"", "in {g}, how do you say {s}", "write this in {g}: {s}", "help me say this in {g}: {s}"],
+                  "{g} for \"{s}\"", "in {g}, how do you say {s}", "write this in {g}: {s}", "help me say this in {g}: {s}", "can you say {s} in {g}", "could you say {s} in {g}", "what does one say for {s} in {g}", "what do you say for {s} in {g}", "what is the {g} for {s}", "how does one say {s} in {g}", "how do {g} people say {s}", "{g}, please: {s}", "please say {s} in {g}",
+                  "can you translate {s} into {g}", "could you translate {s} to {g}", "i want to know how to say {s} in {g}", "teach me to say {s} in {g}", "say {s} for me in {g}", "render {s} in {g}", "i need to say {s} in {g}", "how would {s} be in {g}"],
     "call_contact": ["call {p}", "phone {p}", "ring {p}", "give {p} a call", "dial {p}", "call up {p}", "make a call to {p}", "make a phone call to {p}", "i want to call {p}", "i want to talk to {p}", "i need to speak to {p}", "get {p} on the phone", "telephone {p}", "start a call with {p}", "put me through to {p}", "connect me with {p}", "place a call to {p}", "try to reach {p} by phone", "i have to call {p}", "i'd like to call {p}", "i want to phone {p}", "let's call {p}", "call {p} on the phone", "please ring {p}", "start calling {p}", "i'd like to speak with {p}", "get {p} on the line",
                   "hey could you call {p}", "hey call {p}", "hey get me {p} on the phone", "{p} is waiting, call them", "{p} tried to reach me, call back",
                   "{p} wants to talk to me, start a call", "i missed a call from {p}, ring back", "i haven't talked to {p} in weeks, give them a call", "i'd like a word with {p}",
@@ -168,7 +169,8 @@ PHRASES = {
                   "is it possible to put {i} on the {L} list", "may i add {i} to the {L} list", "make sure {i} is on the {L} list", "let's put {i} on the {L} list", "enter {i} into the {L} list",
                   "insert {i} into the {L} list", "throw {i} on the {L} list", "drop {i} onto my {L} list", "pop {i} on the {L} list", "save {i} to my {L} list",
                   "one more thing for the {L} list: {i}", "for the {L} list: {i}", "on the {L} list i need {i}", "update the {L} list with {i}", "extend my {L} list by {i}",
-                  "the {L} list is missing {i}", "my {L} list should include {i}", "i'm making a {L} list, add {i}"],
+                  "the {L} list is missing {i}", "my {L} list should include {i}", "i'm making a {L} list, add {i}", "{L} list: add {i}", "{L} list, add {i}", "{L} list: put {i} on it", "my {L} list: add {i}", "write {i} on my {L} list", "please write {i} on our {L} list", "jot {i} on the {L} list", "on to the {L} list with {i}",
+                  "{i} should be on my {L} list", "add to my {L} list: {i}", "add to the {L} list {i}"],
     "delete_note": ["delete the note {N}", "delete my note {N}", "remove the note {N}", "erase the note {N}", "delete the note called {N}", "throw away the note {N}", "get rid of the note {N}", "remove my note about {N}", "delete note {N}", "drop the note {N}", "i do not need the note {N} any more", "forget the note {N}", "delete the note about {N}", "erase my note on {N}", "wipe the note {N}", "trash the note {N}", "please delete the note {N}", "i don't need the note {N} anymore", "the note {N} can go", "throw the note {N} away", "take the note {N} out", "clear the note {N}", "delete the note titled {N}", "remove the note titled {N}",
                   "hey could you delete the note about {N}", "hey delete my note on {N}", "hey, the note about {N}, get rid of it", "i'm done with the note about {N}, delete it",
                   "i finished the thing about {N}, remove that note", "the note about {N} is old, throw it out", "the note about {N} is no longer needed",
@@ -176,9 +178,10 @@ PHRASES = {
                   "i don't want the note about {N} any more", "i want the note about {N} gone", "i'd like to delete my note about {N}", "can you make the note about {N} disappear",
                   "can the note about {N} be deleted", "could you take the note about {N} away", "would you mind deleting the note about {N}", "would you remove my note called {N}",
                   "is it possible to delete the note about {N}", "discard the note about {N}", "scrap the note about {N}", "scratch the note {N}", "toss out my note on {N}", "bin the note {N}",
-                  "dump the note about {N}", "delete what i wrote about {N}", "remove {N} from my notes", "in my notes, delete the one about {N}", "let's delete the note about {N}"],
+                  "dump the note about {N}", "delete what i wrote about {N}", "remove {N} from my notes", "in my notes, delete the one about {N}", "erase the {N1} note", "delete the {N1} note", "delete my {N1} note", "remove the {N1} note", "get rid of my {N1} note", "throw out the {N1} note", "the {N1} note can go",
+                  "delete the note named {N}", "throw away the note named {N}", "remove the note with the title {N}", "i don't need my {N1} note any more", "please get rid of the note on {N}", "let's delete the note about {N}"],
 }
-OPEN_END = {"{s}", "{q}", "{m}", "{X}", "{e}", "{a}", "{i}", "{N}"}
+OPEN_END = {"{X1}", "{X2}", "{s}", "{q}", "{m}", "{X}", "{e}", "{a}", "{i}", "{N}"}
 BEFORE = ["", "", "", "", "", "", "", "", "", "please ", "can you ", "could you ", "hey, ", "hi, ", "ok, ", "would you ", "i want you to ", "i'd like you to ",
           "can you please ", "could you please ", "now ", "quickly ", "go ahead and ", "well, ", "hello, ", "so, ", "then ", "also ", "and "]
 VERB_FIRST = set("set start count let tell please switch have save add buzz adjust clear take reply answer remind put make run beep ring ping begin create stop alert notify wake get add write take save jot remember keep store search find look show check pull "
@@ -245,7 +248,14 @@ def number(rng):
     return said, n
 
 
+OF = {"+": ["add {a} and {b}", "add {a} to {b}", "add {a} plus {b}", "sum {a} and {b}", "add up {a} and {b}"], "-": ["subtract {b} from {a}", "take {b} from {a}", "take {b} away from {a}"],
+      "*": ["multiply {a} by {b}", "multiply {a} and {b}", "multiply {a} with {b}"], "/": ["divide {a} by {b}", "split {a} by {b}"]}
+THE = {"+": ["the sum of {a} and {b}", "the total of {a} and {b}"], "-": ["the difference between {a} and {b}", "the difference of {a} and {b}"], "*": ["the product of {a} and {b}"],
+       "/": ["the quotient of {a} and {b}"]}
+
+
 def expression(rng):
+    """How a sum is said, as an order and as a noun too, and its expression."""
     said, meant = [], []
     for i in range(rng.choice([2, 2, 2, 2, 3])):
         if i:
@@ -255,7 +265,10 @@ def expression(rng):
         n = str(rng.choice([rng.randint(0, 20), rng.randint(1, 100), rng.randint(1, 9999)])) if rng.random() < 0.85 else str(round(rng.uniform(0, 50), 1))
         said.append(n)
         meant.append(n)
-    return " ".join(said), " ".join(meant)
+    if len(meant) > 3:
+        return " ".join(said), "calculate " + " ".join(said), " ".join(said), " ".join(meant)
+    a, how, b = meant
+    return " ".join(said), rng.choice(OF[how]).format(a=a, b=b), rng.choice(THE[how]).format(a=a, b=b), " ".join(meant)
 
 
 def day(rng):
@@ -312,9 +325,9 @@ def fill(rng, name):
     elif name == "set_alarm":
         values["c"] = arguments["time"] = clock(rng)
     elif name == "add_note":
-        values["s"] = arguments["text"] = W.sentence(rng).rstrip("?")
+        values["s"] = arguments["text"] = W.of(rng, "note", lambda: W.sentence(rng)).rstrip("?")
     elif name == "search_notes":
-        values["q"], arguments["query"] = said(rng, phrase(rng), ["the"])
+        values["q"], arguments["query"] = said(rng, W.of(rng, "query", lambda: phrase(rng)), ["the"])
     elif name == "convert_units":
         units = rng.choice(W.UNITS) if rng.random() < 0.8 else [W.made_up(rng) + "s", W.made_up(rng) + "s"]
         source, target = rng.sample(units, 2)
@@ -322,34 +335,35 @@ def fill(rng, name):
         values["f"] = arguments["from"] = source
         values["o"] = arguments["to"] = target
     elif name == "open_app":
-        values["a"] = arguments["name"] = app(rng)
+        values["a"] = arguments["name"] = W.of(rng, "app", lambda: app(rng))
     elif name == "play_music":
-        values["m"] = arguments["query"] = music(rng)
+        values["m"] = arguments["query"] = W.of(rng, "music", lambda: music(rng))
     elif name == "send_message":
-        values["p"] = arguments["to"] = W.name(rng)
-        values["s"] = arguments["text"] = W.sentence(rng)
+        values["p"] = arguments["to"] = W.of(rng, "person", lambda: W.name(rng))
+        values["s"] = arguments["text"] = W.of(rng, "message", lambda: W.sentence(rng))
     elif name == "create_event":
-        values["e"], arguments["title"] = said(rng, event(rng), ["a", "a", "the", "my"])
+        values["e"], arguments["title"] = said(rng, W.of(rng, "event", lambda: event(rng)), ["a", "a", "the", "my"])
         values["D"] = arguments["day"] = day(rng)
         values["c"] = arguments["time"] = clock(rng)
     elif name == "get_weather":
-        values["l"] = arguments["place"] = W.place(rng)
+        values["l"] = arguments["place"] = W.of(rng, "place", lambda: W.place(rng))
     elif name == "calculate":
-        values["X"], arguments["expression"] = expression(rng)
+        values["X"], values["X1"], values["X2"], arguments["expression"] = expression(rng)
     elif name == "translate":
-        values["s"] = arguments["text"] = phrase(rng) if rng.random() < 0.5 else W.sentence(rng).rstrip("?")
+        values["s"] = arguments["text"] = W.of(rng, "say", lambda: phrase(rng) if rng.random() < 0.5 else W.sentence(rng)).rstrip("?")
         values["g"] = arguments["language"] = rng.choice(W.LANGUAGES)
     elif name == "call_contact":
-        values["p"] = arguments["name"] = W.name(rng)
+        values["p"] = arguments["name"] = W.of(rng, "person", lambda: W.name(rng))
     elif name == "set_volume":
         n = rng.randint(0, 100)
         values["v"], arguments["level"] = str(n), n
     elif name == "add_to_list":
-        values["i"] = arguments["item"] = phrase(rng)
-        values["L"] = arguments["list"] = rng.choice(W.LISTS) if rng.random() < 0.75 else W.made_up(rng)
+        values["i"] = arguments["item"] = W.of(rng, "item", lambda: phrase(rng))
+        values["L"] = arguments["list"] = W.of(rng, "list", lambda: rng.choice(W.LISTS) if rng.random() < 0.75 else W.made_up(rng))
     elif name == "delete_note":
-        values["N"], arguments["title"] = said(rng, phrase(rng), ["the"])
-    open_end = text[-3:] in OPEN_END or text[-4:] == "{N}\""
+        values["N"], arguments["title"] = said(rng, W.of(rng, "title", lambda: phrase(rng)), ["the"])
+        values["N1"] = arguments["title"]
+    open_end = text.endswith((*OPEN_END, "{N}\""))
     first = text.split(" ")[0]
     before = rng.choice(BEFORE)
     if before.strip(" ,").split(" ")[-1] in ("you", "to", "please", "and", "also", "now", "quickly") and first not in VERB_FIRST:

@@ -155,9 +155,16 @@ def blur(rng, text):
     return " ".join(words)
 
 
+def forget(rng, text):
+    """With some words left out, whichever: a question is to be known by any of its words."""
+    words = text.split(" ")
+    kept = [w for w in words if rng.random() > 0.2]
+    return " ".join(kept) if len(words) > 3 and len(kept) > 1 else text
+
+
 def share(fact):
     """How often it is asked for: functions and options are easy to find by their names, and newcomers begin with bindings."""
-    return 1 if fact.name or fact.flag else 6 if re.search(r"-(rust|python|swift|c|cpp)$|^quickstart|^licence|^what-is", fact.id) else 2
+    return 1.4 if fact.name or fact.flag else 6 if re.search(r"-(rust|python|swift|c|cpp)$|^quickstart|^licence|^what-is", fact.id) else 2
 
 
 def plain(text):
@@ -177,7 +184,7 @@ def one_question(rng, fact):
     kinds = []
     if fact.how:
         kinds += ["how"] * (2 if fact.name or fact.flag else 3)
-    kinds += ["what"] * (2 * bool(fact.what)) + ["does"] * (2 * bool(fact.does)) + ["ask"] * min(8, len(fact.ask))
+    kinds += ["what"] * (2 * bool(fact.what)) + ["does"] * (2 * bool(fact.does)) + ["ask"] * min(20, len(fact.ask))
     kinds += ["name"] * (2 * bool(fact.name)) + ["flag"] * (2 * bool(fact.flag))
     kind = rng.choice(kinds)
     exact = kind in ("name", "flag")
@@ -202,8 +209,10 @@ def one_question(rng, fact):
         text = vary(rng, rng.choice(fact.ask))
         if rng.random() < 0.1:
             text = rng.choice(["tell me: ", "can you tell me, ", "do you know, ", "I would like to know: ", "I wonder: ", "could you say, "]) + text
-    if not exact and rng.random() < 0.12:
+    if not exact and rng.random() < 0.2:
         text = blur(rng, text)
+    elif not exact and rng.random() < 0.2:
+        text = forget(rng, text)
     if kind in ("how", "what", "ask", "does") and rng.random() < 0.06:
         text = shorten(rng, text)
     if kind in ("how", "what", "ask", "does") and rng.random() < 0.04:

@@ -56,6 +56,11 @@ NUMBERS = {word: i + 1 for i, word in enumerate(SMALL)} | {
 HERE = Path(__file__).parent
 LEXICON = (HERE / "lexicon.txt").read_text(encoding="utf-8").split()
 NAMES += (HERE / "names.txt").read_text(encoding="utf-8").split()
+TEXTS = {}  # kind: what people really note, send, search for, …
+for line in (HERE / "texts.txt").read_text(encoding="utf-8").splitlines():
+    if line and not line.startswith("#"):
+        kind, rest = line.split(": ", 1)
+        TEXTS.setdefault(kind, []).extend(t.strip() for t in rest.split(";") if t.strip())
 SMALL_WORDS = "the a an my your our to of in on at for and with is are was will has have it he she we they from by until not after again back soon too".split()
 SOURCES = [LEXICON, LEXICON, NOUNS, NAMES, PLACES, ADJECTIVES + VERBS + SURNAMES]
 ONSETS = "b c d f g h j k l m n p r s t v w z bl br ch cl cr dr fl fr gl gr kl kr pl pr sh sk sl sn sp st tr th qu".split()
@@ -88,6 +93,20 @@ def word(rng):
     if roll < 0.85:
         return rng.choice(LEXICON)
     return made_up(rng)
+
+
+def of(rng, kind, otherwise):
+    """A text of this kind as somebody would say it, sometimes with another word in it; or what `otherwise` makes up."""
+    if rng.random() < 0.5:
+        return otherwise()
+    text = rng.choice(TEXTS[kind])
+    if rng.random() < 0.4:
+        words = text.split(" ")
+        at = rng.randrange(len(words))
+        if words[at].isalpha() and words[at].islower() and words[at] not in ("the", "a", "an"):
+            words[at] = rng.choice(LEXICON) if rng.random() < 0.6 else made_up(rng)
+            text = " ".join(words)
+    return text
 
 
 def some(rng, least, most):
