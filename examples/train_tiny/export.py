@@ -98,9 +98,12 @@ def main():
     parser.add_argument("tokenizer", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--type", choices=["q8_0", "f32"], default="q8_0")
+    parser.add_argument("--mean", type=Path, action="append", default=[], help="an earlier state, of which and STATE the mean is written")
     options = parser.parse_args()
-    state = torch.load(options.state, weights_only=False, map_location="cpu")
-    write(options.out, state["shape"], state["model"], T.Tokenizer.from_file(str(options.tokenizer)), Q8_0 if options.type == "q8_0" else F32)
+    states = [torch.load(path, weights_only=False, map_location="cpu") for path in (options.state, *options.mean)]
+    state = states[0]
+    weights = {name: sum(s["model"][name].float() for s in states) / len(states) for name in state["model"]}
+    write(options.out, state["shape"], weights, T.Tokenizer.from_file(str(options.tokenizer)), Q8_0 if options.type == "q8_0" else F32)
     print(options.out, options.out.stat().st_size, "bytes, step", state["step"])
 
 
