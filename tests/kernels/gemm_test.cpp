@@ -83,6 +83,9 @@ std::vector<Shape> shapes(const PanelFormat& f) {
     for (std::size_t rows = 1; rows <= 70; ++rows) list.push_back({rows, some_k(f, source), 1 + source.below(12)});
     for (std::size_t tokens = 1; tokens <= 40; ++tokens)
         list.push_back({1 + source.below(40), some_k(f, source), tokens});
+    // A lone token meets runs of panels side by side.
+    for (const std::size_t rows : {32u, 47u, 48u, 100u, 131u})
+        for (int i = 0; i < 2; ++i) list.push_back({rows, some_k(f, source), 1});
     // Weights that are unpacked a part of k after the other, for several tiles of tokens.
     for (const std::size_t k : {1024u, 1280u, 2304u}) list.push_back({30 + k / 256, k, 16 + k / 64});
     return list;

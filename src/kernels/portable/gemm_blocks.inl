@@ -20,12 +20,14 @@ namespace {
 
 constexpr std::size_t kBytesAhead = 8192;
 
-// Fetches part `Part` of `Parts` of the next `bytes`: a burst would stop the loads behind it. No address is too far.
-template <int Part, int Parts>
-HEARTH_SIMD void fetch(const std::uint8_t* ahead, std::size_t bytes) {
-    if (ahead == nullptr) return;
-    const std::size_t lines = (bytes + 63) / 64;
-    for (std::size_t i = lines * Part / Parts; i < lines * (Part + 1) / Parts; ++i) __builtin_prefetch(ahead + 64 * i);
+// Fetches the next `Bytes` in `Steps` steps: a burst would stop the loads behind it. No address is too far.
+template <std::size_t Bytes, std::size_t Steps>
+HEARTH_SIMD void fetch(const std::uint8_t* ahead, std::size_t step) {
+    constexpr std::size_t kLines = (Bytes + 63) / 64, kEach = kLines < Steps ? 1 : kLines / Steps;
+    if (ahead == nullptr || step * kEach >= kLines) return;
+    for (std::size_t i = 0; i < kEach; ++i) __builtin_prefetch(ahead + 64 * (kEach * step + i));
+    if (step + 1 == Steps)
+        for (std::size_t i = kEach * Steps; i < kLines; ++i) __builtin_prefetch(ahead + 64 * i);
 }
 
 template <class Format, std::size_t T>
@@ -63,6 +65,57 @@ std::size_t block_tiles(const GemmArgs& a, std::size_t first, std::size_t end, s
     for (; a.tokens - t >= T; t += T)
         for (std::size_t panel = first; panel < end; ++panel) block_tile<Format, T>(a, panel, t);
     return t;
+}
+
+// A core asks memory for more at a time where it reads several places at once: its own fetching ahead ends with a page
+// of 4096 bytes, and arithmetic between the loads leaves less of them in flight.
+constexpr std::size_t kStreams = 2, kStreamBytesAhead = 3456, kStreamValues = 256;
+
+// One token: `streams` runs of `each` panels from `first` on side by side, kStreamValues of k of each in turn. What is
+// behind a run's end is fetched early, or for nothing.
+template <class Format>
+void lone_tiles(const GemmArgs& a, std::size_t first, std::size_t each, std::size_t streams, std::size_t token) {
+    using Activation = typename Format::Activation;
+    constexpr std::size_t kRun = kStreamValues / Format::kValues;
+    const std::size_t blocks = a.k / Format::kValues;
+    const bool fetches = token == 0 && a.fetch_ahead;
+    const auto* const x = reinterpret_cast<const Activation*>(static_cast<const std::byte*>(a.x) + token * a.x_stride);
+    for (std::size_t panel = first; panel < first + each; ++panel) {
+        f32x16 sums[kStreams];
+        for (f32x16& sum : sums) sum = f32x16::zero();
+        for (std::size_t begin = 0; begin < blocks; begin += kRun) {
+            const std::size_t end = blocks - begin < kRun ? blocks : begin + kRun;
+            for (std::size_t s = 0; s < streams; ++s) {
+                const auto* const w = static_cast<const std::uint8_t*>(a.panels) + (panel + s * each) * a.panel_bytes;
+                const std::uint8_t* ahead = fetches ? w + begin * Format::Layout::kBytes + kStreamBytesAhead : nullptr;
+                f32x16 acc[1] = {sums[s]};
+                for (std::size_t b = begin; b < end; ++b) {
+                    const Activation* const of_block[1] = {x + b};
+                    Format::template block<1>(w, blocks, b, ahead, of_block, acc);
+                    if (ahead != nullptr) ahead += Format::Layout::kBytes;
+                }
+                sums[s] = acc[0];
+            }
+        }
+        for (std::size_t s = 0; s < streams; ++s) {
+            const std::size_t row = (panel + s * each) * kLanes, rows = a.rows - row;
+            float* const y = a.y + token * a.y_stride + row;
+            if (rows < kLanes)
+                store_n(y, sums[s], rows);
+            else
+                store(y, sums[s]);
+        }
+    }
+}
+
+// Panels [first, end) times what tokens are left from t on.
+template <class Format>
+void lone_tokens(const GemmArgs& a, std::size_t first, std::size_t end, std::size_t t) {
+    for (; t < a.tokens; ++t) {
+        const std::size_t streams = t == 0 && a.fetch_ahead ? kStreams : 1, each = (end - first) / streams;
+        lone_tiles<Format>(a, first, each, streams, t);
+        lone_tiles<Format>(a, first + each * streams, end - first - each * streams, 1, t);
+    }
 }
 
 // Where the smallest library is built every tile unpacks for itself, which saves a second copy of each kernel.
@@ -128,7 +181,11 @@ constexpr std::size_t kGroupBytes = 262144;
 template <class Format>
 void block_gemm(const GemmArgs& a) {
     const std::size_t panels = (a.rows + kLanes - 1) / kLanes;
-    const std::size_t fit = kGroupBytes / a.panel_bytes, group = a.tokens <= kBlockTokens || fit == 0 ? 1 : fit;
+    std::size_t group = 1;
+    if (a.tokens == 1)
+        group = panels;
+    else if (a.tokens > kBlockTokens && a.panel_bytes < kGroupBytes)
+        group = kGroupBytes / a.panel_bytes;
     for (std::size_t first = 0; first < panels; first += group) {
         const std::size_t end = first + group < panels ? first + group : panels;
         std::size_t t = 0;
@@ -138,7 +195,7 @@ void block_gemm(const GemmArgs& a) {
         t = block_tiles<Format, kBlockTokens>(a, first, end, t);
         if constexpr (kBlockTokens > 4) t = block_tiles<Format, 4>(a, first, end, t);
         if constexpr (kBlockTokens > 2) t = block_tiles<Format, 2>(a, first, end, t);
-        block_tiles<Format, 1>(a, first, end, t);
+        lone_tokens<Format>(a, first, end, t);
     }
 }
 

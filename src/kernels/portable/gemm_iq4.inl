@@ -5,10 +5,12 @@
 namespace hearth::HEARTH_SIMD_ISA {
 namespace {
 
-// 32 values at `units` times x[t][32], added to dot.
-template <std::size_t T>
-HEARTH_SIMD void add_iq4(const std::uint8_t* units, const std::int8_t* const (&x)[T], i32x16 (&dot)[T]) {
+// 32 values at `units` times x[t][32], added to dot: part `part` of `Parts` of a block of `Bytes`.
+template <std::size_t Bytes, std::size_t Parts, std::size_t T>
+HEARTH_SIMD void add_iq4(const std::uint8_t* units, const std::uint8_t* ahead, std::size_t part,
+                         const std::int8_t* const (&x)[T], i32x16 (&dot)[T]) {
     for (std::size_t g = 0; g < 4; ++g) {
+        fetch<Bytes, 4 * Parts>(ahead, 4 * part + g);
         const u8x64 w = u8x64::load(units + g * panel::kUnit);
         const s8x64 low = lookup(iq4_values, bits_down<0, 15>(w)), high = lookup(iq4_values, bits_down<4, 15>(w));
         for (std::size_t t = 0; t < T; ++t) {

@@ -12,7 +12,6 @@ struct FormatIQ4_NL {
     template <std::size_t T>
     HEARTH_SIMD static void block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
                                   const std::uint8_t* ahead, const ActQ8x32* const (&x)[T], f32x16 (&acc)[T]) {
-        fetch<0, 1>(ahead, Layout::kBytes);
         const panel::BlockPlace at = Layout::place(b, blocks);
         const std::int8_t* q[T];
         i32x16 dot[T];
@@ -20,7 +19,7 @@ struct FormatIQ4_NL {
             q[t] = x[t]->q;
             dot[t] = dot4_begin(&x[t]->begin128);
         }
-        add_iq4<T>(panel + at.block, q, dot);
+        add_iq4<Layout::kBytes, 1>(panel + at.block, ahead, 0, q, dot);
         const f32x16 d = load_halves(panel + at.d);
         for (std::size_t t = 0; t < T; ++t) acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(dot[t]), acc[t]);
     }

@@ -12,14 +12,13 @@ struct FormatIQ4_XS {
     template <int J, std::size_t T>
     HEARTH_SIMD static void add_sub_block(const std::uint8_t* block, const std::uint8_t* ahead,
                                           const ActQ8x256* const (&x)[T], i32x16 (&sum)[T]) {
-        fetch<J, 8>(ahead, Layout::kBytes);
         const std::int8_t* q[T];
         i32x16 dot[T];
         for (std::size_t t = 0; t < T; ++t) {
             q[t] = x[t]->q + 32 * J;
             dot[t] = dot4_start(x[t]->sum32[J]);
         }
-        add_iq4<T>(block + Layout::kUnits + 4 * J * panel::kUnit, q, dot);
+        add_iq4<Layout::kBytes, 8>(block + Layout::kUnits + 4 * J * panel::kUnit, ahead, J, q, dot);
         const auto* const scales = reinterpret_cast<const std::int8_t*>(block + Layout::kScales);
         const i32x16 scale = i32x16::load_s8(scales + J * panel::kRows);
         for (std::size_t t = 0; t < T; ++t) sum[t] = add(sum[t], mul(scale, dot[t]));

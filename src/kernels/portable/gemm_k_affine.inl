@@ -33,15 +33,18 @@ struct KAffine {
 
     // Sub-blocks First + I side by side.
     template <int First, bool Unpacked, bool Calm, std::size_t T, int... I>
-    HEARTH_SIMD static void sub_blocks(const std::uint8_t* block, const std::uint8_t* codes,
+    HEARTH_SIMD static void sub_blocks(const std::uint8_t* block, const std::uint8_t* ahead, const std::uint8_t* codes,
                                        const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
                                        std::integer_sequence<int, I...>) {
+        constexpr std::size_t N = sizeof...(I);
         for (std::size_t start = 0; start < 8; start += kSteps<Calm>) {
             small_dot dot[sizeof...(I)][T];
             for (auto& of_tokens : dot)
                 for (small_dot& d : of_tokens) d = small_dot::zero();
-            for (std::size_t g = start; g < start + kSteps<Calm>; ++g)
+            for (std::size_t g = start; g < start + kSteps<Calm>; ++g) {
+                fetch<Layout::kBytes, 64 / N>(ahead, First / N * 8 + g);
                 (add_codes<First + I, Unpacked, T>(block, codes, g, x, dot[I]), ...);
+            }
             (add_sub_block<First + I, Calm, T>(block, dot[I], sum), ...);
         }
     }
@@ -50,9 +53,7 @@ struct KAffine {
     HEARTH_SIMD static void all_sub_blocks(const std::uint8_t* block, const std::uint8_t* ahead,
                                            const std::uint8_t* codes, const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
                                            std::integer_sequence<int, I...>) {
-        ((fetch<I, 8 / N>(ahead, Layout::kBytes),
-          sub_blocks<N * I, Unpacked, Calm, T>(block, codes, x, sum, std::make_integer_sequence<int, N>())),
-         ...);
+        (sub_blocks<N * I, Unpacked, Calm, T>(block, ahead, codes, x, sum, std::make_integer_sequence<int, N>()), ...);
     }
 
     template <std::size_t T>

@@ -48,14 +48,16 @@ struct FormatQ6_K {
 
     // Of 128 k those of the quarters First, First + Step ... side by side: 4 groups make a sub-block of 16.
     template <std::size_t H, int First, int Step, bool Unpacked, bool Calm, std::size_t T, int... I>
-    HEARTH_SIMD static void quarters(const std::uint8_t* block, const std::uint8_t* codes,
+    HEARTH_SIMD static void quarters(const std::uint8_t* block, const std::uint8_t* ahead, const std::uint8_t* codes,
                                      const ActQ8x256* const (&x)[T], i32x16 (&sum)[T],
                                      std::integer_sequence<int, I...>) {
         for (std::size_t start = 0; start < 8; start += kSteps<Calm>) {
             small_dot dot[sizeof...(I)][T];
             (begin<H, First + I * Step, Calm>(start, x, dot[I]), ...);
-            for (std::size_t g = start; g < start + kSteps<Calm>; ++g)
+            for (std::size_t g = start; g < start + kSteps<Calm>; ++g) {
+                fetch<Layout::kBytes, 16 * Step>(ahead, 8 * (H * Step + First) + g);
                 (add_codes<H, First + I * Step, Unpacked, T>(block, codes, g, x, dot[I]), ...);
+            }
             (add_sub_block<H, First + I * Step, Calm, T>(block, start >= 4, dot[I], sum), ...);
         }
     }
@@ -66,14 +68,10 @@ struct FormatQ6_K {
                                  const ActQ8x256* const (&x)[T], i32x16 (&sum)[T]) {
         constexpr int N = sub_blocks_together<T, 4>;
         constexpr std::make_integer_sequence<int, N> together;
-        fetch<4 * H, 8>(ahead, Layout::kBytes);
-        quarters<H, 0, 4 / N, Unpacked, Calm, T>(block, codes, x, sum, together);
-        fetch<4 * H + 1, 8>(ahead, Layout::kBytes);
-        if constexpr (N < 4) quarters<H, 1, 4 / N, Unpacked, Calm, T>(block, codes, x, sum, together);
-        fetch<4 * H + 2, 8>(ahead, Layout::kBytes);
-        if constexpr (N < 2) quarters<H, 2, 4 / N, Unpacked, Calm, T>(block, codes, x, sum, together);
-        fetch<4 * H + 3, 8>(ahead, Layout::kBytes);
-        if constexpr (N < 2) quarters<H, 3, 4 / N, Unpacked, Calm, T>(block, codes, x, sum, together);
+        quarters<H, 0, 4 / N, Unpacked, Calm, T>(block, ahead, codes, x, sum, together);
+        if constexpr (N < 4) quarters<H, 1, 4 / N, Unpacked, Calm, T>(block, ahead, codes, x, sum, together);
+        if constexpr (N < 2) quarters<H, 2, 4 / N, Unpacked, Calm, T>(block, ahead, codes, x, sum, together);
+        if constexpr (N < 2) quarters<H, 3, 4 / N, Unpacked, Calm, T>(block, ahead, codes, x, sum, together);
     }
 
     template <std::size_t T>

@@ -39,8 +39,9 @@ struct SmallCodes {
 
     // `codes` where they were unpacked before, else null.
     template <int U, bool Unpacked, std::size_t T>
-    HEARTH_SIMD static void add_unit(const std::uint8_t* block, const std::uint8_t* codes,
+    HEARTH_SIMD static void add_unit(const std::uint8_t* block, const std::uint8_t* ahead, const std::uint8_t* codes,
                                      const ActQ8x32* const (&x)[T], small_dot (&dot)[T]) {
+        fetch<Layout::kBytes, 4>(ahead, U);
         const u8x64 low = unpacked_or<Unpacked>(codes, U, [&] { return codes_of<U>(block); });
         const u8x64 high = unpacked_or<Unpacked>(codes, U + 4, [&] { return codes_of<U + 4>(block); });
         for (std::size_t t = 0; t < T; ++t) {
@@ -51,29 +52,29 @@ struct SmallCodes {
 
     // As many units as one small_dot takes.
     template <int First, bool Unpacked, std::size_t T, int... U>
-    HEARTH_SIMD static void add_units(const std::uint8_t* block, const std::uint8_t* codes,
+    HEARTH_SIMD static void add_units(const std::uint8_t* block, const std::uint8_t* ahead, const std::uint8_t* codes,
                                       const ActQ8x32* const (&x)[T], i32x16 (&sum)[T],
                                       std::integer_sequence<int, U...>) {
         small_dot dot[T];
         for (std::size_t t = 0; t < T; ++t) dot[t] = dot_of<kBegun, small_dot>(x[t]);
-        (add_unit<First + U, Unpacked, T>(block, codes, x, dot), ...);
+        (add_unit<First + U, Unpacked, T>(block, ahead, codes, x, dot), ...);
         for (std::size_t t = 0; t < T; ++t) sum[t] = add_dot(sum[t], dot[t]);
     }
     template <bool Unpacked, std::size_t T, int... I>
-    HEARTH_SIMD static void add_all(const std::uint8_t* block, const std::uint8_t* codes, const ActQ8x32* const (&x)[T],
-                                    i32x16 (&sum)[T], std::integer_sequence<int, I...>) {
-        (add_units<I * kUnits, Unpacked, T>(block, codes, x, sum, std::make_integer_sequence<int, kUnits>()), ...);
+    HEARTH_SIMD static void add_all(const std::uint8_t* block, const std::uint8_t* ahead, const std::uint8_t* codes,
+                                    const ActQ8x32* const (&x)[T], i32x16 (&sum)[T], std::integer_sequence<int, I...>) {
+        (add_units<I * kUnits, Unpacked, T>(block, ahead, codes, x, sum, std::make_integer_sequence<int, kUnits>()),
+         ...);
     }
 
     template <std::size_t T, bool Unpacked>
     HEARTH_SIMD static void any_block(const std::uint8_t* panel, std::size_t blocks, std::size_t b,
                                       const std::uint8_t* ahead, const std::uint8_t* codes,
                                       const ActQ8x32* const (&x)[T], f32x16 (&acc)[T]) {
-        fetch<0, 1>(ahead, Layout::kBytes);
         const panel::BlockPlace at = Layout::place(b, blocks);
         i32x16 sum[T];
         for (std::size_t t = 0; t < T; ++t) sum[t] = i32x16::splat(kBegun ? 0 : -Codes::kOffset * x[t]->sum);
-        add_all<Unpacked, T>(panel + at.block, codes, x, sum, std::make_integer_sequence<int, 4 / kUnits>());
+        add_all<Unpacked, T>(panel + at.block, ahead, codes, x, sum, std::make_integer_sequence<int, 4 / kUnits>());
         const f32x16 d = Codes::scale(panel + at.d);
         for (std::size_t t = 0; t < T; ++t) acc[t] = fma(mul(d, f32x16::splat(x[t]->scale)), to_f32(sum[t]), acc[t]);
         if constexpr (requires { Layout::kM; }) {
