@@ -23,7 +23,7 @@ tools=$!
 wheels=$root/build/python-wheel/$version
 rm -rf "$wheels"
 {
-    "$python" -m pip wheel -q --no-build-isolation --no-deps -w "$wheels" -C build-dir=build/python -C cmake.define.HEARTH_WERROR=ON "$root" &&
+    "$python" -m pip wheel -q --no-build-isolation --no-deps -w "$wheels" --config-settings=build-dir=build/python --config-settings=cmake.define.HEARTH_WERROR=ON "$root" &&
         "$python" -m pip install -q --no-deps --force-reinstall "$wheels"/hearth-*.whl
 } || { wait $tools; exit 1; }
 wait $tools || exit 77

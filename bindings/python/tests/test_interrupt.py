@@ -87,8 +87,12 @@ def test_a_notebooks_kernel_is_interrupted(path: str) -> None:
         client.execute_interactive(
             f"import hearth; model = hearth.Model({path!r}, progress=False); s = model.session().append([300] * 32000)", timeout=60
         )
-        client.execute("s.logits()")
-        time.sleep(0.6)
+        asked = client.execute("print('ready', flush=True); s.logits()")
+        while True:  # an interrupt before the cell runs would be for nobody
+            told = client.get_iopub_msg(timeout=30)
+            if told["parent_header"].get("msg_id") == asked and told["msg_type"] == "stream":
+                break
+        time.sleep(0.4)
         begun = time.monotonic()
         kernel.interrupt_kernel()
         reply = client.get_shell_msg(timeout=30)
