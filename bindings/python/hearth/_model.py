@@ -140,9 +140,11 @@ class Model:
         self.context_length: int = self._native.context_length  #: tokens, as the model was trained
         pairs = [a if isinstance(a, tuple) else (a, 1.0) for a in adapters]
         self.adapters = [(Adapter(self, path), scale) for path, scale in pairs]
-        self._draft: Union[str, Model, None] = draft if isinstance(draft, Model) or draft in (None, "lookup", "mtp") else None
-        if draft is not None and self._draft is None:
-            self._draft = Model(draft, runtime=self.runtime, progress=progress)  # type: ignore[arg-type]
+        self._draft: Union[str, Model, None] = None
+        if isinstance(draft, Model) or (isinstance(draft, str) and draft in ("lookup", "mtp")):
+            self._draft = draft
+        elif draft is not None:
+            self._draft = Model(draft, runtime=self.runtime, progress=progress)
         self.prefix_store: Optional[PrefixStore] = None
         if prefix_store:
             self.prefix_store = PrefixStore(self, folder=None if prefix_store is True else prefix_store)
@@ -261,7 +263,7 @@ class Model:
         kind = int(getattr(native, f"POOLING_{pooling.upper()}"))
         if pooling == "default" and info["pooling"] == native.POOLING_NONE:
             kind = native.POOLING_MEAN
-        given = [texts] if isinstance(texts, str) else list(texts)
+        given: list[Any] = [texts] if isinstance(texts, str) else list(texts)
         by_tokens = bool(given) and not isinstance(given[0], str)
         call: Any = self._native.embed_tokens if by_tokens else self._native.embed_texts
         with bar(progress, "embedding", " texts") as shown:

@@ -21,7 +21,9 @@ _PLAIN: dict[Any, dict[str, Any]] = {
     list: {"type": "array"},
     dict: {"type": "object"},
 }
-_UNIONS: tuple[Any, ...] = (Union, types.UnionType) if sys.version_info >= (3, 10) else (Union,)
+_UNIONS: tuple[Any, ...] = (Union,)
+if sys.version_info >= (3, 10):
+    _UNIONS += (types.UnionType,)
 _LISTS = (list, set, frozenset, collections.abc.Sequence, collections.abc.Iterable, collections.abc.Set)
 
 
@@ -47,12 +49,14 @@ def schema_of(kind: Any) -> dict[str, Any]:
         return dict(_PLAIN[kind])
     if isinstance(kind, type) and issubclass(kind, enum.Enum):
         return {"enum": [member.value for member in kind]}
-    if dataclasses.is_dataclass(kind) or typing.is_typeddict(kind) if sys.version_info >= (3, 10) else _has_fields(kind):
+    if _has_fields(kind):
         return _of_fields(kind)
     return _of_generic(kind)
 
 
 def _has_fields(kind: Any) -> bool:
+    if sys.version_info >= (3, 10):
+        return dataclasses.is_dataclass(kind) or typing.is_typeddict(kind)
     return dataclasses.is_dataclass(kind) or hasattr(kind, "__required_keys__")
 
 
