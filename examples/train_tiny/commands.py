@@ -181,6 +181,10 @@ PHRASES = {
                   "dump the note about {N}", "delete what i wrote about {N}", "remove {N} from my notes", "in my notes, delete the one about {N}", "erase the {N1} note", "delete the {N1} note", "delete my {N1} note", "remove the {N1} note", "get rid of my {N1} note", "throw out the {N1} note", "the {N1} note can go",
                   "delete the note named {N}", "throw away the note named {N}", "remove the note with the title {N}", "i don't need my {N1} note any more", "please get rid of the note on {N}", "let's delete the note about {N}"],
 }
+for line in (W.HERE / "phrases.txt").read_text(encoding="utf-8").splitlines():
+    if line and not line.startswith("#"):
+        of_tool, more = line.split(": ", 1)
+        PHRASES[of_tool] += more.split("; ")
 OPEN_END = {"{X1}", "{X2}", "{s}", "{q}", "{m}", "{X}", "{e}", "{a}", "{i}", "{N}"}
 BEFORE = ["", "", "", "", "", "", "", "", "", "please ", "can you ", "could you ", "hey, ", "hi, ", "ok, ", "would you ", "i want you to ", "i'd like you to ",
           "can you please ", "could you please ", "now ", "quickly ", "go ahead and ", "well, ", "hello, ", "so, ", "then ", "also ", "and "]
@@ -189,10 +193,14 @@ VERB_FIRST = set("set start count let tell please switch have save add buzz adju
                  "calculate compute work solve evaluate figure do translate say call phone dial telephone connect place try raise lower append include stick delete remove erase throw drop wipe trash forget "
                  "shout program rouse record leave type log scribble capture dig read browse scan list help swap boot jump hop navigate display blast spin crank shuffle respond pass "
                  "forward explain block reserve pencil fit register organise crunch determine contact return reduce increase pump insert pop update extend discard scrap scratch toss bin "
-                 "dump".split())
+                 "dump chuck stick throw pop kick press hit cue choose pick repeat head flip swap activate execute access crack hunt locate fetch retrieve see "
+                 "ask msg shoot fling compose relay warn slot squeeze calc punch process use redial reach initiate put bump knock boost soften slap tack bung attach slip expand supplement "
+                 "complete ditch kill lose nuke axe purge burn tear rip cross strike rub destroy eliminate nudge poke holler steep clock measure drag shake kick express phrase word rewrite "
+                 "reckon recalculate say pen file serenade entertain treat surprise fill log cut mute push pull".split())
 AFTER = ["", "", "", "", "", "", "", "", " please", " now", " for me", ", thanks", ", please", " thank you", " if you can", " right now"]
 POLITE = ("search_notes", "open_app", "play_music", "call_contact", "delete_note", "calculate")  # values that never end in such words
 ASKS = ("can", "could", "would", "what", "how", "do ", "did", "is ", "are", "where", "which", "will", "may", "any", "have i")
+ASKING = ("can ", "could ", "would ", "what", "how", "do ", "did", "is ", "are", "where", "which", "will", "when", "who", "why", "should")
 ENDS = ["", "", "", "", ".", ".", "?", "!"]
 TRANSFORM = {"plus": "+", "minus": "-", "times": "*", "divided by": "/", "over": "/", "+": "+", "-": "-", "*": "*", "/": "/", "x": "*",
              "multiplied by": "*"}
@@ -254,8 +262,26 @@ THE = {"+": ["the sum of {a} and {b}", "the total of {a} and {b}"], "-": ["the d
        "/": ["the quotient of {a} and {b}"]}
 
 
+TYPED = ["({a} {o} {b}) {p} {c}", "({a} {o} {b}) {p} {c}", "{a} {o} ({b} {p} {c})", "{a} {o} ({b} {p} {c})", "({a} {o} {b}) {p} ({c} {q} {d})", "({a} {o} {b} {p} {c}) {q} {d}",
+         "(({a} {o} {b}) {p} {c}) {q} {d}", "{a} {o} {b} {p} {c} {q} {d}", "{a} {o} {b}", "{a} {o} {b}", "{a} {o} {b} {p} {c}", "{a}% of {b}", "{a}% of {b}", "{a} {o} {b}%", "{a} percent of {b}"]
+
+
+def typed(rng):
+    """A sum as people type it, with parentheses, percent or no spaces, and its expression: as it stands, but for words."""
+    shape = rng.choice(TYPED)
+    numbers = {k: str(rng.choice([rng.randint(0, 20), rng.randint(1, 100), rng.randint(1, 9999)])) if rng.random() < 0.75 else str(round(rng.uniform(0, 50), rng.choice([1, 1, 2]))) for k in "abcd"}
+    words = rng.random() < 0.25
+    if not words and "of" not in shape and rng.random() < 0.35:
+        shape = shape.replace(" ", "")
+    how = {k: rng.choice(list(TRANSFORM) if words else "+-*/") for k in "opq"}
+    return shape.format(**numbers, **how), shape.replace(" percent", "%").format(**numbers, **{k: TRANSFORM[v] for k, v in how.items()})
+
+
 def expression(rng):
     """How a sum is said, as an order and as a noun too, and its expression."""
+    if rng.random() < 0.3:
+        sum_, meaning = typed(rng)
+        return sum_, "calculate " + sum_, sum_, meaning
     said, meant = [], []
     for i in range(rng.choice([2, 2, 2, 2, 3])):
         if i:
@@ -306,6 +332,16 @@ def app(rng):
     return rng.choice([lambda: rng.choice(W.APPS), lambda: rng.choice(W.APPS).lower(), lambda: W.made_up(rng).capitalize(), lambda: W.title(rng, 2), lambda: W.made_up(rng), lambda: rng.choice(W.NOUNS).capitalize()])()
 
 
+def question(rng):
+    """A message that asks; its question mark belongs to it."""
+    return rng.choice([lambda: rng.choice([t for t in W.TEXTS["message"] if t.startswith(ASKING)]),
+                       lambda: rng.choice(["are you", "is " + W.name(rng), "are they", "will you be"]) + " " + rng.choice(["free", "at home", "still there", "coming", "ready", "busy", "at the " + rng.choice(W.NOUNS)])
+                       + rng.choice(["", "", " " + rng.choice(W.DAYS), " at " + clock(rng)]),
+                       lambda: rng.choice(["can you", "could you", "did you", "will you", "should I", "do we have to", "when can we", "who will"]) + f" {rng.choice(W.VERBS)} {rng.choice(['the', 'my', 'some', 'a'])} {W.word(rng)}",
+                       lambda: rng.choice(["where is", "what about", "how is", "when is", "what happened to", "who has", "whose is", "how much was", "is there", "which is"]) + f" {rng.choice(['the', 'the', 'your', 'our'])} {phrase(rng, 2).removeprefix('the ')}",
+                       lambda: rng.choice(["why", "when", "how", "what", "where", "is it", "do you"]) + " " + W.some(rng, 1, 5)])() + "?"
+
+
 def said(rng, title, articles):
     """How a title is said, and the title: what is searched for, deleted or planned goes without an article."""
     title = title.removeprefix("the ")
@@ -340,7 +376,8 @@ def fill(rng, name):
         values["m"] = arguments["query"] = W.of(rng, "music", lambda: music(rng))
     elif name == "send_message":
         values["p"] = arguments["to"] = W.of(rng, "person", lambda: W.name(rng))
-        values["s"] = arguments["text"] = W.of(rng, "message", lambda: W.sentence(rng))
+        asked = "that {s}" not in text and rng.random() < 0.045
+        values["s"] = arguments["text"] = question(rng) if asked else W.of(rng, "message", lambda: W.sentence(rng))
     elif name == "create_event":
         values["e"], arguments["title"] = said(rng, W.of(rng, "event", lambda: event(rng)), ["a", "a", "the", "my"])
         values["D"] = arguments["day"] = day(rng)

@@ -157,9 +157,15 @@ def blur(rng, text):
 
 def forget(rng, text):
     """With some words left out, whichever: a question is to be known by any of its words."""
-    words = text.split(" ")
-    kept = [w for w in words if rng.random() > 0.2]
+    words, share = text.split(" "), rng.choice([0.15, 0.25, 0.35])
+    kept = [w for w in words if rng.random() > share]
     return " ".join(kept) if len(words) > 3 and len(kept) > 1 else text
+
+
+def scramble(rng, text):
+    """With words a few places off: the words tell what is asked for more than their order."""
+    words = text.split(" ")
+    return " ".join(w for _, w in sorted((i + rng.uniform(0, 4), w) for i, w in enumerate(words)))
 
 
 def share(fact):
@@ -184,7 +190,7 @@ def one_question(rng, fact):
     kinds = []
     if fact.how:
         kinds += ["how"] * (2 if fact.name or fact.flag else 3)
-    kinds += ["what"] * (2 * bool(fact.what)) + ["does"] * (2 * bool(fact.does)) + ["ask"] * min(20, len(fact.ask))
+    kinds += ["what"] * (2 * bool(fact.what)) + ["does"] * (2 * bool(fact.does)) + ["ask"] * min(30, len(fact.ask))
     kinds += ["name"] * (2 * bool(fact.name)) + ["flag"] * (2 * bool(fact.flag))
     kind = rng.choice(kinds)
     exact = kind in ("name", "flag")
@@ -211,8 +217,10 @@ def one_question(rng, fact):
             text = rng.choice(["tell me: ", "can you tell me, ", "do you know, ", "I would like to know: ", "I wonder: ", "could you say, "]) + text
     if not exact and rng.random() < 0.2:
         text = blur(rng, text)
-    elif not exact and rng.random() < 0.2:
+    elif not exact and rng.random() < 0.3:
         text = forget(rng, text)
+    elif not exact and rng.random() < 0.1:
+        text = scramble(rng, text)
     if kind in ("how", "what", "ask", "does") and rng.random() < 0.06:
         text = shorten(rng, text)
     if kind in ("how", "what", "ask", "does") and rng.random() < 0.04:

@@ -7,6 +7,7 @@ are. Attention reaches back over the whole row, so that the model learns to pay 
 import argparse
 import json
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -65,12 +66,28 @@ def conversations(rng, facts, share):
             yield text
 
 
-def rows(bpe, source, count):
+def fragments(rng, text):
+    """The text cut within words here and there, so that they come in other tokens than they would: a word that is new
+    is known by its parts. Control tokens stay whole."""
+    cuts = [m.start() + 1 for m in re.finditer(r"[a-z](?=[a-z])", text) if rng.random() < 0.06]
+    spans = [m.span() for m in re.finditer(r"<\|\w+\|>\w*|</?tool_\w+>", text)]
+    cuts = [c for c in cuts if not any(a < c < b for a, b in spans)]
+    return [text[a:b] for a, b in zip([0] + cuts, cuts + [len(text)])]
+
+
+def pieces(rng, text):
+    """(text, whether the model writes it). Words that a call copies are left alone."""
+    cut = "<tool_call>" not in text and rng.random() < 0.4
+    for piece, own in talk.parts(text):
+        yield from [(piece, own)] if own or not cut else [(f, own) for f in fragments(rng, piece)]
+
+
+def rows(rng, bpe, source, count):
     tokens = np.zeros((count, ROW), np.uint16)
     weights = np.zeros((count, ROW), np.uint8)
     at = row = 0
     while row < count:
-        texts = [talk.parts(next(source)) for _ in range(256)]
+        texts = [list(pieces(rng, next(source))) for _ in range(256)]
         encoded = iter(bpe.encode_batch([piece.partition(CUT)[0] for text in texts for piece, _ in text]))
         for text in texts:
             ids, asked = [], []
@@ -110,7 +127,7 @@ def main():
         bpe.save(str(saved))
     (options.out / "meta.json").write_text(json.dumps({"vocab": bpe.get_vocab_size(), "facts": len(facts)}))
     for name, seed, count in (("train", options.seed + 1, options.rows), ("held", options.seed + 2, 16)):
-        made = rows(bpe, conversations(random.Random(seed), facts, options.share), count)
+        made = rows(random.Random(seed + 100), bpe, conversations(random.Random(seed), facts, options.share), count)
         np.savez(options.out / f"{name}.npz", **made)
         print(name, made["tokens"].shape, "of them the model's own:", round(float(made["weights"].mean()), 3))
 

@@ -34,9 +34,10 @@ def rotate(x, cos, sin):
 
 
 class Layer(nn.Module):
-    def __init__(self, shape):
+    def __init__(self, shape, dropout=0.0):
         super().__init__()
         self.shape = shape
+        self.drop = nn.Dropout(dropout)
         kv = shape.kv_heads * shape.head
         self.attn_norm = nn.RMSNorm(shape.width, eps=shape.epsilon)
         self.ffn_norm = nn.RMSNorm(shape.width, eps=shape.epsilon)
@@ -62,17 +63,18 @@ class Layer(nn.Module):
         y = y.transpose(1, 2).reshape(batch, tokens, s.width)
         if asked is not None:
             x, y = x.flatten(0, 1)[asked], y.flatten(0, 1)[asked]
-        x = x + self.attn_output(y)
+        x = x + self.drop(self.attn_output(y))
         b = self.ffn_norm(x)
-        return x + self.ffn_down(F.silu(self.ffn_gate(b)) * self.ffn_up(b))
+        return x + self.drop(self.ffn_down(F.silu(self.ffn_gate(b)) * self.ffn_up(b)))
 
 
 class Decoder(nn.Module):
-    def __init__(self, shape):
+    def __init__(self, shape, dropout=0.0):
         super().__init__()
         self.shape = shape
+        self.drop = nn.Dropout(dropout)
         self.token_embd = nn.Embedding(shape.vocab, shape.width)
-        self.blk = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
+        self.blk = nn.ModuleList(Layer(shape, dropout) for _ in range(shape.layers))
         self.output_norm = nn.RMSNorm(shape.width, eps=shape.epsilon)
         angles = torch.outer(torch.arange(shape.context).float(),
                              shape.rope_base ** (-torch.arange(0, shape.head, 2).float() / shape.head))
@@ -87,7 +89,7 @@ class Decoder(nn.Module):
 
     def forward(self, tokens, asked=None):
         """tokens: [batch, tokens]. States before the head, of all tokens or of those that are asked for."""
-        x = self.token_embd(tokens)
+        x = self.drop(self.token_embd(tokens))
         cos, sin = self.cos[:tokens.shape[1]], self.sin[:tokens.shape[1]]
         for layer in self.blk[:-1]:
             x = layer(x, cos, sin)

@@ -125,6 +125,7 @@ def main():
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--muon", type=float, default=0.02)
     parser.add_argument("--adam", type=float, default=0.004)
+    parser.add_argument("--dropout", type=float, default=0.0, help="of embeddings and of what the layers add: against knowing questions by heart")
     parser.add_argument("--save-seconds", type=float, default=120)
     parser.add_argument("--layers", type=int, default=Shape.layers)
     parser.add_argument("--width", type=int, default=Shape.width)
@@ -136,15 +137,14 @@ def main():
     torch.set_num_threads(options.threads)
     rows, held = Rows(options.data / "train.npz", options.seed), Rows(options.data / "held.npz", 1)
     vocab = json.loads((options.data / "meta.json").read_text())["vocab"]
-    shape = Shape(vocab=vocab, layers=options.layers, width=options.width, hidden=options.hidden)
-    model = Decoder(shape)
-    muon, adam = optimizers(model, options.muon, options.adam)
-
     options.out.mkdir(parents=True, exist_ok=True)
     state_path, log = options.out / "state.pt", options.out / "train.log"
+    state = torch.load(state_path, weights_only=False) if state_path.exists() else None
+    shape = Shape(**state["shape"]) if state else Shape(vocab=vocab, layers=options.layers, width=options.width, hidden=options.hidden)
+    model = Decoder(shape, options.dropout)
+    muon, adam = optimizers(model, options.muon, options.adam)
     step = 0
-    if state_path.exists():
-        state = torch.load(state_path, weights_only=False)
+    if state:
         model.load_state_dict(state["model"])
         muon.load_state_dict(state["muon"])
         adam.load_state_dict(state["adam"])
@@ -152,7 +152,7 @@ def main():
     if step == 0:
         log.write_text(f"# shape {json.dumps(shape.dict())}\n# parameters {sum(p.numel() for p in model.parameters())}, "
                        f"rows {len(rows)} of {rows.tokens.shape[1]} tokens, batch {options.batch}, steps {options.steps}, "
-                       f"muon {options.muon}, adam {options.adam}, seed {options.seed}\n")
+                       f"muon {options.muon}, adam {options.adam}, dropout {options.dropout}, seed {options.seed}\n")
 
     def loss_of(batch):
         with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
@@ -178,8 +178,10 @@ def main():
             entry = {"step": step, "loss": round(float(np.mean(sums)), 4)}
             sums.clear()
             if step % 200 == 0 or step == options.steps:
+                model.eval()
                 with torch.no_grad():
                     entry["held_out"] = round(float(np.mean([loss_of(held.batch(i, 4)).item() for i in range(4)])), 4)
+                model.train()
             entry["tokens"] = step * options.batch * rows.tokens.shape[1]
             entry["seconds_a_step"] = round((time.time() - started) / (step - first), 2)
             with log.open("a") as file:
