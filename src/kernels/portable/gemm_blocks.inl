@@ -30,15 +30,17 @@ HEARTH_SIMD void fetch(const std::uint8_t* ahead, std::size_t step) {
         for (std::size_t i = kEach * Steps; i < kLines; ++i) __builtin_prefetch(ahead + 64 * i);
 }
 
+// Tokens [token, token + count); the last stands for those that are missing of T.
 template <class Format, std::size_t T>
-void block_tile(const GemmArgs& a, std::size_t panel, std::size_t token) {
+void block_tile(const GemmArgs& a, std::size_t panel, std::size_t token, std::size_t count) {
     using Activation = typename Format::Activation;
     const auto* const w = static_cast<const std::uint8_t*>(a.panels) + panel * a.panel_bytes;
     const std::size_t blocks = a.k / Format::kValues;
     const Activation* x[T];
     f32x16 acc[T];
     for (std::size_t t = 0; t < T; ++t) {
-        x[t] = reinterpret_cast<const Activation*>(static_cast<const std::byte*>(a.x) + (token + t) * a.x_stride);
+        const std::size_t row = token + (t < count ? t : count - 1);
+        x[t] = reinterpret_cast<const Activation*>(static_cast<const std::byte*>(a.x) + row * a.x_stride);
         acc[t] = f32x16::zero();
     }
     // The first tokens of several meet weights that are still in memory, at a pace that leaves time to fetch them. Few
@@ -50,7 +52,7 @@ void block_tile(const GemmArgs& a, std::size_t panel, std::size_t token) {
         for (std::size_t t = 0; t < T; ++t) ++x[t];
     }
     const std::size_t row = panel * kLanes, rows = a.rows - row;
-    for (std::size_t t = 0; t < T; ++t) {
+    for (std::size_t t = 0; t < count; ++t) {
         float* const y = a.y + (token + t) * a.y_stride + row;
         if (rows < kLanes)
             store_n(y, acc[t], rows);
@@ -59,11 +61,17 @@ void block_tile(const GemmArgs& a, std::size_t panel, std::size_t token) {
     }
 }
 
-// Panels [first, end) times tokens [t, t + T), while there are so many; returns the next token.
+// Panels [first, end) times tokens from t on, T at a time. Where registers hold many sums the last may be a quarter fewer:
+// one tile of 8 that repeats a token takes less time than tiles of 4, 2 and 1, which unpack the weights three times.
+// Returns the next token.
 template <class Format, std::size_t T>
 std::size_t block_tiles(const GemmArgs& a, std::size_t first, std::size_t end, std::size_t t) {
-    for (; a.tokens - t >= T; t += T)
-        for (std::size_t panel = first; panel < end; ++panel) block_tile<Format, T>(a, panel, t);
+    constexpr std::size_t kLeast = kBlockTokens >= 8 ? T - T / 4 : T;
+    while (a.tokens - t >= kLeast) {
+        const std::size_t count = a.tokens - t < T ? a.tokens - t : T;
+        for (std::size_t panel = first; panel < end; ++panel) block_tile<Format, T>(a, panel, t, count);
+        t += count;
+    }
     return t;
 }
 
