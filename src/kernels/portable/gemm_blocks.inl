@@ -30,17 +30,33 @@ HEARTH_SIMD void fetch(const std::uint8_t* ahead, std::size_t step) {
         for (std::size_t i = kEach * Steps; i < kLines; ++i) __builtin_prefetch(ahead + 64 * i);
 }
 
+HEARTH_SIMD const std::uint8_t* panel_at(const GemmArgs& a, std::size_t panel) {
+    return static_cast<const std::uint8_t*>(a.panels) + panel * a.panel_bytes;
+}
+template <class Activation>
+HEARTH_SIMD const Activation* token_at(const GemmArgs& a, std::size_t token) {
+    return reinterpret_cast<const Activation*>(static_cast<const std::byte*>(a.x) + token * a.x_stride);
+}
+// The sums of a panel's rows for a token; a last panel may have fewer than its lanes.
+HEARTH_SIMD void store_sums(const GemmArgs& a, std::size_t panel, std::size_t token, f32x16 sums) {
+    const std::size_t row = panel * kLanes, rows = a.rows - row;
+    float* const y = a.y + token * a.y_stride + row;
+    if (rows < kLanes)
+        store_n(y, sums, rows);
+    else
+        store(y, sums);
+}
+
 // Tokens [token, token + count); the last stands for those that are missing of T.
 template <class Format, std::size_t T>
 void block_tile(const GemmArgs& a, std::size_t panel, std::size_t token, std::size_t count) {
     using Activation = typename Format::Activation;
-    const auto* const w = static_cast<const std::uint8_t*>(a.panels) + panel * a.panel_bytes;
+    const std::uint8_t* const w = panel_at(a, panel);
     const std::size_t blocks = a.k / Format::kValues;
     const Activation* x[T];
     f32x16 acc[T];
     for (std::size_t t = 0; t < T; ++t) {
-        const std::size_t row = token + (t < count ? t : count - 1);
-        x[t] = reinterpret_cast<const Activation*>(static_cast<const std::byte*>(a.x) + row * a.x_stride);
+        x[t] = token_at<Activation>(a, token + (t < count ? t : count - 1));
         acc[t] = f32x16::zero();
     }
     // The first tokens of several meet weights that are still in memory, at a pace that leaves time to fetch them. Few
@@ -51,19 +67,12 @@ void block_tile(const GemmArgs& a, std::size_t panel, std::size_t token, std::si
         if (ahead != nullptr) ahead += Format::Layout::kBytes;
         for (std::size_t t = 0; t < T; ++t) ++x[t];
     }
-    const std::size_t row = panel * kLanes, rows = a.rows - row;
-    for (std::size_t t = 0; t < count; ++t) {
-        float* const y = a.y + (token + t) * a.y_stride + row;
-        if (rows < kLanes)
-            store_n(y, acc[t], rows);
-        else
-            store(y, acc[t]);
-    }
+    for (std::size_t t = 0; t < count; ++t) store_sums(a, panel, token + t, acc[t]);
 }
 
-// Panels [first, end) times tokens from t on, T at a time. Where registers hold many sums the last may be a quarter fewer:
-// one tile of 8 that repeats a token takes less time than tiles of 4, 2 and 1, which unpack the weights three times.
-// Returns the next token.
+// Panels [first, end) times tokens from t on, T at a time. Where registers hold many sums the last may be a quarter
+// fewer: one tile of 8 that repeats a token takes less time than tiles of 4, 2 and 1, which unpack the weights three
+// times. Returns the next token.
 template <class Format, std::size_t T>
 std::size_t block_tiles(const GemmArgs& a, std::size_t first, std::size_t end, std::size_t t) {
     constexpr std::size_t kLeast = kBlockTokens >= 8 ? T - T / 4 : T;
@@ -87,14 +96,14 @@ void lone_tiles(const GemmArgs& a, std::size_t first, std::size_t each, std::siz
     constexpr std::size_t kRun = kStreamValues / Format::kValues;
     const std::size_t blocks = a.k / Format::kValues;
     const bool fetches = token == 0 && a.fetch_ahead;
-    const auto* const x = reinterpret_cast<const Activation*>(static_cast<const std::byte*>(a.x) + token * a.x_stride);
+    const Activation* const x = token_at<Activation>(a, token);
     for (std::size_t panel = first; panel < first + each; ++panel) {
         f32x16 sums[kStreams];
         for (f32x16& sum : sums) sum = f32x16::zero();
         for (std::size_t begin = 0; begin < blocks; begin += kRun) {
             const std::size_t end = blocks - begin < kRun ? blocks : begin + kRun;
             for (std::size_t s = 0; s < streams; ++s) {
-                const auto* const w = static_cast<const std::uint8_t*>(a.panels) + (panel + s * each) * a.panel_bytes;
+                const std::uint8_t* const w = panel_at(a, panel + s * each);
                 const std::uint8_t* ahead = fetches ? w + begin * Format::Layout::kBytes + kStreamBytesAhead : nullptr;
                 f32x16 acc[1] = {sums[s]};
                 for (std::size_t b = begin; b < end; ++b) {
@@ -105,14 +114,7 @@ void lone_tiles(const GemmArgs& a, std::size_t first, std::size_t each, std::siz
                 sums[s] = acc[0];
             }
         }
-        for (std::size_t s = 0; s < streams; ++s) {
-            const std::size_t row = (panel + s * each) * kLanes, rows = a.rows - row;
-            float* const y = a.y + token * a.y_stride + row;
-            if (rows < kLanes)
-                store_n(y, sums[s], rows);
-            else
-                store(y, sums[s]);
-        }
+        for (std::size_t s = 0; s < streams; ++s) store_sums(a, panel + s * each, token, sums[s]);
     }
 }
 
@@ -147,7 +149,7 @@ std::size_t unpacked_tiles(const GemmArgs& a, std::size_t panel) {
     using Activation = typename Format::Activation;
     constexpr std::size_t T = kBlockTokens, kCodes = Format::kValues * kLanes, kRun = kUnpackedBytes / kCodes;
     alignas(64) std::uint8_t codes[kRun * kCodes];
-    const auto* const w = static_cast<const std::uint8_t*>(a.panels) + panel * a.panel_bytes;
+    const std::uint8_t* const w = panel_at(a, panel);
     const std::size_t blocks = a.k / Format::kValues, tokens = a.tokens / T * T;
     const std::size_t row = panel * kLanes, rows = a.rows - row < kLanes ? a.rows - row : kLanes;
     for (std::size_t first = 0; first < blocks; first += kRun) {
@@ -158,8 +160,7 @@ std::size_t unpacked_tiles(const GemmArgs& a, std::size_t panel) {
             const Activation* x[T];
             f32x16 acc[T];
             for (std::size_t t = 0; t < T; ++t) {
-                const std::byte* const of_token = static_cast<const std::byte*>(a.x) + (token + t) * a.x_stride;
-                x[t] = reinterpret_cast<const Activation*>(of_token) + first;
+                x[t] = token_at<Activation>(a, token + t) + first;
                 const float* const y = a.y + (token + t) * a.y_stride + row;
                 acc[t] = first == 0 ? f32x16::zero() : rows < kLanes ? f32x16::load_n(y, rows) : f32x16::load(y);
             }
@@ -169,13 +170,7 @@ std::size_t unpacked_tiles(const GemmArgs& a, std::size_t panel) {
                 for (std::size_t t = 0; t < T; ++t) ++x[t];
             }
             ahead = nullptr;
-            for (std::size_t t = 0; t < T; ++t) {
-                float* const y = a.y + (token + t) * a.y_stride + row;
-                if (rows < kLanes)
-                    store_n(y, acc[t], rows);
-                else
-                    store(y, acc[t]);
-            }
+            for (std::size_t t = 0; t < T; ++t) store_sums(a, panel, token + t, acc[t]);
         }
     }
     return tokens;

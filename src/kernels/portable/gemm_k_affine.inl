@@ -38,7 +38,7 @@ struct KAffine {
                                        std::integer_sequence<int, I...>) {
         constexpr std::size_t N = sizeof...(I);
         for (std::size_t start = 0; start < 8; start += kSteps<Calm>) {
-            small_dot dot[sizeof...(I)][T];
+            small_dot dot[N][T];
             for (auto& of_tokens : dot)
                 for (small_dot& d : of_tokens) d = small_dot::zero();
             for (std::size_t g = start; g < start + kSteps<Calm>; ++g) {
