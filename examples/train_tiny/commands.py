@@ -181,10 +181,8 @@ PHRASES = {
                   "dump the note about {N}", "delete what i wrote about {N}", "remove {N} from my notes", "in my notes, delete the one about {N}", "erase the {N1} note", "delete the {N1} note", "delete my {N1} note", "remove the {N1} note", "get rid of my {N1} note", "throw out the {N1} note", "the {N1} note can go",
                   "delete the note named {N}", "throw away the note named {N}", "remove the note with the title {N}", "i don't need my {N1} note any more", "please get rid of the note on {N}", "let's delete the note about {N}"],
 }
-for line in (W.HERE / "phrases.txt").read_text(encoding="utf-8").splitlines():
-    if line and not line.startswith("#"):
-        of_tool, more = line.split(": ", 1)
-        PHRASES[of_tool] += more.split("; ")
+for of_tool, more in W.lists(W.HERE / "phrases.txt"):
+    PHRASES[of_tool] += more
 OPEN_END = {"{X1}", "{X2}", "{s}", "{q}", "{m}", "{X}", "{e}", "{a}", "{i}", "{N}"}
 BEFORE = ["", "", "", "", "", "", "", "", "", "please ", "can you ", "could you ", "hey, ", "hi, ", "ok, ", "would you ", "i want you to ", "i'd like you to ",
           "can you please ", "could you please ", "now ", "quickly ", "go ahead and ", "well, ", "hello, ", "so, ", "then ", "also ", "and "]

@@ -67,7 +67,7 @@ def write(path, shape, weights, bpe, kind):
     ids = {**state["model"]["vocab"], **{t["content"]: t["id"] for t in state["added_tokens"]}}
     vocabulary = [t for t, _ in sorted(ids.items(), key=lambda item: item[1])]
     assert [ids[t] for t in vocabulary] == list(range(len(ids))) and len(ids) == shape["vocab"]
-    merges = [m if isinstance(m, str) else " ".join(m) for m in state["model"]["merges"]]
+    merges = [" ".join(m) for m in T.taken_apart(bpe)[1]]
     keys = list(keys_of(shape, vocabulary, merges))
     tensors = []
     for name, values in weights.items():

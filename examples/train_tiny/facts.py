@@ -66,10 +66,8 @@ def read():
         facts.append(fact)
     known = {fact.id: fact for fact in facts}
     for path in sorted((HERE / "facts").glob("asked*.txt")):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line and not line.startswith("#"):
-                name, rest = line.split(": ", 1)
-                known[name].ask.extend(parts(rest))
+        for name, questions in W.lists(path):
+            known[name].ask.extend(questions)
     flags = [f for fact in facts for _, f in fact.flag]
     for fact in facts:
         fact.alone = all(flags.count(f) == 1 for _, f in fact.flag)

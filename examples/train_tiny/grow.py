@@ -7,7 +7,6 @@ spelt with, new layers add nothing at first, so that the larger model begins whe
 
 import argparse
 import collections
-import json
 import random
 import re
 from pathlib import Path
@@ -35,8 +34,7 @@ def counts(seed, questions=120000, asked=40000):
 
 def with_words(old, words, size):
     """The tokenizer `old` with the first of `words` whole, up to `size` tokens with the control tokens."""
-    state = json.loads(old.to_str())["model"]
-    vocab, merges = state["vocab"], [tuple(m) if isinstance(m, list) else tuple(m.split(" ")) for m in state["merges"]]
+    vocab, merges = T.taken_apart(old)
     room = size - len(T.CONTROL) - len(T.MARKS)
     bpe, todo = T.finish(vocab, merges), list(words)
     while todo and len(vocab) < room:

@@ -22,9 +22,7 @@ def train(texts, size, joined=300):
     trainer = trainers.BpeTrainer(vocab_size=size - joined - len(CONTROL) - len(MARKS), initial_alphabet=bytes_, show_progress=False,
                                   min_frequency=2)
     bpe.train_from_iterator(texts, trainer)
-    state = json.loads(bpe.to_str())["model"]
-    vocab = state["vocab"]
-    merges = [tuple(m) if isinstance(m, list) else tuple(m.split(" ")) for m in state["merges"]]
+    vocab, merges = taken_apart(bpe)
     counts = collections.Counter(w for t in texts for w in re.findall(r"(?<= )(?:[A-Za-z]+|[^\s\w]+)", t))
     for word, _ in counts.most_common():
         if joined == 0:
@@ -34,6 +32,12 @@ def train(texts, size, joined=300):
             merges.append(("Ġ", word))
             joined -= 1
     return finish(vocab, merges)
+
+
+def taken_apart(bpe):
+    """The words of a tokenizer with their numbers, and its merges, which versions of tokenizers write in two ways."""
+    state = json.loads(bpe.to_str())["model"]
+    return state["vocab"], [tuple(m) if isinstance(m, list) else tuple(m.split(" ")) for m in state["merges"]]
 
 
 def finish(vocab, merges):

@@ -127,7 +127,7 @@ def main():
     parser.add_argument("--adam", type=float, default=0.004)
     parser.add_argument("--dropout", type=float, default=0.0, help="of embeddings and of what the layers add: against knowing questions by heart")
     parser.add_argument("--save-seconds", type=float, default=120)
-    parser.add_argument("--layers", type=int, default=Shape.layers)
+    parser.add_argument("--layers", type=int, default=Shape.layers, help="of a new model, as --width and --hidden; a state has its own")
     parser.add_argument("--width", type=int, default=Shape.width)
     parser.add_argument("--hidden", type=int, default=Shape.hidden)
     parser.add_argument("--bfloat16", action="store_true", help="products in bfloat16: faster with AMX, slower without")
@@ -141,6 +141,8 @@ def main():
     state_path, log = options.out / "state.pt", options.out / "train.log"
     state = torch.load(state_path, weights_only=False) if state_path.exists() else None
     shape = Shape(**state["shape"]) if state else Shape(vocab=vocab, layers=options.layers, width=options.width, hidden=options.hidden)
+    if shape.vocab != vocab:
+        raise SystemExit(f"{state_path} has {shape.vocab} tokens, {options.data} has {vocab}")
     model = Decoder(shape, options.dropout)
     muon, adam = optimizers(model, options.muon, options.adam)
     step = 0

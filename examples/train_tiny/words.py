@@ -54,13 +54,21 @@ NUMBERS = {word: i + 1 for i, word in enumerate(SMALL)} | {
     "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "ninety": 90, "twenty five": 25, "thirty five": 35,
     "forty five": 45}
 HERE = Path(__file__).parent
+
+
+def lists(path):
+    """(key, values) of lines `key: value; value; …`; others begin with # or are empty."""
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            key, rest = line.split(": ", 1)
+            yield key, [value.strip() for value in rest.split(";") if value.strip()]
+
+
 LEXICON = (HERE / "lexicon.txt").read_text(encoding="utf-8").split()
 NAMES += (HERE / "names.txt").read_text(encoding="utf-8").split()
 TEXTS = {}  # kind: what people really note, send, search for, …
-for line in (HERE / "texts.txt").read_text(encoding="utf-8").splitlines():
-    if line and not line.startswith("#"):
-        kind, rest = line.split(": ", 1)
-        TEXTS.setdefault(kind, []).extend(t.strip() for t in rest.split(";") if t.strip())
+for kind, texts in lists(HERE / "texts.txt"):
+    TEXTS.setdefault(kind, []).extend(texts)
 SMALL_WORDS = "the a an my your our to of in on at for and with is are was will has have it he she we they from by until not after again back soon too".split()
 SOURCES = [LEXICON, LEXICON, NOUNS, NAMES, PLACES, ADJECTIVES + VERBS + SURNAMES]
 ONSETS = "b c d f g h j k l m n p r s t v w z bl br ch cl cr dr fl fr gl gr kl kr pl pr sh sk sl sn sp st tr th qu".split()
