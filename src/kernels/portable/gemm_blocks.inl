@@ -118,14 +118,16 @@ void lone_tiles(const GemmArgs& a, std::size_t first, std::size_t each, std::siz
     }
 }
 
-// Panels [first, end) times what tokens are left from t on.
+// Panels [first, end) times what tokens are left from t on. One call stands for whole runs and for what is left of them:
+// a second one would be a second copy of the kernel.
 template <class Format>
 void lone_tokens(const GemmArgs& a, std::size_t first, std::size_t end, std::size_t t) {
-    for (; t < a.tokens; ++t) {
-        const std::size_t streams = t == 0 && a.fetch_ahead ? kStreams : 1, each = (end - first) / streams;
-        lone_tiles<Format>(a, first, each, streams, t);
-        lone_tiles<Format>(a, first + each * streams, end - first - each * streams, 1, t);
-    }
+    for (; t < a.tokens; ++t)
+        for (std::size_t panel = first, streams = t == 0 && a.fetch_ahead ? kStreams : 1; panel < end; streams = 1) {
+            const std::size_t each = (end - panel) / streams;
+            lone_tiles<Format>(a, panel, each, streams, t);
+            panel += each * streams;
+        }
 }
 
 // Where the smallest library is built every tile unpacks for itself, which saves a second copy of each kernel.
