@@ -102,8 +102,11 @@ function(hearth_add_isa name)
     endif()
     target_compile_options(hearth_kernels_${name} PRIVATE ${I_FLAGS} ${optimise} -fno-exceptions -fno-rtti
                            -fno-math-errno -fno-trapping-math)
-    # GCC turns a chain of integer additions into a tree whose leaves it then spills.
-    target_compile_options(hearth_kernels_${name} PRIVATE $<$<CXX_COMPILER_ID:GNU>:-fno-tree-ter -fno-tree-reassoc>)
+    # GCC turns a chain of integer additions into a tree whose leaves it then spills; and before it has given out registers
+    # it draws loads ahead as if there were enough of them (on Arm, where it does that: half of all instructions of a tile
+    # of K-quants moved registers to the stack and back).
+    target_compile_options(hearth_kernels_${name} PRIVATE
+                           $<$<CXX_COMPILER_ID:GNU>:-fno-tree-ter -fno-tree-reassoc -fno-schedule-insns>)
     set_property(GLOBAL APPEND PROPERTY HEARTH_FLOORS hearth_kernels_${name})
     set_property(GLOBAL APPEND PROPERTY HEARTH_KERNEL_OBJECTS hearth_kernels_${name})
   endif()

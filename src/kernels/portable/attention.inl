@@ -227,8 +227,8 @@ HEARTH_SIMD void int_scores(const AttentionSpanArgs& a, const Rows& rows) {
     }
 }
 
-// Scores of one row to weights p = exp(s - max) in place, 0 for the lanes of [first, last)'s blocks that lie outside. No
-// part of a tile: one copy does for all of their sizes.
+// Scores of one row to weights p = exp(s - max) in place, 0 for the lanes of [first, last)'s blocks that lie outside.
+// No part of a tile: one copy does for all of their sizes.
 [[gnu::noinline]] void weights_of_scores(float softcap, const Rows& rows, int r, float* p) {
     const std::size_t first = rows.first[r], last = rows.last[r];
     const std::size_t begin = first / 16 * 16, end = (last + 15) / 16 * 16;
