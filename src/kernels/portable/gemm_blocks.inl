@@ -118,8 +118,8 @@ void lone_tiles(const GemmArgs& a, std::size_t first, std::size_t each, std::siz
     }
 }
 
-// Panels [first, end) times what tokens are left from t on. One call stands for whole runs and for what is left of them:
-// a second one would be a second copy of the kernel.
+// Panels [first, end) times what tokens are left from t on. One call stands for whole runs and for what is left of
+// them: a second one would be a second copy of the kernel.
 template <class Format>
 void lone_tokens(const GemmArgs& a, std::size_t first, std::size_t end, std::size_t t) {
     for (; t < a.tokens; ++t)
