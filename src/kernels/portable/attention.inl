@@ -56,7 +56,7 @@ struct Cursor {
     const AttentionQueries* token;
     std::size_t head = 0;
 };
-HEARTH_SIMD void fill(Rows& rows, const AttentionSpanArgs& a, Cursor& at, std::size_t size) {
+[[gnu::noinline]] void fill(Rows& rows, const AttentionSpanArgs& a, Cursor& at, std::size_t size) {
     rows.begin = rows.common_begin = at.token->first;
     rows.end = rows.common_end = at.token->last;
     for (std::size_t r = 0; r < size; ++r) {

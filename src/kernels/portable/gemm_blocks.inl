@@ -47,87 +47,70 @@ HEARTH_SIMD void store_sums(const GemmArgs& a, std::size_t panel, std::size_t to
         store(y, sums);
 }
 
-// Tokens [token, token + count); the last stands for those that are missing of T.
-template <class Format, std::size_t T>
-void block_tile(const GemmArgs& a, std::size_t panel, std::size_t token, std::size_t count) {
-    using Activation = typename Format::Activation;
-    const std::uint8_t* const w = panel_at(a, panel);
-    const std::size_t blocks = a.k / Format::kValues;
-    const Activation* x[T];
-    f32x16 acc[T];
-    for (std::size_t t = 0; t < T; ++t) {
-        x[t] = token_at<Activation>(a, token + (t < count ? t : count - 1));
-        acc[t] = f32x16::zero();
-    }
-    // The first tokens of several meet weights that are still in memory, at a pace that leaves time to fetch them. Few
-    // tokens read as fast as memory gives: whether fetches help or disturb then is a matter of the CPU.
-    const std::uint8_t* ahead = token == 0 && (T >= 4 || a.fetch_ahead) ? w + kBytesAhead : nullptr;
-    for (std::size_t b = 0; b < blocks; ++b) {
-        Format::template block<T>(w, blocks, b, ahead, x, acc);
-        if (ahead != nullptr) ahead += Format::Layout::kBytes;
-        for (std::size_t t = 0; t < T; ++t) ++x[t];
-    }
-    for (std::size_t t = 0; t < count; ++t) store_sums(a, panel, token + t, acc[t]);
-}
-
-// Panels [first, end) times tokens from t on, T at a time. Where registers hold many sums the last may be a quarter
-// fewer: one tile of 8 that repeats a token takes less time than tiles of 4, 2 and 1, which unpack the weights three
-// times. Returns the next token.
-template <class Format, std::size_t T>
-std::size_t block_tiles(const GemmArgs& a, std::size_t first, std::size_t end, std::size_t t) {
-    constexpr std::size_t kLeast = kBlockTokens >= 8 ? T - T / 4 : T;
-    while (a.tokens - t >= kLeast) {
-        const std::size_t count = a.tokens - t < T ? a.tokens - t : T;
-        for (std::size_t panel = first; panel < end; ++panel) block_tile<Format, T>(a, panel, t, count);
-        t += count;
-    }
-    return t;
-}
-
 // A core asks memory for more at a time where it reads several places at once: its own fetching ahead ends with a page
 // of 4096 bytes, and arithmetic between the loads leaves less of them in flight.
 constexpr std::size_t kStreams = 2, kStreamBytesAhead = 3456, kStreamValues = 256;
 
-// One token: `streams` runs of `each` panels from `first` on side by side, kStreamValues of k of each in turn. What is
-// behind a run's end is fetched early, or for nothing.
-template <class Format>
-void lone_tiles(const GemmArgs& a, std::size_t first, std::size_t each, std::size_t streams, std::size_t token) {
+// Tokens [token, token + count), of which the last stands for those that are missing of T, times `streams` runs of
+// `each` panels from `first` on side by side, kStreamValues of k of each in turn. What is behind a run's end is fetched
+// early, or for nothing.
+template <class Format, std::size_t T>
+void block_tile(const GemmArgs& a, std::size_t first, std::size_t each, std::size_t streams, std::size_t token,
+                std::size_t count) {
     using Activation = typename Format::Activation;
-    constexpr std::size_t kRun = kStreamValues / Format::kValues;
-    const std::size_t blocks = a.k / Format::kValues;
-    const bool fetches = token == 0 && a.fetch_ahead;
-    const Activation* const x = token_at<Activation>(a, token);
+    const std::size_t blocks = a.k / Format::kValues, run = streams == 1 ? blocks : kStreamValues / Format::kValues;
+    // The first tokens of several meet weights that are still in memory, at a pace that leaves time to fetch them. Few
+    // tokens read as fast as memory gives: whether fetches help or disturb then is a matter of the CPU.
+    const bool fetches = token == 0 && (T >= 4 || a.fetch_ahead);
+    const std::size_t bytes_ahead = streams == 1 ? kBytesAhead : kStreamBytesAhead;
+    const Activation* of_token[T];
+    for (std::size_t t = 0; t < T; ++t) of_token[t] = token_at<Activation>(a, token + (t < count ? t : count - 1));
     for (std::size_t panel = first; panel < first + each; ++panel) {
-        f32x16 sums[kStreams];
-        for (f32x16& sum : sums) sum = f32x16::zero();
-        for (std::size_t begin = 0; begin < blocks; begin += kRun) {
-            const std::size_t end = blocks - begin < kRun ? blocks : begin + kRun;
+        f32x16 sums[kStreams][T];
+        for (auto& of_run : sums)
+            for (f32x16& sum : of_run) sum = f32x16::zero();
+        for (std::size_t begin = 0; begin < blocks; begin += run) {
+            const std::size_t end = blocks - begin < run ? blocks : begin + run;
             for (std::size_t s = 0; s < streams; ++s) {
                 const std::uint8_t* const w = panel_at(a, panel + s * each);
-                const std::uint8_t* ahead = fetches ? w + begin * Format::Layout::kBytes + kStreamBytesAhead : nullptr;
-                f32x16 acc[1] = {sums[s]};
-                for (std::size_t b = begin; b < end; ++b) {
-                    const Activation* const of_block[1] = {x + b};
-                    Format::template block<1>(w, blocks, b, ahead, of_block, acc);
-                    if (ahead != nullptr) ahead += Format::Layout::kBytes;
+                const std::uint8_t* ahead = fetches ? w + begin * Format::Layout::kBytes + bytes_ahead : nullptr;
+                const Activation* x[T];
+                f32x16 acc[T];
+                for (std::size_t t = 0; t < T; ++t) {
+                    x[t] = of_token[t] + begin;
+                    acc[t] = sums[s][t];
                 }
-                sums[s] = acc[0];
+                for (std::size_t b = begin; b < end; ++b) {
+                    Format::template block<T>(w, blocks, b, ahead, x, acc);
+                    if (ahead != nullptr) ahead += Format::Layout::kBytes;
+                    for (std::size_t t = 0; t < T; ++t) ++x[t];
+                }
+                for (std::size_t t = 0; t < T; ++t) sums[s][t] = acc[t];
             }
         }
-        for (std::size_t s = 0; s < streams; ++s) store_sums(a, panel + s * each, token, sums[s]);
+        for (std::size_t s = 0; s < streams; ++s)
+            for (std::size_t t = 0; t < count; ++t) store_sums(a, panel + s * each, token + t, sums[s][t]);
     }
 }
 
-// Panels [first, end) times what tokens are left from t on. One call stands for whole runs and for what is left of
-// them: a second one would be a second copy of the kernel.
-template <class Format>
-void lone_tokens(const GemmArgs& a, std::size_t first, std::size_t end, std::size_t t) {
-    for (; t < a.tokens; ++t)
+// The fewest tokens for a tile of T. Where registers hold many sums a quarter may be missing: one tile of 8 that
+// repeats a token takes less time than tiles of 4, 2 and 1, which unpack the weights three times.
+constexpr std::size_t least_tokens(std::size_t T) { return kBlockTokens >= 8 ? T - T / 4 : T; }
+
+// Panels [first, end) times tokens from t on, T at a time. One call stands for whole runs and for what is left of them:
+// a second one would be a second copy of the kernel. Returns the next token.
+template <class Format, std::size_t T>
+std::size_t block_tiles(const GemmArgs& a, std::size_t first, std::size_t end, std::size_t t) {
+    while (a.tokens - t >= least_tokens(T)) {
+        const std::size_t count = a.tokens - t < T ? a.tokens - t : T;
         for (std::size_t panel = first, streams = t == 0 && a.fetch_ahead ? kStreams : 1; panel < end; streams = 1) {
             const std::size_t each = (end - panel) / streams;
-            lone_tiles<Format>(a, panel, each, streams, t);
+            block_tile<Format, T>(a, panel, each, streams, t, count);
             panel += each * streams;
         }
+        t += count;
+    }
+    return t;
 }
 
 // Where the smallest library is built every tile unpacks for itself, which saves a second copy of each kernel.
@@ -178,6 +161,13 @@ std::size_t unpacked_tiles(const GemmArgs& a, std::size_t panel) {
     return tokens;
 }
 
+// Whether one tile takes all tokens, so that the panels are read once.
+constexpr bool one_tile(std::size_t tokens) {
+    for (std::size_t T : {kBlockTokens, std::size_t{4}, std::size_t{2}, std::size_t{1}})
+        if (T <= kBlockTokens && tokens <= T && tokens >= least_tokens(T)) return true;
+    return false;
+}
+
 // As many bytes of panels as are left of a core's cache beside the tokens that they meet.
 constexpr std::size_t kGroupBytes = 262144;
 
@@ -187,9 +177,9 @@ template <class Format>
 void block_gemm(const GemmArgs& a) {
     const std::size_t panels = (a.rows + kLanes - 1) / kLanes;
     std::size_t group = 1;
-    if (a.tokens == 1)
+    if (one_tile(a.tokens))
         group = panels;
-    else if (a.tokens > kBlockTokens && a.panel_bytes < kGroupBytes)
+    else if (a.panel_bytes < kGroupBytes)
         group = kGroupBytes / a.panel_bytes;
     for (std::size_t first = 0; first < panels; first += group) {
         const std::size_t end = first + group < panels ? first + group : panels;
@@ -200,7 +190,7 @@ void block_gemm(const GemmArgs& a) {
         t = block_tiles<Format, kBlockTokens>(a, first, end, t);
         if constexpr (kBlockTokens > 4) t = block_tiles<Format, 4>(a, first, end, t);
         if constexpr (kBlockTokens > 2) t = block_tiles<Format, 2>(a, first, end, t);
-        lone_tokens<Format>(a, first, end, t);
+        block_tiles<Format, 1>(a, first, end, t);
     }
 }
 
