@@ -127,38 +127,45 @@ concept UnpacksFirst = kUnpackFirst && requires(const std::uint8_t* panel, std::
 // Of a panel's codes: half of a first cache, beside what the tokens of a tile have for them.
 constexpr std::size_t kUnpackedBytes = 16384;
 
+// How many tiles of kBlockTokens there are in so many tokens, a last one of fewer among them.
+constexpr std::size_t whole_tiles(std::size_t tokens) {
+    return (tokens + kBlockTokens - least_tokens(kBlockTokens)) / kBlockTokens;
+}
+
 // Panel `panel`, unpacked a run of blocks after the other, times all whole tiles of tokens; returns the next token.
-// Sums rest in y between runs.
+// Sums rest in y between runs. Each tile fetches its part of the next run.
 template <UnpacksFirst Format>
 std::size_t unpacked_tiles(const GemmArgs& a, std::size_t panel) {
     using Activation = typename Format::Activation;
     constexpr std::size_t T = kBlockTokens, kCodes = Format::kValues * kLanes, kRun = kUnpackedBytes / kCodes;
     alignas(64) std::uint8_t codes[kRun * kCodes];
     const std::uint8_t* const w = panel_at(a, panel);
-    const std::size_t blocks = a.k / Format::kValues, tokens = a.tokens / T * T;
+    const std::size_t blocks = a.k / Format::kValues, tiles = whole_tiles(a.tokens), part = (kRun + tiles - 1) / tiles;
     const std::size_t row = panel * kLanes, rows = a.rows - row < kLanes ? a.rows - row : kLanes;
     for (std::size_t first = 0; first < blocks; first += kRun) {
         const std::size_t end = blocks - first < kRun ? blocks : first + kRun;
         for (std::size_t b = first; b < end; ++b) Format::unpack(w, blocks, b, codes + (b - first) * kCodes);
-        const std::uint8_t* ahead = w + end * Format::Layout::kBytes;
-        for (std::size_t token = 0; token < tokens; token += T) {
+        for (std::size_t tile = 0; tile < tiles; ++tile) {
+            const std::size_t token = tile * T, count = a.tokens - token < T ? a.tokens - token : T;
+            const std::size_t begin_part = first + tile * part, end_part = begin_part + part;
             const Activation* x[T];
             f32x16 acc[T];
             for (std::size_t t = 0; t < T; ++t) {
-                x[t] = token_at<Activation>(a, token + t) + first;
-                const float* const y = a.y + (token + t) * a.y_stride + row;
+                const std::size_t from = token + (t < count ? t : count - 1);
+                x[t] = token_at<Activation>(a, from) + first;
+                const float* const y = a.y + from * a.y_stride + row;
                 acc[t] = first == 0 ? f32x16::zero() : rows < kLanes ? f32x16::load_n(y, rows) : f32x16::load(y);
             }
             for (std::size_t b = first; b < end; ++b) {
+                const std::uint8_t* const ahead =
+                    b >= begin_part && b < end_part ? w + (b + kRun) * Format::Layout::kBytes : nullptr;
                 Format::template unpacked_block<T>(w, blocks, b, ahead, codes + (b - first) * kCodes, x, acc);
-                if (ahead != nullptr) ahead += Format::Layout::kBytes;
                 for (std::size_t t = 0; t < T; ++t) ++x[t];
             }
-            ahead = nullptr;
-            for (std::size_t t = 0; t < T; ++t) store_sums(a, panel, token + t, acc[t]);
+            for (std::size_t t = 0; t < count; ++t) store_sums(a, panel, token + t, acc[t]);
         }
     }
-    return tokens;
+    return tiles * T < a.tokens ? tiles * T : a.tokens;
 }
 
 // Whether one tile takes all tokens, so that the panels are read once.
@@ -185,7 +192,7 @@ void block_gemm(const GemmArgs& a) {
         const std::size_t end = first + group < panels ? first + group : panels;
         std::size_t t = 0;
         if constexpr (UnpacksFirst<Format>)
-            if (a.tokens >= 2 * kBlockTokens)
+            if (whole_tiles(a.tokens) >= 2)
                 for (std::size_t panel = first; panel < end; ++panel) t = unpacked_tiles<Format>(a, panel);
         t = block_tiles<Format, kBlockTokens>(a, first, end, t);
         if constexpr (kBlockTokens > 4) t = block_tiles<Format, 4>(a, first, end, t);
