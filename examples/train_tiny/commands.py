@@ -181,8 +181,9 @@ PHRASES = {
                   "dump the note about {N}", "delete what i wrote about {N}", "remove {N} from my notes", "in my notes, delete the one about {N}", "erase the {N1} note", "delete the {N1} note", "delete my {N1} note", "remove the {N1} note", "get rid of my {N1} note", "throw out the {N1} note", "the {N1} note can go",
                   "delete the note named {N}", "throw away the note named {N}", "remove the note with the title {N}", "i don't need my {N1} note any more", "please get rid of the note on {N}", "let's delete the note about {N}"],
 }
-for of_tool, more in W.lists(W.HERE / "phrases.txt"):
-    PHRASES[of_tool] += more
+for path in sorted(W.HERE.glob("phrases*.txt")):
+    for of_tool, more in W.lists(path):
+        PHRASES[of_tool] += more
 OPEN_END = {"{X1}", "{X2}", "{s}", "{q}", "{m}", "{X}", "{e}", "{a}", "{i}", "{N}"}
 BEFORE = ["", "", "", "", "", "", "", "", "", "please ", "can you ", "could you ", "hey, ", "hi, ", "ok, ", "would you ", "i want you to ", "i'd like you to ",
           "can you please ", "could you please ", "now ", "quickly ", "go ahead and ", "well, ", "hello, ", "so, ", "then ", "also ", "and "]
@@ -399,15 +400,17 @@ def fill(rng, name):
         values["N"], arguments["title"] = said(rng, W.of(rng, "title", lambda: phrase(rng)), ["the"])
         values["N1"] = arguments["title"]
     open_end = text.endswith((*OPEN_END, "{N}\""))
-    first = text.split(" ")[0]
+    first = text.split(" ")[0].lower()
     before = rng.choice(BEFORE)
     if before.strip(" ,").split(" ")[-1] in ("you", "to", "please", "and", "also", "now", "quickly") and first not in VERB_FIRST:
         before = ""
+    if before and not text.startswith(("{", "I ", "I'")):
+        text = text[0].lower() + text[1:]
     for key, value in values.items():
         text = text.replace("{" + key + "}", value)
     text = before + text
     if open_end:
-        asks = text.lower().startswith(ASKS) and name != "send_message"
+        asks = text.lower().startswith(ASKS) and (name != "send_message" or not values["s"].lower().startswith(ASKING))
         if not text.endswith(("?", "\"", "!")):
             text += rng.choice(["", "?", "?"] if asks else ["", "", "", "", ".", "" if name in ("send_message", "add_note") else "!"])
         if name in POLITE and text[-1].isalnum() and rng.random() < 0.06:

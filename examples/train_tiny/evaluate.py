@@ -105,11 +105,11 @@ class Hearth:
 
 
 def lines(names):
-    """(name of the file, parts…) of each line of the files."""
+    """(name of the file, number in it, parts…) of each line of the files."""
     for path in sorted((HERE / "held_out").glob(names)):
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if line and not line.startswith("#"):
-                yield [path.name, *(part.strip() for part in line.split(" | "))]
+        said = [line for line in path.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+        for number, line in enumerate(said):
+            yield [path.name, number, *(part.strip() for part in line.split(" | "))]
 
 
 def with_others(name, number):
@@ -143,14 +143,14 @@ def evaluate(hearth, wrong, with_loss, few):
         if wrong and not right:
             print(f"{kind}: {question}\n    {text!r}")
 
-    for number, (file, fact, question) in enumerate(lines("facts*.txt")):
+    for file, number, fact, question in lines("facts*.txt"):
         if few and number % few:
             continue
         text = hearth.answer(user(question))
         count("facts", contains(text, known[fact].keys), f"{question} [{fact}]", text, file)
         if with_loss:
             losses.append(hearth.loss(user(question), None, {"role": "assistant", "content": known[fact].say}))
-    for number, (file, name, command, arguments) in enumerate(lines("commands*.txt")):
+    for file, number, name, command, arguments in lines("commands*.txt"):
         if few and number % few:
             continue
         tools, meant = with_others(name, number), (name, json.loads(arguments))
@@ -162,7 +162,7 @@ def evaluate(hearth, wrong, with_loss, few):
         if with_loss:
             call = {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {"name": name, "arguments": meant[1]}}]}
             losses.append(hearth.loss(user(command), tools, call))
-    for file, kind, question in lines("refusals.txt"):
+    for file, _, kind, question in lines("refusals.txt"):
         text = hearth.answer(user(question))
         count("refusals and greetings", text.startswith(small_talk.UNKNOWN if kind == "unknown" else "Hello"), question, text, file)
     for kind, rights in results.items():

@@ -36,14 +36,16 @@ Blender Inkscape Krita Audacity Steam Spotify Telegram Zoom Slack Discord Excel 
 LANGUAGES = """German French Spanish Italian Portuguese Dutch Danish Swedish Norwegian Finnish Polish Czech Russian
 Ukrainian Greek Turkish Arabic Hebrew Persian Hindi Bengali Tamil Thai Vietnamese Japanese Korean Chinese Latin Welsh
 Irish Swahili Zulu Hungarian Romanian Croatian English""".split()
-UNITS = [["kilometres", "miles", "metres", "feet", "inches", "centimetres", "yards", "millimetres", "km", "cm", "mm", "meters", "kilometers"],
+UNITS = [["kilometres", "miles", "metres", "feet", "inches", "centimetres", "yards", "millimetres", "km", "cm", "mm", "meters", "kilometers",
+          "centimeters", "millimeters", "nautical miles"],
          ["kilograms", "pounds", "ounces", "grams", "tons", "stones", "kg", "lbs", "g"],
          ["celsius", "fahrenheit", "kelvin"],
-         ["litres", "gallons", "pints", "cups", "millilitres", "liters", "ml"],
+         ["litres", "gallons", "pints", "cups", "millilitres", "liters", "ml", "milliliters", "quarts", "teaspoons", "tablespoons"],
          ["seconds", "minutes", "hours", "days", "weeks", "years"],
          ["euros", "dollars", "pounds", "yen", "francs", "kronor"],
          ["bytes", "kilobytes", "megabytes", "gigabytes"],
-         ["watts", "horsepower", "kilowatts"], ["joules", "calories"], ["knots", "mph"]]
+         ["watts", "horsepower", "kilowatts"], ["joules", "calories"], ["square feet", "square meters", "acres", "hectares"],
+         ["knots", "mph", "km/h", "miles per hour", "kilometers per hour", "meters per second"], ["psi", "bar", "pascals"]]
 DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday today tomorrow tonight".split()
 MONTHS = "January February March April May June July August September October November December".split()
 LISTS = "shopping grocery packing todo reading wish party holiday work birthday weekend movie hardware garden".split()
@@ -67,8 +69,9 @@ def lists(path):
 LEXICON = (HERE / "lexicon.txt").read_text(encoding="utf-8").split()
 NAMES += (HERE / "names.txt").read_text(encoding="utf-8").split()
 TEXTS = {}  # kind: what people really note, send, search for, …
-for kind, texts in lists(HERE / "texts.txt"):
-    TEXTS.setdefault(kind, []).extend(texts)
+for path in sorted(HERE.glob("texts*.txt")):
+    for kind, texts in lists(path):
+        TEXTS.setdefault(kind, []).extend(texts)
 SMALL_WORDS = "the a an my your our to of in on at for and with is are was will has have it he she we they from by until not after again back soon too".split()
 SOURCES = [LEXICON, LEXICON, NOUNS, NAMES, PLACES, ADJECTIVES + VERBS + SURNAMES]
 ONSETS = "b c d f g h j k l m n p r s t v w z bl br ch cl cr dr fl fr gl gr kl kr pl pr sh sk sl sn sp st tr th qu".split()
