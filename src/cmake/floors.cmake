@@ -4,10 +4,13 @@ set_property(GLOBAL PROPERTY HEARTH_FLOORS "")
 
 # hearth_join(target source…): compiles sources at once where that is possible, so that headers, of which most of the time
 # goes into the standard library's, are read and instantiated once for all of them. Names are then seen from further away
-# than where they are meant to be, for which two warnings have no use; the release build compiles every source by itself,
-# with them.
+# than where they are meant to be, for which two warnings have no use; with HEARTH_JOIN=OFF, and where there is no Python to
+# find what can stand together, every source is compiled by itself, with them.
 function(hearth_join target)
-  find_package(Python3 3.9 REQUIRED COMPONENTS Interpreter)
+  find_package(Python3 3.9 QUIET COMPONENTS Interpreter)
+  if(NOT HEARTH_JOIN OR NOT Python3_Interpreter_FOUND)
+    return()
+  endif()
   set(script ${PROJECT_SOURCE_DIR}/src/cmake/join.py)
   set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${script} ${ARGN})
   execute_process(COMMAND ${Python3_EXECUTABLE} -B ${script} ${PROJECT_SOURCE_DIR} ${ARGN}
@@ -21,14 +24,14 @@ function(hearth_join target)
     set_source_files_properties(${group} PROPERTIES UNITY_GROUP ${number})
   endforeach()
   # GCC 12 warns of overlaps in std::string that cannot be (its bug 105651).
-  target_compile_options(${target} PRIVATE -Wno-shadow -Wno-subobject-linkage
-                         $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>)
+  target_compile_options(${target} PRIVATE -Wno-shadow $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage -Wno-restrict>)
 endfunction()
 
+# COMPUTES: the floor has loops over many numbers, for which Release's -O3 is worth its time to compile; the others do with -O2.
 # SMALL: with HEARTH_SMALL the floor is compiled at that level, but for the sources FAST, whose time users would notice.
 # With HEARTH_MINIMAL size comes first in all floors, and computing in the kernels only.
 function(hearth_floor name)
-  cmake_parse_arguments(F "" "SMALL" "SOURCES;USES;LINK;FAST" ${ARGN})
+  cmake_parse_arguments(F "COMPUTES" "SMALL" "SOURCES;USES;LINK;FAST" ${ARGN})
   if(NOT F_SOURCES)
     file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/${name}_empty.cpp "")
     set(F_SOURCES ${CMAKE_CURRENT_BINARY_DIR}/${name}_empty.cpp)
@@ -39,12 +42,13 @@ function(hearth_floor name)
     target_link_libraries(hearth_${name} PUBLIC hearth_${floor})
   endforeach()
   target_link_libraries(hearth_${name} PRIVATE ${F_LINK})
+  if(NOT F_COMPUTES)
+    target_compile_options(hearth_${name} PRIVATE $<$<CONFIG:Release>:-O2>)
+  endif()
   if(F_SMALL)
     hearth_small(hearth_${name} ${F_SMALL} ${F_FAST})
   endif()
-  if(HEARTH_JOIN)
-    hearth_join(hearth_${name} ${F_SOURCES})
-  endif()
+  hearth_join(hearth_${name} ${F_SOURCES})
   set_property(GLOBAL APPEND PROPERTY HEARTH_FLOORS hearth_${name})
 endfunction()
 
