@@ -4,6 +4,8 @@
 #   --quick       the release build and its tests only
 #   --long        fuzzing and soak tests run for minutes instead of seconds (HEARTH_LONG=1 in the environment)
 #   --stage NAME  only these stages (repeat it): release minilm python rust swift android packages hygiene consumer abi dev tsan aarch64 tidy
+#                 alone (every source compiled by itself) and clang (the release build and the kernels for 64-bit Arm by
+#                 clang instead of GCC), which are of all with --long,
 #                 and transformers, which runs by its name only: random models of the classes of Hugging Face's transformers
 #                 against hearth. It gets gigabytes from PyPI, once, unless HEARTH_TRANSFORMERS_PYTHON names a Python that has
 #                 torch and transformers; HEARTH_SEEDS="1 2 3" are the seeds of the models
@@ -17,10 +19,10 @@ root=$(pwd)
 logs=$root/build/logs
 jobs=$(nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 all="release minilm python rust swift android packages hygiene consumer abi dev tsan aarch64 tidy"
-by_name="transformers"
+by_name="alone clang transformers"
 
 usage() {
-    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,11s/^# \{0,1\}//p' "$0" >&2
     exit 2
 }
 chosen=
@@ -38,7 +40,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ -n "$chosen" ] || chosen=$all
+[ -n "$chosen" ] || chosen="$all${HEARTH_LONG:+ alone clang}"
 wanted() { case " $chosen " in *" $1 "*) return 0 ;; *) return 1 ;; esac; }
 
 # Builds of the same flags share what ccache has, whatever their directory.
@@ -120,7 +122,7 @@ configure_and_build() {  # PRESET TARGET…
     preset=$1
     shift
     # Also for a build that exists: quickstart configures without tests, and tools may have been installed since.
-    cmake --preset "$preset" -DHEARTH_BUILD_TESTS=ON -DHEARTH_JOIN_PROGRAMS=ON || return 1
+    cmake --preset "$preset" -DHEARTH_BUILD_TESTS=ON || return 1
     cmake --build "build/$preset" -j "$jobs" ${1:+--target "$@"}
 }
 run_ctest() { # PRESET OPTION…
@@ -208,8 +210,26 @@ aarch64() {
     done
 }
 
+alone() {
+    cmake --preset release -B build/alone -DHEARTH_BUILD_TESTS=OFF -DHEARTH_JOIN=OFF && cmake --build build/alone -j "$jobs" &&
+        echo "RESULT passed every source compiles by itself" && return 0
+    echo "RESULT failed every source compiles by itself"
+    return 1
+}
+
+# Android's and Apple's compiler, whose code must give the same bits. The sanitizers' and Arm's stages are GCC's.
+clang_build() {
+    cmake --preset release -B build/clang -DHEARTH_BUILD_TESTS=ON -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ &&
+        cmake --build build/clang -j "$jobs" && run_ctest clang -LE 'hygiene|consumer|abi' || return 1
+    if ! command -v aarch64-linux-gnu-g++ >/dev/null; then echo "SKIPPED 1 program kernels for 64-bit Arm by clang"; return 0; fi
+    cmake --preset aarch64 -B build/clang-aarch64 -DHEARTH_BUILD_TESTS=ON -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ \
+        -DCMAKE_C_COMPILER_TARGET=aarch64-linux-gnu -DCMAKE_CXX_COMPILER_TARGET=aarch64-linux-gnu &&
+        cmake --build build/clang-aarch64 -j "$jobs" --target test_kernels && run_ctest clang-aarch64 -R '^kernels$'
+}
+
+# Of a build of every source by itself only the commands are needed.
 tidy() {
-    configure_and_build release hearth_shared && python3 tests/hygiene/tidy.py "$root" build/release &&
+    cmake --preset release -B build/tidy -DHEARTH_BUILD_TESTS=OFF -DHEARTH_JOIN=OFF && python3 tests/hygiene/tidy.py "$root" build/tidy &&
         echo "RESULT passed clang-tidy" && return 0
     echo "RESULT failed clang-tidy"
     return 1
@@ -302,6 +322,15 @@ if wanted tidy; then
         unavailable tidy "clang-tidy"
     else
         stage tidy tidy
+    fi
+fi
+
+if wanted alone; then stage alone alone; fi
+if wanted clang; then
+    if command -v dpkg-query >/dev/null && ! packages clang lld; then
+        unavailable clang "clang"
+    else
+        stage clang clang_build
     fi
 fi
 

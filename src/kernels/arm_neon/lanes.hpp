@@ -126,7 +126,10 @@ HEARTH_SIMD void load_pairs(const float* p, f32x16& a, f32x16& b) {
     }
 }
 HEARTH_SIMD void store_pairs(float* p, f32x16 a, f32x16 b) {
-    for (std::size_t i = 0; i < 4; ++i) vst2q_f32(p + 8 * i, float32x4x2_t{{a.v[i], b.v[i]}});
+    for (std::size_t i = 0; i < 4; ++i) {
+        const float32x4x2_t pairs = {{a.v[i], b.v[i]}};  // clang's vst2q_f32 is a macro, to which braces are no bracket
+        vst2q_f32(p + 8 * i, pairs);
+    }
 }
 
 HEARTH_SIMD void store(std::int32_t* p, i32x16 a) {
