@@ -87,7 +87,8 @@ def test_a_notebooks_kernel_is_interrupted(path: str) -> None:
         client.execute_interactive(
             f"import hearth; model = hearth.Model({path!r}, progress=False); s = model.session().append([300] * 32000)", timeout=60
         )
-        asked = client.execute("print('ready', flush=True); s.logits()")
+        # A kernel that stops on errors drops what it is asked before it has told of this one, so the last cell at times.
+        asked = client.execute("print('ready', flush=True); s.logits()", stop_on_error=False)
         while True:  # an interrupt before the cell runs would be for nobody
             told = client.get_iopub_msg(timeout=30)
             if told["parent_header"].get("msg_id") == asked and told["msg_type"] == "stream":
