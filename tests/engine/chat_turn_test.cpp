@@ -85,7 +85,7 @@ TEST_CASE("chat turn: a message that is read and rendered again is the same text
             ++same;
         };
         const Json arguments = test::weather_arguments();
-        const Json one = {test::weather_call("a1B2c3D4e", arguments, strings)};
+        const Json one = Json::array({test::weather_call("a1B2c3D4e", arguments, strings)});
         const Json two = {test::weather_call("a1B2c3D4e", {{"city", "Oslo"}}, strings),
                           test::weather_call("f5G6h7I8j", arguments, strings)};
         check("", "", one);

@@ -108,7 +108,7 @@ TEST_CASE("tool calls: what every golden template renders comes back, at every c
             if (row.dialect == std::string("cohere") && thought.empty()) message["reasoning_content"] = "";
             return message;
         };
-        const Json one = {test::weather_call("a1B2c3D4e", test::weather_arguments(), strings)};
+        const Json one = Json::array({test::weather_call("a1B2c3D4e", test::weather_arguments(), strings)});
         const Json two = {test::weather_call("a1B2c3D4e", {{"city", "Oslo"}}, strings),
                           test::weather_call("f5G6h7I8j", test::weather_arguments(), strings)};
         check_row(row, assistant("Good day! a < b, [1] {x}\n\n* `<tool` and <thing>, end.", "", Json::array()), 0);
