@@ -167,8 +167,9 @@ def scramble(rng, text):
 
 
 def share(fact):
-    """How often it is asked for: functions and options are easy to find by their names, and newcomers begin with bindings."""
-    return 1.4 if fact.name or fact.flag else 6 if re.search(r"-(rust|python|swift|c|cpp)$|^quickstart|^licence|^what-is", fact.id) else 2
+    """How often it is asked for: functions and options are easy to find by their names, and newcomers begin with bindings
+    and with who is answering."""
+    return 1.4 if fact.name or fact.flag else 6 if re.search(r"-(rust|python|swift|c|cpp)$|^quickstart|^licence|^what-|^you$", fact.id) else 2
 
 
 def plain(text):
