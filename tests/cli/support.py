@@ -8,6 +8,7 @@ from pathlib import Path
 
 GOLDEN = Path(__file__).resolve().parents[2] / ".." / "shared" / "golden"
 STORIES = GOLDEN / "stories260K.gguf"
+README = Path(__file__).resolve().parents[2] / "README.md"
 TIMEOUT = 300
 
 hearth, tiny_model, others = [], [], {}  # command lines, set by run.py

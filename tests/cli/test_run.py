@@ -27,6 +27,14 @@ class Golden(TestCase):
                 self.assertEqual(self.check_ok(as_input).decode(), case["text"])
 
     @stories
+    def test_the_readme_tells_what_inspect_prints(self):
+        readme = support.README.read_text(encoding="utf-8")
+        told = readme.partition("$ hearth inspect stories260K.gguf\n")[2].partition("\n$ ")[0].splitlines()
+        printed = self.check_ok(run("inspect", STORIES)).decode().splitlines()
+        self.assertGreater(len(told), 5)
+        self.assertEqual([line for line in told if line != "…" and line not in printed], [])
+
+    @stories
     def test_hello_examples_answer_greedily(self):
         case = json.loads((GOLDEN / "stories260K.json").read_text())["cases"][0]
         self.assertGreater(len(support.others["hello"]), 0)
