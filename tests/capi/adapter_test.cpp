@@ -129,16 +129,6 @@ std::vector<std::vector<float>> together(hearth_model* model, const std::vector<
     return seen;
 }
 
-std::vector<const char*> isas() {
-    std::vector<const char*> out;
-    for (std::size_t i = 0; i < hearth_isa_count(); ++i) {
-        bool available = false;
-        const char* name = hearth_isa_name(i, &available);
-        if (available) out.push_back(name);
-    }
-    return out;
-}
-
 }  // namespace
 
 TEST_CASE("adapters: the same bytes for every instruction set, thread count, chunk and company") {
@@ -153,7 +143,7 @@ TEST_CASE("adapters: the same bytes for every instruction set, thread count, chu
                                     {{{a.get(), -1}, {b.get(), 0.5}}, prompt_of(21, 43)}};
         };
         {
-            const auto runtime = make_runtime(1, "scalar");
+            const auto runtime = make_runtime(1, reference_isa_name());
             const auto model = open_model(runtime.get(), files.path);
             const auto a = load_adapter(model.get(), files.a), b = load_adapter(model.get(), files.b);
             for (const Run& run : runs(a, b)) alone.push_back(together(model.get(), {run}, 0).front());
@@ -163,7 +153,7 @@ TEST_CASE("adapters: the same bytes for every instruction set, thread count, chu
             CHECK(distance(alone[2], alone[3]) < 0.1);  // which quantised activations make larger
         }
         std::size_t at = 0;
-        for (const char* isa : isas()) {
+        for (const char* isa : available_isa_names()) {
             constexpr std::uint32_t kThreads[] = {2, 3, 1}, kChunks[] = {7, 0, 1};
             const std::size_t i = at++ % 3;
             if (kThin && at % 2 == 0) continue;

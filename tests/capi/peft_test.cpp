@@ -338,7 +338,7 @@ TEST_CASE("control vectors: training finds what prompts differ by, the same ever
         return hearth_steer_train(model, tokens[0].data(), lengths[0].data(), tokens[1].data(), lengths[1].data(),
                                   count, to.c_str(), &o);
     };
-    const auto runtime = make_runtime(2), scalar = make_runtime(1, "scalar");
+    const auto runtime = make_runtime(2), scalar = make_runtime(1, reference_isa_name());
     const auto model = open_model(runtime.get(), path), other = open_model(scalar.get(), path);
     const auto last = [&](const hearth_adapter* adapter, const std::vector<std::int32_t>& tokens) {
         const auto s = make_session(model.get());

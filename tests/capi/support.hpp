@@ -63,6 +63,21 @@ inline RuntimePtr make_runtime(std::uint32_t threads = 2, const char* isa = null
     return RuntimePtr(r);
 }
 
+// What others are compared with, and those that are compared: without the scalar kernels where every access is watched,
+// as in layers/support.hpp.
+inline std::vector<const char*> available_isa_names() {
+    std::vector<const char*> list;
+    for (std::size_t i = 0; i < hearth_isa_count(); ++i) {
+        bool available = false;
+        const char* const name = hearth_isa_name(i, &available);
+        if (available) list.push_back(name);
+    }
+    if (kWatched && list.size() > 1) list.erase(list.begin());
+    return list;
+}
+
+inline const char* reference_isa_name() { return available_isa_names().front(); }
+
 inline ModelPtr open_model(hearth_runtime* runtime, const std::filesystem::path& path) {
     hearth_model* m = nullptr;
     CHECK_OK(hearth_model_open_path(&m, runtime, path.c_str(), nullptr));

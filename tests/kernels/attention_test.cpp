@@ -221,6 +221,7 @@ void check_isas() {
                 CAPTURE(number);
                 CAPTURE(static_cast<int>(kind));
                 Source source(static_cast<std::uint32_t>(++number));
+                if (kThin && number % 3 != 0) continue;
                 const std::size_t q_stride = s.key_dim + number % 3;
                 std::vector<float> q = source.many(s.heads * q_stride, kind);
                 Span<T> clean(source, s, kind, false);
@@ -289,7 +290,7 @@ void check_softmax() {
 template <class T>
 void check_tokens() {
     Source shapes(31);
-    for (std::size_t round = 0; round < 60; ++round) {
+    for (std::size_t round = 0; round < (kThin ? 20 : 60); ++round) {
         CAPTURE(round);
         const std::size_t count = 1 + shapes.below(12), heads = 1 + shapes.below(17);
         const std::size_t begin = shapes.below(200), end = begin + 1 + shapes.below(kSpan - begin);

@@ -138,8 +138,8 @@ TEST_CASE("gemm: every instruction set equals scalar to the bit") {
     for (const PanelFormat& f : panel_formats()) {
         CAPTURE(find_codec(f.codec)->name);
         check_against_scalar(f, Weights::plain, Values::normal);
-        check_against_scalar(f, Weights::plain, Values::subnormal);
-        check_against_scalar(f, Weights::extreme, Values::wide);
+        if (!kThin) check_against_scalar(f, Weights::plain, Values::subnormal);
+        if (!kThin) check_against_scalar(f, Weights::extreme, Values::wide);
         check_against_scalar(f, Weights::extreme, Values::special);
     }
 }

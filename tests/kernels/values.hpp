@@ -17,6 +17,7 @@
 #include "hearth/base/half.hpp"
 #include "hearth/kernels/kernels.hpp"
 #include "support/emulation.hpp"
+#include "support/thin.hpp"
 
 namespace hearth::test {
 

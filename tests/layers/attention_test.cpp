@@ -168,7 +168,7 @@ std::vector<float> attend(const Setup& s, const std::vector<Query>& queries, con
 void check(const Setup& s, const std::vector<Query>& queries, Draws& draws) {
     const std::size_t width = s.heads * s.shape.key_dim, q_stride = width + 5, out = s.heads * s.shape.value_dim;
     const auto q = draws.many(queries.size() * q_stride);
-    const auto reference = attend(s, queries, q, q_stride, 1, Isa::scalar);
+    const auto reference = attend(s, queries, q, q_stride, 1, reference_isa());
     double worst = 0;
     for (std::size_t t = 0; t < queries.size(); ++t) {
         const auto want = plain(s, queries[t], q.data() + t * q_stride);

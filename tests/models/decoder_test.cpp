@@ -120,7 +120,7 @@ TEST_CASE("decoder: every family with every kind of weights, on every instructio
             const Loaded model(file);
             CHECK(model.memory->budget.used() == model.info.weight_bytes);
             const auto tokens = some_tokens(9, model.info.vocab);
-            const auto reference = model.logits(tokens, Isa::scalar);
+            const auto reference = model.logits(tokens, reference_isa());
             for (float v : reference) REQUIRE(std::isfinite(v));
             for (const Isa isa : available_isas()) {
                 check_same(model.logits(tokens, isa), reference);
@@ -151,7 +151,7 @@ TEST_CASE("decoder: experts beside a dense feed-forward, on every instruction se
         const Loaded model{ModelFile(s)};
         CHECK(model.memory->budget.used() == model.info.weight_bytes);
         const auto tokens = some_tokens(19, model.info.vocab);
-        const auto reference = model.logits(tokens, Isa::scalar);
+        const auto reference = model.logits(tokens, reference_isa());
         for (float v : reference) REQUIRE(std::isfinite(v));
         for (const Isa isa : available_isas()) check_same(model.logits(tokens, isa, isa == best_isa() ? 4 : 512), reference);
     }
@@ -208,7 +208,7 @@ TEST_CASE("decoder: instruction sets that this CPU lacks give the same logits, e
             const Loaded model(ModelFile(s), tiles ? 2 : 1);
             // A vector's product is a trap each, a tile's does 512 times as much.
             const auto tokens = some_tokens(tiles ? 50 : 1, model.info.vocab);
-            const auto reference = model.logits(tokens, Isa::scalar);
+            const auto reference = model.logits(tokens, reference_isa());
             check_same(model.logits(tokens, isa.isa), reference);
             if (tiles) check_same(model.logits(tokens, isa.isa, 33), reference);
             const std::size_t now = tiles ? on.tile_products() : on.vector_products();

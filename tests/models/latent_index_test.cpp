@@ -120,7 +120,7 @@ TEST_CASE("latent index: the best keys, of equal ones the earlier, in ascending 
                 Draws draws(6);
                 const auto queries = draws.many(positions.size() * kHeads * kDim),
                            weights = draws.many(positions.size() * kHeads);
-                const Chosen first = choose(spec, sequence, positions, queries, weights, 1, Isa::scalar);
+                const Chosen first = choose(spec, sequence, positions, queries, weights, 1, reference_isa());
                 for (std::size_t t = 0; t < positions.size(); ++t) {
                     if (positions[t] < top) {  // sees all
                         CHECK((first.positions[t] == positions[t] && first.pages[t].empty()));

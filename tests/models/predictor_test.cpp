@@ -190,10 +190,10 @@ TEST_CASE("predictor: the same bits for any workers, chunks and instruction set"
         const auto inputs = draws.many(tokens.size() * 128);
         const Loaded one(file, 1), three(file, 3);
         std::vector<float> expected_states, states;
-        const auto expected = one.run(1, tokens, inputs, expected_states, 21, Isa::scalar);
+        const auto expected = one.run(1, tokens, inputs, expected_states, 21, reference_isa());
         for (const auto& [loaded, chunk, isa] : {std::tuple{&three, std::size_t{21}, best_isa()},
                                                  {&one, std::size_t{1}, best_isa()},
-                                                 {&three, std::size_t{8}, Isa::scalar}}) {
+                                                 {&three, std::size_t{8}, reference_isa()}}) {
             check_same(loaded->run(1, tokens, inputs, states, chunk, isa), expected);
             check_same(states, expected_states);
         }

@@ -109,7 +109,7 @@ TEST_CASE("sampler: mirostat steers the mean surprise to its target") {
     for (const double target : {2.5, 4.0, 5.5}) {
         auto sampler = make(plain({{"mirostat_tau", target}}), logits.size());
         double surprise = 0;
-        constexpr int kTokens = 4000;
+        constexpr int kTokens = test::kThin ? 500 : 4000;
         for (int i = 0; i < kTokens; ++i) {
             const std::int32_t token = sampler->choose(logits, static_cast<std::uint64_t>(i));
             surprise -= std::log2(p[static_cast<std::size_t>(token)] / sum);
@@ -117,7 +117,7 @@ TEST_CASE("sampler: mirostat steers the mean surprise to its target") {
             REQUIRE(sampler->choose(logits, static_cast<std::uint64_t>(i)) == token);
             sampler->accept(token);
         }
-        CHECK(surprise / kTokens == doctest::Approx(target).epsilon(0.02));
+        CHECK(surprise / kTokens == doctest::Approx(target).epsilon(test::kThin ? 0.1 : 0.02));
     }
 }
 

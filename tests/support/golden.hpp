@@ -13,6 +13,8 @@
 
 #include <doctest/doctest.h>
 
+#include "support/thin.hpp"
+
 namespace hearth::test {
 
 inline std::filesystem::path golden(const std::string& name) {
@@ -31,15 +33,6 @@ inline bool long_run() {
     const char* wanted = std::getenv("HEARTH_LONG");
     return wanted != nullptr && std::strcmp(wanted, "1") == 0;
 }
-
-// Built with sanitizers, which watch every access, or for an emulator: they need not see every combination of what they
-// do not know apart. Matrices take each value of everything, not all of them with each other. The plain build runs them
-// whole.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(HEARTH_TESTS_EMULATED)
-inline constexpr bool kThin = true;
-#else
-inline constexpr bool kThin = false;
-#endif
 
 inline void skipped(const std::string& what, std::size_t count) {
     MESSAGE("SKIPPED " << count << " " << what << ": ../shared/golden is not beside this checkout");
