@@ -174,9 +174,9 @@ dev() {
             UBSAN_OPTIONS=print_stacktrace=1 run_ctest dev
 }
 
-# The programs whose code runs on several threads.
-threaded="base layers models runtime engine capi"
-threaded_tests="base own_threads layers models_brief runtime_brief engine capi_brief"
+# The programs whose code runs on several threads; the models run in those of the engine and of the C ABI.
+threaded="base layers runtime engine capi"
+threaded_tests="base own_threads layers runtime_brief engine capi_brief"
 # Prints the test programs among the arguments that this checkout has.
 programs() { for floor in "$@"; do ls "tests/$floor/"*_test.cpp >/dev/null 2>&1 && printf 'test_%s ' "$floor"; done; }
 only() { printf '^(%s)$' "$(echo "$*" | tr -s ' ' '|' | sed 's/|$//')"; }
