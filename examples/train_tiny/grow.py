@@ -2,8 +2,9 @@
 """grow.py STATE DATA OUT: a larger model that begins with what a trained one knows.
 
 STATE is the state.pt of train.py, DATA/tokenizer.json its tokenizer. OUT gets a tokenizer in which the words that people
-ask with most are whole, and a state.pt with more layers and wider ones. New tokens begin as the mean of what they were
-spelt with, new layers add nothing at first, so that the larger model begins where the smaller one stood."""
+ask with most are whole, and a state.pt with more and wider layers. New tokens begin as the mean of what they were spelt
+with, new layers and new heads add nothing at first, and new places of a state hold 0 (for which norms are scaled, as they
+divide by a mean over all places), so that the larger model begins where the smaller one stood."""
 
 import argparse
 import collections
@@ -58,6 +59,7 @@ def main():
     parser.add_argument("--vocabulary", type=int, default=5120)
     parser.add_argument("--layers", type=int, default=6)
     parser.add_argument("--hidden", type=int, default=768)
+    parser.add_argument("--width", type=int, default=0, help="a multiple of the width of heads that share a key; as it was by default")
     parser.add_argument("--seed", type=int, default=7)
     options = parser.parse_args()
     torch.manual_seed(options.seed)
@@ -68,27 +70,39 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     bpe.save(str(options.out / "tokenizer.json"))
 
-    grown = Shape(**{**shape.dict(), "vocab": bpe.get_vocab_size(), "layers": options.layers, "hidden": options.hidden})
+    width = options.width or shape.width
+    together = shape.width // shape.kv_heads
+    if width < shape.width or width % together:
+        raise SystemExit(f"--width {width}: expected a multiple of {together} that is not less than {shape.width}")
+    heads = {"heads": width // shape.head, "kv_heads": width // together}
+    grown = Shape(**{**shape.dict(), "vocab": bpe.get_vocab_size(), "layers": options.layers, "hidden": options.hidden, "width": width, **heads})
     model = Decoder(grown)
     weights = model.state_dict()
-    embedding = trained["token_embd.weight"]
+
+    def norm(w, given):
+        given = given * (shape.width / width) ** 0.5
+        w.fill_(given.square().mean().sqrt())
+        w[:len(given)] = given
+
+    embedding, wide = trained["token_embd.weight"], weights["token_embd.weight"].zero_()
     for token, i in bpe.get_vocab().items():
         known = old.token_to_id(token)
         ids = [known] if known is not None else old.encode(bpe.decode([i]), add_special_tokens=False).ids
-        weights["token_embd.weight"][i] = embedding[ids].mean(0)
-    weights["output_norm.weight"].copy_(trained["output_norm.weight"])
+        wide[i, :shape.width] = embedding[ids].mean(0)
+    norm(weights["output_norm.weight"], trained["output_norm.weight"])
     places = [i * options.layers // shape.layers for i in range(shape.layers)]  # of the old layers, new ones between them
     for layer in range(options.layers):
         mine = {n: w for n, w in weights.items() if n.startswith(f"blk.{layer}.")}
+        for name in ("attn_output", "ffn_down"):
+            mine[f"blk.{layer}.{name}.weight"].zero_()
         if layer not in places:
-            for name in ("attn_output", "ffn_down"):
-                mine[f"blk.{layer}.{name}.weight"].zero_()
             continue
         for name, w in mine.items():
             given = trained[name.replace(f"blk.{layer}.", f"blk.{places.index(layer)}.")]
-            if name.endswith("ffn_down.weight"):
-                w.zero_()
-            w[tuple(slice(n) for n in given.shape)] = given
+            if name.endswith("norm.weight"):
+                norm(w, given)
+            else:
+                w[tuple(slice(n) for n in given.shape)] = given
     model.load_state_dict(weights)
     train.save(options.out / "state.pt", model, *train.optimizers(model, 0, 0), 0)
     spelt = [len(bpe.encode(w).ids) for w in common]
