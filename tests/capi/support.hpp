@@ -63,8 +63,7 @@ inline RuntimePtr make_runtime(std::uint32_t threads = 2, const char* isa = null
     return RuntimePtr(r);
 }
 
-// What others are compared with, and those that are compared: without the scalar kernels where every access is watched,
-// as in layers/support.hpp.
+// Those that are compared, without the scalar kernels in thin builds, as in layers/support.hpp; and what with.
 inline std::vector<const char*> available_isa_names() {
     std::vector<const char*> list;
     for (std::size_t i = 0; i < hearth_isa_count(); ++i) {
@@ -72,7 +71,7 @@ inline std::vector<const char*> available_isa_names() {
         const char* const name = hearth_isa_name(i, &available);
         if (available) list.push_back(name);
     }
-    if (kWatched && list.size() > 1) list.erase(list.begin());
+    if (kThin && list.size() > 1) list.erase(list.begin());
     return list;
 }
 

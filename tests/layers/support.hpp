@@ -213,10 +213,10 @@ struct Workers {
     RunContext run(const KernelTable& kernels) { return {kernels, *executor, scratch}; }
 };
 
-// What others are compared with. Where every access is watched the scalar kernels, which are called with the same
-// arguments as the others and have tests of their own there, would take nine tenths of all time; the plain build
-// compares with them.
-inline Isa reference_isa() { return kWatched ? best_isa() : Isa::scalar; }
+// What others are compared with. Where every access is watched, or emulated, the scalar kernels, which are called with
+// the same arguments as the others and have tests of their own there, would take up to nine tenths of all time; the
+// plain build compares with them.
+inline Isa reference_isa() { return kThin ? best_isa() : Isa::scalar; }
 
 inline std::vector<Isa> available_isas() {
     std::vector<Isa> list;

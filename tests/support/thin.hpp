@@ -6,15 +6,10 @@ namespace hearth::test {
 // Built with sanitizers, which watch every access, or for an emulator: they need not see every combination of what they
 // do not know apart. Matrices take each value of everything, not all of them with each other. The plain build runs them
 // whole.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-inline constexpr bool kWatched = true;
-#else
-inline constexpr bool kWatched = false;
-#endif
-#if defined(HEARTH_TESTS_EMULATED)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(HEARTH_TESTS_EMULATED)
 inline constexpr bool kThin = true;
 #else
-inline constexpr bool kThin = kWatched;
+inline constexpr bool kThin = false;
 #endif
 
 }  // namespace hearth::test
